@@ -1,0 +1,1 @@
+//! An asynchronous AMQP 0-9-1 client.

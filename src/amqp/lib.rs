@@ -1,0 +1,1 @@
+//! The wire: bytes ⇄ frames, methods, properties, field tables and reply codes.

@@ -1,0 +1,1 @@
+//! What is known and decided: vhosts, users, exchanges, bindings and queues.

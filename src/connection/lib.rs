@@ -1,0 +1,1 @@
+//! One client: handshake, channels, content, prefetch, unacked, confirms and tx.

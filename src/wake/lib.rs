@@ -1,0 +1,1 @@
+//! The wake/refill protocol between a queue, an outbox and a starved consumer.
