@@ -1,1 +1,22 @@
 //! One client: handshake, channels, content, prefetch, unacked, confirms and tx.
+//!
+//! A [`Session`] is driven with bytes, events and the time; it asks the [`Broker`], which answers at once, and sends
+//! through it. Nothing here waits, reads a clock or knows a socket.
+
+mod broker;
+mod channel;
+mod session;
+mod settings;
+
+pub use self::{
+    broker::{
+        Bind, Broker, Consume, DeclareError, ExchangeDeclare, Login, LoginRefused, Password,
+        PublishOutcome, QueueDeclare, QueueDeclared, Tuning, UnknownDeliveryTag,
+    },
+    channel::{ChannelNumber, Deliveries, DeliveryTag, PublishRun, RunMessage, Unacked},
+    session::{Event, Next, Progress, Session},
+    settings::Settings,
+};
+
+/// How long to wait before a session is asked again after [`Next::Retry`].
+pub const RETRY_MS: u64 = 250;
