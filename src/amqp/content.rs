@@ -12,7 +12,10 @@ use crate::{
 };
 
 /// Class, weight and body size: what stands before the properties.
-const HEADER_FIXED: usize = 12;
+const HEADER_FIXED_LEN: usize = 12;
+
+/// The same with the head of the frame.
+const HEADER_HEAD_LEN: usize = 7 + HEADER_FIXED_LEN;
 
 /// Appends the header frame of a content whose properties are already in their wire form, flags first.
 ///
@@ -20,19 +23,21 @@ const HEADER_FIXED: usize = 12;
 /// If the properties take 4 GiB or more.
 #[inline]
 pub fn encode_header_frame(out: &mut Vec<u8>, channel: u16, body_size: u64, properties: &[u8]) {
-    let size =
-        u32::try_from(HEADER_FIXED + properties.len()).expect("properties take less than 4 GiB");
-    out.reserve(HEADER_FIXED + properties.len() + FRAME_OVERHEAD);
-    let mut head = [0; 7 + HEADER_FIXED];
-    let (frame, content) = head.split_at_mut(7);
-    frame.copy_from_slice(&frame_head(FrameType::Header, channel, size));
-    let (ids, size) = content.split_at_mut(4);
-    let [c1, c0] = basic::CLASS_ID.to_be_bytes();
-    ids.copy_from_slice(&[c1, c0, 0, 0]);
-    size.copy_from_slice(&body_size.to_be_bytes());
-    out.extend_from_slice(&head);
+    out.reserve(HEADER_HEAD_LEN + properties.len() + 1);
+    out.extend_from_slice(&header_head(channel, body_size, properties));
     out.extend_from_slice(properties);
     out.push(FRAME_END);
+}
+
+/// What stands in the header frame before the properties.
+#[inline]
+fn header_head(channel: u16, body_size: u64, properties: &[u8]) -> [u8; HEADER_HEAD_LEN] {
+    let len = HEADER_FIXED_LEN + properties.len();
+    let len = u32::try_from(len).expect("properties take less than 4 GiB");
+    let [f6, f5, f4, f3, f2, f1, f0] = frame_head(FrameType::Header, channel, len);
+    let [c1, c0] = basic::CLASS_ID.to_be_bytes();
+    let [s7, s6, s5, s4, s3, s2, s1, s0] = body_size.to_be_bytes();
+    [f6, f5, f4, f3, f2, f1, f0, c1, c0, 0, 0, s7, s6, s5, s4, s3, s2, s1, s0]
 }
 
 /// Appends `body` in frames of at most `frame_max` octets; nothing if it is empty.
@@ -40,33 +45,51 @@ pub fn encode_header_frame(out: &mut Vec<u8>, channel: u16, body_size: u64, prop
 /// `frame_max` is what was negotiated, 4096 or more; less than nine octets count as nine.
 #[inline]
 pub fn encode_body_frames(out: &mut Vec<u8>, channel: u16, frame_max: u32, body: &[u8]) {
-    let payload_max = (frame_max as usize).saturating_sub(FRAME_OVERHEAD).max(1);
-    out.reserve(body_frames_len(payload_max, body));
+    let payload_max = payload_max(frame_max);
+    if body.len() <= payload_max {
+        if !body.is_empty() {
+            out.reserve(body.len() + FRAME_OVERHEAD);
+            push_body_frame(out, channel, body);
+        }
+        return;
+    }
+    out.reserve(body.len() + FRAME_OVERHEAD * body.len().div_ceil(payload_max));
     for payload in body.chunks(payload_max) {
-        // A chunk is smaller than `frame_max`.
-        let size = u32::try_from(payload.len()).unwrap_or(u32::MAX);
-        out.extend_from_slice(&frame_head(FrameType::Body, channel, size));
-        out.extend_from_slice(payload);
-        out.push(FRAME_END);
+        push_body_frame(out, channel, payload);
     }
 }
 
-fn body_frames_len(payload_max: usize, body: &[u8]) -> usize {
-    body.len() + FRAME_OVERHEAD * body.len().div_ceil(payload_max)
+#[inline]
+fn push_body_frame(out: &mut Vec<u8>, channel: u16, payload: &[u8]) {
+    // No payload is longer than `frame_max`, a u32.
+    let len = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+    out.extend_from_slice(&frame_head(FrameType::Body, channel, len));
+    out.extend_from_slice(payload);
+    out.push(FRAME_END);
 }
 
-/// The `basic.deliver` frame of one consumer, exchange and routing key, built once.
+#[inline]
+fn payload_max(frame_max: u32) -> usize {
+    (frame_max as usize).saturating_sub(FRAME_OVERHEAD).max(1)
+}
+
+/// The `basic.deliver` frame of one consumer, exchange and routing key, built once, and the beginning of the header
+/// frame after it.
 ///
 /// ```text
 /// frame head │ class, method │ consumer tag │ delivery tag u64 │ redelivered u8 │ exchange │ routing key │ 0xCE
-///                                             ╰── `append` writes these nine ──╯
+///                                             ╰─ written for each delivery ──╯
+/// frame head, with the size │ class, weight │ body size u64
+///                   ╰──────── written for each delivery ──╯
 /// ```
 #[derive(Clone, Debug)]
 pub struct DeliverTemplate {
-    frame: Box<[u8]>,
+    bytes: Box<[u8]>,
     channel: u16,
-    /// Where the delivery tag stands in the frame.
+    /// Where the delivery tag stands.
     tag_at: usize,
+    /// Where the header frame begins.
+    header_at: usize,
 }
 
 impl DeliverTemplate {
@@ -87,11 +110,13 @@ impl DeliverTemplate {
             exchange,
             routing_key,
         };
-        let mut frame = Vec::new();
-        Method::BasicDeliver(deliver).try_encode(channel, &mut frame)?;
+        let mut bytes = Vec::new();
+        Method::BasicDeliver(deliver).try_encode(channel, &mut bytes)?;
         // Frame head, class, method, and the length of the consumer tag.
         let tag_at = 7 + 4 + 1 + consumer_tag.len();
-        Ok(Self { frame: frame.into_boxed_slice(), channel, tag_at })
+        let header_at = bytes.len();
+        bytes.extend_from_slice(&[0; HEADER_HEAD_LEN]);
+        Ok(Self { bytes: bytes.into_boxed_slice(), channel, tag_at, header_at })
     }
 
     /// The channel it delivers on.
@@ -104,15 +129,14 @@ impl DeliverTemplate {
     #[inline]
     pub fn append(&self, out: &mut Vec<u8>, delivery_tag: u64, redelivered: bool) {
         let start = out.len();
-        out.extend_from_slice(&self.frame);
-        let at = start + self.tag_at;
-        if let Some(place) = out.get_mut(at..).and_then(|rest| rest.first_chunk_mut::<9>()) {
-            let [t7, t6, t5, t4, t3, t2, t1, t0] = delivery_tag.to_be_bytes();
-            *place = [t7, t6, t5, t4, t3, t2, t1, t0, u8::from(redelivered)];
-        }
+        out.extend_from_slice(self.bytes.get(..self.header_at).unwrap_or_default());
+        patch(out, start + self.tag_at, per_delivery(delivery_tag, redelivered));
     }
 
     /// Appends a whole delivery: method, header and body, the properties in their wire form.
+    ///
+    /// # Panics
+    /// If the properties take 4 GiB or more.
     #[inline]
     pub fn append_content(
         &self,
@@ -122,16 +146,30 @@ impl DeliverTemplate {
         properties: &[u8],
         body: &[u8],
     ) {
-        let payload_max = (frame_max as usize).saturating_sub(FRAME_OVERHEAD).max(1);
-        out.reserve(
-            self.frame.len()
-                + HEADER_FIXED
-                + properties.len()
-                + FRAME_OVERHEAD
-                + body_frames_len(payload_max, body),
-        );
-        self.append(out, delivery_tag, redelivered);
-        encode_header_frame(out, self.channel, body.len() as u64, properties);
+        // Enough for one body frame; a longer body reserves the rest.
+        out.reserve(self.bytes.len() + properties.len() + 1 + body.len() + FRAME_OVERHEAD);
+        let start = out.len();
+        out.extend_from_slice(&self.bytes);
+        patch(out, start + self.tag_at, per_delivery(delivery_tag, redelivered));
+        let head = header_head(self.channel, body.len() as u64, properties);
+        patch(out, start + self.header_at, head);
+        out.extend_from_slice(properties);
+        out.push(FRAME_END);
         encode_body_frames(out, self.channel, frame_max, body);
+    }
+}
+
+/// The two arguments of `basic.deliver` that differ from delivery to delivery.
+#[inline]
+const fn per_delivery(delivery_tag: u64, redelivered: bool) -> [u8; 9] {
+    let [t7, t6, t5, t4, t3, t2, t1, t0] = delivery_tag.to_be_bytes();
+    [t7, t6, t5, t4, t3, t2, t1, t0, redelivered as u8]
+}
+
+/// Overwrites `N` octets, which are there because the template was just copied.
+#[inline]
+fn patch<const N: usize>(out: &mut [u8], at: usize, bytes: [u8; N]) {
+    if let Some(place) = out.get_mut(at..).and_then(|rest| rest.first_chunk_mut()) {
+        *place = bytes;
     }
 }

@@ -23,55 +23,57 @@ pub enum TableError {
     Truncated,
 }
 
-/// A table or array that is being walked: what is left of it, and whether its elements have keys.
-#[derive(Clone, Copy)]
-struct Level<'a> {
-    rest: &'a [u8],
-    keyed: bool,
-}
-
 /// Checks that `contents`, without the length in front, are a well-formed table.
 pub(super) fn validate(contents: &[u8]) -> Result<(), TableError> {
-    if contents.is_empty() {
-        return Ok(());
-    }
-    let mut current = Level { rest: contents, keyed: true };
-    // The levels around the current one.
-    let mut outer = [Level { rest: &[], keyed: false }; NESTING_MAX - 1];
+    let mut rest = contents;
+    // A table or array ends where this many octets are left of `contents`.
+    let mut left_at_end = 0;
+    // The same of those around it, the outermost first.
+    let mut outer = [0; NESTING_MAX - 1];
     let mut depth = 0_usize;
+    // One bit a level, the innermost lowest: whether its elements have keys.
+    let mut keyed = 1_u32;
     let mut elements = 0;
     loop {
-        while current.rest.is_empty() {
+        while rest.len() == left_at_end {
             let Some(parent) = depth.checked_sub(1) else { return Ok(()) };
             depth = parent;
-            current = outer.get(parent).copied().unwrap_or(Level { rest: &[], keyed: false });
+            left_at_end = outer.get(parent).copied().unwrap_or(0);
+            keyed >>= 1;
         }
         elements += 1;
         if elements > ELEMENTS_MAX {
             return Err(TableError::TooManyElements);
         }
-        if current.keyed {
-            let (&len, rest) = current.rest.split_first().ok_or(TableError::Truncated)?;
-            current.rest = rest.get(usize::from(len)..).ok_or(TableError::Truncated)?;
+        if keyed & 1 != 0 {
+            let (&len, after) = rest.split_first().ok_or(TableError::Truncated)?;
+            rest = after.get(usize::from(len)..).ok_or(TableError::Truncated)?;
         }
-        let (&tag, rest) = current.rest.split_first().ok_or(TableError::Truncated)?;
+        let (&tag, after) = rest.split_first().ok_or(TableError::Truncated)?;
+        let mut nests = false;
         let width = match tag {
             b'S' | b'x' | b'A' | b'F' => {
-                let (len, rest) = rest.split_first_chunk().ok_or(TableError::Truncated)?;
-                let len =
-                    usize::try_from(u32::from_be_bytes(*len)).map_err(|_| TableError::Truncated)?;
-                let (value, rest) = rest.split_at_checked(len).ok_or(TableError::Truncated)?;
-                current.rest = rest;
-                if matches!(tag, b'A' | b'F') {
-                    *outer.get_mut(depth).ok_or(TableError::TooDeep)? = current;
-                    depth += 1;
-                    current = Level { rest: value, keyed: tag == b'F' };
-                }
-                continue;
+                let (len, after) = after.split_first_chunk().ok_or(TableError::Truncated)?;
+                rest = after;
+                nests = matches!(tag, b'A' | b'F');
+                usize::try_from(u32::from_be_bytes(*len)).map_err(|_| TableError::Truncated)?
             }
-            _ => scalar_width(tag).ok_or(TableError::UnknownTag(tag))?,
+            _ => {
+                rest = after;
+                scalar_width(tag).ok_or(TableError::UnknownTag(tag))?
+            }
         };
-        current.rest = rest.get(width..).ok_or(TableError::Truncated)?;
+        // Where the value ends; whatever was read too much is noticed here.
+        let left = rest.len().checked_sub(width).filter(|left| *left >= left_at_end);
+        let left = left.ok_or(TableError::Truncated)?;
+        if nests {
+            *outer.get_mut(depth).ok_or(TableError::TooDeep)? = left_at_end;
+            depth += 1;
+            left_at_end = left;
+            keyed = keyed << 1 | u32::from(tag == b'F');
+        } else {
+            rest = rest.get(width..).ok_or(TableError::Truncated)?;
+        }
     }
 }
 
