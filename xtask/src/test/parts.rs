@@ -1,0 +1,173 @@
+//! The table of everything that `cargo xtask test` runs.
+
+use super::closing::Runner;
+
+/// One row: a command, and when it may run.
+pub(super) struct Part {
+    /// How `--only` and the table call it.
+    pub(super) name: &'static str,
+    /// What it shows.
+    pub(super) about: &'static str,
+    /// The folder to run in, from the repository's root.
+    pub(super) folder: &'static str,
+    /// The program and its arguments.
+    pub(super) command: &'static [&'static str],
+    /// Variables it gets besides those of the whole run.
+    pub(super) env: &'static [(&'static str, &'static str)],
+    /// The parts that must have passed before it.
+    pub(super) after: &'static [&'static str],
+    /// Parts of one lane never overlap.
+    pub(super) lane: Lane,
+    /// It may run with every third commit only.
+    pub(super) long: bool,
+    /// How its closing lines read.
+    pub(super) runner: Runner,
+}
+
+/// What two parts may not use at once.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lane {
+    /// The `target` folder, which cargo locks. Builds yield the processor to tests beside them.
+    Cargo,
+    /// Nothing shared.
+    Own,
+}
+
+const PLAIN: Part = Part {
+    name: "",
+    about: "",
+    folder: ".",
+    command: &[],
+    env: &[],
+    after: &[],
+    lane: Lane::Own,
+    long: false,
+    runner: Runner::ExitCode,
+};
+
+/// In the order in which they start; each stands below what it needs.
+pub(super) const PARTS: &[Part] = &[
+    Part {
+        name: "fmt",
+        about: "rustfmt changes nothing",
+        command: &["cargo", "fmt", "--all", "--check"],
+        ..PLAIN
+    },
+    Part {
+        name: "broker",
+        about: "the release binary, which the client suites start",
+        command: &["nice", "cargo", "build", "--release", "--package", "pillarbox"],
+        lane: Lane::Cargo,
+        ..PLAIN
+    },
+    Part {
+        name: "python-setup",
+        about: "the Python clients in a virtual environment",
+        command: &["tests/clients/python/setup.sh"],
+        ..PLAIN
+    },
+    Part {
+        name: "node-setup",
+        about: "the Node clients",
+        folder: "tests/clients/node",
+        command: &["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"],
+        ..PLAIN
+    },
+    Part {
+        name: "go-setup",
+        about: "the Go client",
+        folder: "tests/clients/go",
+        command: &["go", "mod", "download"],
+        ..PLAIN
+    },
+    Part {
+        name: "java-setup",
+        about: "the Java client, and the suite compiled",
+        folder: "tests/clients/java",
+        command: &["mvn", "--batch-mode", "--quiet", "test-compile"],
+        ..PLAIN
+    },
+    Part {
+        name: "clippy",
+        about: "no warning in any target",
+        command: &[
+            "nice",
+            "cargo",
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ],
+        lane: Lane::Cargo,
+        ..PLAIN
+    },
+    Part {
+        name: "codegen",
+        about: "the generated code is fresh",
+        command: &["cargo", "xtask", "codegen", "--check"],
+        lane: Lane::Cargo,
+        ..PLAIN
+    },
+    Part {
+        name: "rust-build",
+        about: "the Rust tests, built",
+        command: &["nice", "cargo", "test", "--workspace", "--no-run"],
+        lane: Lane::Cargo,
+        ..PLAIN
+    },
+    Part {
+        name: "python",
+        about: "pika, aio-pika, kombu, py-amqp, Celery: tutorials and Celery's whole contract",
+        folder: "tests/clients/python",
+        command: &[".venv/bin/pytest"],
+        after: &["broker", "python-setup"],
+        runner: Runner::Pytest,
+        ..PLAIN
+    },
+    Part {
+        name: "rust",
+        about: "cargo test of the workspace",
+        command: &["cargo", "test", "--workspace", "--no-fail-fast"],
+        after: &["rust-build"],
+        lane: Lane::Cargo,
+        runner: Runner::Cargo,
+        ..PLAIN
+    },
+    Part {
+        name: "loom",
+        about: "every schedule of the wake protocol",
+        command: &["nice", "cargo", "test", "--release", "--package", "pillarbox-wake"],
+        env: &[("RUSTFLAGS", "--cfg pillarbox_loom"), ("CARGO_TARGET_DIR", "target/loom")],
+        runner: Runner::Cargo,
+        ..PLAIN
+    },
+    Part {
+        name: "node",
+        about: "amqplib and rabbitmq-client: tutorials 1-7, reconnecting",
+        folder: "tests/clients/node",
+        command: &["node", "--test"],
+        after: &["broker", "node-setup"],
+        runner: Runner::Node,
+        ..PLAIN
+    },
+    Part {
+        name: "java",
+        about: "the Java client: publish, consume, confirm, recover",
+        folder: "tests/clients/java",
+        command: &["mvn", "--batch-mode", "--no-transfer-progress", "test"],
+        after: &["broker", "java-setup"],
+        runner: Runner::Surefire,
+        ..PLAIN
+    },
+    Part {
+        name: "go",
+        about: "amqp091-go's own integration tests",
+        folder: "tests/clients/go",
+        command: &["go", "test", "-count=1", "-v", "-timeout=15m", "."],
+        after: &["broker", "go-setup"],
+        runner: Runner::Go,
+        ..PLAIN
+    },
+];
