@@ -62,15 +62,24 @@ pub enum Refusal {
         "PRECONDITION_FAILED - invalid arg '{argument}' for queue '{queue}' in vhost '{vhost}' \
          of queue type rabbit_{queue_type}_queue"
     )]
-    ForeignArgument { argument: String, queue: QueueName, vhost: VhostName, queue_type: &'static str },
+    ForeignArgument {
+        argument: String,
+        queue: QueueName,
+        vhost: VhostName,
+        queue_type: &'static str,
+    },
     #[error("PRECONDITION_FAILED - invalid type '{type_name}' for arg '{argument}' in {resource}")]
     ArgumentType { type_name: &'static str, argument: String, resource: Resource },
-    #[error("PRECONDITION_FAILED - invalid property '{property}' for queue '{queue}' in vhost '{vhost}'")]
+    #[error(
+        "PRECONDITION_FAILED - invalid property '{property}' for queue '{queue}' in vhost '{vhost}'"
+    )]
     InvalidProperty { property: &'static str, queue: QueueName, vhost: VhostName },
+    #[error(
+        "PRECONDITION_FAILED - Cannot declare a server-named queue for type rabbit_{queue_type}_queue"
+    )]
+    ServerNamed { queue_type: &'static str },
     #[error("PRECONDITION_FAILED - unknown exchange type '{kind}'")]
     UnknownExchangeType { kind: String },
-    #[error("PRECONDITION_FAILED - invalid exchange type '{kind}'")]
-    InvalidExchangeType { kind: String },
     #[error("PRECONDITION_FAILED - {resource} in use")]
     InUse { resource: Resource },
     #[error("PRECONDITION_FAILED - {resource} not empty")]
@@ -79,7 +88,9 @@ pub enum Refusal {
     UnknownDeliveryTag { delivery_tag: u64 },
     #[error("PRECONDITION_FAILED - invalid expiration '{expiration}': {fault}")]
     InvalidExpiration { expiration: String, fault: ArgumentFault },
-    #[error("PRECONDITION_FAILED - invalid message: {{unacceptable_type_in_header,\"{header}\",{type_name}}}")]
+    #[error(
+        "PRECONDITION_FAILED - invalid message: {{unacceptable_type_in_header,\"{header}\",{type_name}}}"
+    )]
     InvalidRoutingHeader { header: &'static str, type_name: &'static str },
     #[error(
         "PRECONDITION_FAILED - user_id property set to '{claimed}' but authenticated user was '{user}'"
@@ -111,8 +122,23 @@ pub enum Refusal {
     VhostRefused { vhost: VhostName, user: UserName },
     #[error("NOT_ALLOWED - {explanation}")]
     NotAllowed { explanation: String },
+    #[error(
+        "NOT_IMPLEMENTED - queue type 'stream' is not supported yet: queue '{queue}' in vhost '{vhost}'"
+    )]
+    StreamQueue { queue: QueueName, vhost: VhostName },
+    #[error(
+        "NOT_IMPLEMENTED - cannot delete queue '{queue}' in vhost '{vhost}'. queue.delete operations with \
+         {flag} flag set are not supported by quorum queues"
+    )]
+    ConditionalQuorumDelete { queue: QueueName, vhost: VhostName, flag: &'static str },
     #[error("NOT_IMPLEMENTED - {explanation}")]
     NotImplemented { explanation: String },
+    #[error(
+        "INTERNAL_ERROR - Feature `{feature}` is deprecated.\nBy default, this feature is not permitted \
+         anymore.\nThe feature will be removed from a future major RabbitMQ version, regardless of the \
+         configuration; actual version to be determined."
+    )]
+    Deprecated { feature: &'static str },
     #[error("INTERNAL_ERROR - {explanation}")]
     InternalError { explanation: String },
 }
@@ -140,7 +166,7 @@ impl Refusal {
             | Self::ArgumentType { .. }
             | Self::InvalidProperty { .. }
             | Self::UnknownExchangeType { .. }
-            | Self::InvalidExchangeType { .. }
+            | Self::ServerNamed { .. }
             | Self::InUse { .. }
             | Self::NotEmpty { .. }
             | Self::UnknownDeliveryTag { .. }
@@ -159,21 +185,28 @@ impl Refusal {
             Self::NoSuchVhost { .. } | Self::VhostRefused { .. } | Self::NotAllowed { .. } => {
                 ReplyCode::NotAllowed
             }
-            Self::NotImplemented { .. } => ReplyCode::NotImplemented,
-            Self::InternalError { .. } => ReplyCode::InternalError,
+            Self::StreamQueue { .. }
+            | Self::ConditionalQuorumDelete { .. }
+            | Self::NotImplemented { .. } => ReplyCode::NotImplemented,
+            Self::Deprecated { .. } | Self::InternalError { .. } => ReplyCode::InternalError,
         }
     }
 
-    /// The reply text as it goes into a close method: at most 255 bytes, cut between two characters.
+    /// The reply text as it goes into a close method: at most 255 bytes; a longer one is cut between two characters
+    /// and ends in three dots, as RabbitMQ does it.
     pub fn reply_text(&self) -> String {
         let mut text = self.to_string();
-        text.truncate(text.floor_char_boundary(REPLY_TEXT_BYTES_MAX));
+        if text.len() > REPLY_TEXT_BYTES_MAX {
+            text.truncate(text.floor_char_boundary(REPLY_TEXT_BYTES_MAX - DOTS.len()));
+            text.push_str(DOTS);
+        }
         text
     }
 }
 
 /// What a shortstr holds.
 const REPLY_TEXT_BYTES_MAX: usize = 255;
+const DOTS: &str = "...";
 
 #[cfg(test)]
 mod tests {
@@ -196,7 +229,9 @@ mod tests {
         let refusal = Refusal::NoSuchVhost { vhost: "ü".repeat(200) };
         let text = refusal.reply_text();
         assert!(text.len() == 254 || text.len() == 255, "{}", text.len());
-        assert!(text.ends_with('ü'));
+        assert!(text.ends_with("ü..."));
+        let refusal = Refusal::ResourceLocked { queue: "q".into(), vhost: "/".into() };
+        assert!(refusal.reply_text().ends_with("match that of the original declaration."));
     }
 
     #[test]

@@ -9,21 +9,21 @@ pub enum ArgumentFault {
     Negative(i64),
     /// Zero where at least one is needed.
     Zero,
-    /// More than ten years, or whatever else bounds it.
+    /// More than [`DURATION_MS_MAX`](super::DURATION_MS_MAX).
     TooLarge(i64),
-    /// More than the argument's own greatest value.
+    /// More than the greatest value of this one argument.
     MaxExceeded(i64),
     /// Not a type that the argument takes.
     UnacceptableType(&'static str),
     /// A sentence; it shows in quotes.
     Sentence(String),
-    /// An Erlang atom or term, shown as it is.
+    /// Any other Erlang term, shown as it is.
     Term(String),
 }
 
 impl ArgumentFault {
     /// A fault that is one Erlang atom.
-    pub fn atom(atom: &str) -> Self {
+    pub(super) fn atom(atom: &str) -> Self {
         Self::Term(atom.to_owned())
     }
 }
@@ -36,7 +36,7 @@ impl fmt::Display for ArgumentFault {
             Self::TooLarge(value) => write!(f, "{{value_too_large,{value}}}"),
             Self::MaxExceeded(value) => write!(f, "{{max_value_exceeded,{value}}}"),
             Self::UnacceptableType(name) => write!(f, "{{unacceptable_type,{name}}}"),
-            Self::Sentence(text) => write!(f, "{text:?}"),
+            Self::Sentence(text) => write!(f, "\"{text}\""),
             Self::Term(term) => f.write_str(term),
         }
     }
