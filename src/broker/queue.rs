@@ -1,10 +1,36 @@
 //! Queues: what is waiting, who consumes, and which message goes where.
+//!
+//! A queue is a table of 16-byte entries with an order over it; contents lie in segments of its own. It knows nothing
+//! of sockets, tasks or clocks: the same calls in the same order always make the same decisions, which leave through a
+//! [`Sink`] while the call lasts.
+//!
+//! - A message is ready, unacked or held as a dead letter, never two of them; every record belongs to one of these.
+//! - While a message is ready, no consumer is, except between [`Queue::consume`] and [`Queue::dispatch`].
 
+mod consumers;
+mod content;
 mod dead_letter;
+mod death;
 mod delivery;
+mod dispatch;
+mod entry;
+mod expiry;
+mod fifo;
+mod limits;
 mod pool;
+mod quorum;
+mod ready;
+mod record;
 pub mod settings;
+mod settle;
+mod unacked;
 
+use std::collections::BTreeMap;
+
+use self::{
+    consumers::Consumers, content::Content, dead_letter::HeldLetters, entry::Entry, entry::Mark,
+    quorum::Returns, ready::Ready, unacked::UnackedTable,
+};
 pub use self::{
     dead_letter::{DeadLetter, DeathReason},
     delivery::{
@@ -14,14 +40,29 @@ pub use self::{
     pool::SegmentPool,
 };
 use crate::{
-    QueueName, Refusal, Timestamp, VhostName, message::Arrival, queue::settings::QueueSettings,
+    QueueKind, QueueName, QueueSettings, Refusal, Timestamp, VhostName, message::Sequence,
 };
 
 /// A queue: the messages that wait, those that are unacked, and the consumers that share them.
 #[derive(Debug)]
-pub struct Queue {}
+pub struct Queue {
+    name: QueueName,
+    settings: QueueSettings,
+    ready: Ready,
+    /// The bodies of what is ready.
+    ready_bytes: u64,
+    unacked: UnackedTable,
+    content: Content,
+    consumers: Consumers,
+    /// Of messages in a quorum queue that came back.
+    returns: BTreeMap<Sequence, Returns>,
+    held: Option<Box<HeldLetters>>,
+    counters: Counters,
+    /// When somebody last used it, which `x-expires` counts from while there is no consumer.
+    used_at: Timestamp,
+    is_closed: bool,
+}
 
-#[expect(unused_variables, clippy::todo, reason = "the interface first, the machine next")]
 impl Queue {
     /// An empty queue. Allocates nothing until its first message or consumer.
     pub fn new(
@@ -30,49 +71,71 @@ impl Queue {
         pool: SegmentPool,
         now: Timestamp,
     ) -> Self {
-        todo!()
-    }
-
-    /// Takes a message: gives it to a consumer, or stores it.
-    pub fn publish(
-        &mut self,
-        now: Timestamp,
-        arrival: &Arrival<'_>,
-        sink: &mut impl Sink,
-    ) -> Admission {
-        todo!()
+        let is_quorum = settings.kind == QueueKind::Quorum;
+        Self {
+            name,
+            ready: Ready::default(),
+            ready_bytes: 0,
+            unacked: UnackedTable::default(),
+            content: Content::new(pool),
+            consumers: Consumers::new(settings.single_active_consumer, is_quorum),
+            returns: BTreeMap::new(),
+            held: None,
+            counters: Counters::default(),
+            used_at: now,
+            is_closed: false,
+            settings,
+        }
     }
 
     /// Whether a consumer would be taken, without taking it.
     ///
     /// # Errors
-    /// [`Refusal::ExclusiveUse`].
+    /// [`Refusal::ExclusiveUse`] if there is an exclusive consumer, or it asks to be one and is not alone or the queue
+    /// picks its single active consumer itself. A quorum queue ignores the wish.
     pub fn check_consume(&self, vhost: &VhostName, exclusive: bool) -> Result<(), Refusal> {
-        todo!()
+        let is_taken = match self.settings.kind {
+            QueueKind::Quorum => false,
+            QueueKind::Classic => {
+                self.consumers.exclusive().is_some()
+                    || exclusive
+                        && (self.consumers.count() > 0 || self.settings.single_active_consumer)
+            }
+        };
+        if is_taken {
+            return Err(Refusal::ExclusiveUse { queue: self.name.clone(), vhost: vhost.clone() });
+        }
+        Ok(())
     }
 
     /// Takes a consumer. Nothing is delivered yet: once its consume-ok is on its way, call
     /// [`dispatch`](Self::dispatch).
     ///
     /// # Errors
-    /// [`Refusal::ExclusiveUse`].
+    /// As [`check_consume`](Self::check_consume).
     pub fn consume(
         &mut self,
         now: Timestamp,
         vhost: &VhostName,
         settings: ConsumerSettings,
     ) -> Result<ConsumerId, Refusal> {
-        todo!()
-    }
-
-    /// Hands out messages while there are any and a consumer is ready.
-    pub fn dispatch(&mut self, now: Timestamp, sink: &mut impl Sink) {
-        todo!()
+        self.check_consume(vhost, settings.exclusive)?;
+        self.used_at = now;
+        let exclusive = settings.exclusive && self.settings.kind == QueueKind::Classic;
+        Ok(self.consumers.insert(ConsumerSettings { exclusive, ..settings }))
     }
 
     /// Forgets a consumer. Its unacked messages stay its own until they are settled.
     pub fn cancel(&mut self, id: ConsumerId, now: Timestamp, sink: &mut impl Sink) -> Cancelled {
-        todo!()
+        if !self.consumers.remove(id) {
+            return Cancelled { queue_unused: false };
+        }
+        self.dispatch(now, sink);
+        let was_last = self.consumers.count() == 0;
+        if was_last {
+            self.used_at = now;
+        }
+        Cancelled { queue_unused: was_last && self.settings.auto_delete }
     }
 
     /// Changes how many unacked messages a consumer may hold; fewer than it has just stops it.
@@ -83,132 +146,137 @@ impl Queue {
         now: Timestamp,
         sink: &mut impl Sink,
     ) {
-        todo!()
+        self.consumers.set_prefetch(id, prefetch);
+        self.dispatch(now, sink);
     }
 
     /// A starved consumer can take deliveries again. Harmless for any other.
     pub fn resume(&mut self, id: ConsumerId, now: Timestamp, sink: &mut impl Sink) {
-        todo!()
-    }
-
-    /// Whether messages can be fetched one by one.
-    ///
-    /// # Errors
-    /// [`Refusal::SingleActiveConsumerGet`] on a quorum queue with a single active consumer.
-    pub fn check_get(&self, vhost: &VhostName) -> Result<(), Refusal> {
-        todo!()
-    }
-
-    /// Fetches the message at the head, if any: `deliver` gets it, and how many ready ones remain.
-    pub fn get(
-        &mut self,
-        now: Timestamp,
-        no_ack: bool,
-        sink: &mut impl Sink,
-        deliver: impl FnOnce(&Delivery<'_>, u64),
-    ) -> bool {
-        todo!()
-    }
-
-    /// Settles unacked messages, in the order given, then dispatches.
-    pub fn settle(
-        &mut self,
-        now: Timestamp,
-        slots: &[Slot],
-        settlement: Settlement,
-        sink: &mut impl Sink,
-    ) {
-        todo!()
-    }
-
-    /// Settles a dead letter that the queue holds: gone if it was accepted, sent again later if not.
-    pub fn settle_dead_letter(
-        &mut self,
-        now: Timestamp,
-        slot: Slot,
-        accepted: bool,
-        sink: &mut impl Sink,
-    ) {
-        todo!()
+        self.consumers.resume(id);
+        self.dispatch(now, sink);
     }
 
     /// Drops all ready messages and says how many they were.
     pub fn purge(&mut self) -> u64 {
-        todo!()
+        let count = self.ready();
+        if self.unacked.len() == 0 {
+            self.content.clear();
+            self.returns = BTreeMap::new();
+            self.ready = Ready::default();
+        }
+        while let Some(entry) = self.ready.first_line().and_then(|line| self.ready.pop(line)) {
+            let bytes = self.content.read(entry).bytes;
+            self.forget(entry, bytes);
+        }
+        self.ready_bytes = 0;
+        self.tidy();
+        count
     }
 
-    /// The queue was declared again: its time to live unused starts anew (classic only).
+    /// The queue was declared again: its time to live unused starts anew. A quorum queue's does not.
     pub fn touch(&mut self, now: Timestamp) {
-        todo!()
-    }
-
-    /// Does what is due: messages expire, held dead letters go out again, the queue itself expires.
-    pub fn handle_time(&mut self, now: Timestamp, sink: &mut impl Sink) -> Fate {
-        todo!()
-    }
-
-    /// When [`handle_time`](Self::handle_time) has something to do next. May have moved after any other call.
-    pub fn next_deadline(&self) -> Option<Timestamp> {
-        todo!()
+        if self.settings.kind == QueueKind::Classic {
+            self.used_at = now;
+        }
     }
 
     /// The queue is deleted: its messages are gone; everyone in the answer is to be told.
+    ///
+    /// Whatever is still asked of it finds an empty queue.
     pub fn close(&mut self) -> Vec<ConsumerId> {
-        todo!()
+        let consumers = self.consumers.ids().collect();
+        self.consumers = Consumers::new(self.settings.single_active_consumer, false);
+        self.ready = Ready::default();
+        self.ready_bytes = 0;
+        self.unacked = UnackedTable::default();
+        self.content.clear();
+        self.returns = BTreeMap::new();
+        self.held = None;
+        self.is_closed = true;
+        consumers
     }
 
     /// Its name.
     pub fn name(&self) -> &QueueName {
-        todo!()
+        &self.name
     }
 
     /// What it was declared with.
     pub fn settings(&self) -> &QueueSettings {
-        todo!()
+        &self.settings
     }
 
     /// How many messages are ready.
+    #[inline]
     pub fn ready(&self) -> u64 {
-        todo!()
-    }
-
-    /// How many messages are delivered and not yet settled.
-    pub fn unacked(&self) -> u64 {
-        todo!()
-    }
-
-    /// How many dead letters it holds until their targets accept them.
-    pub fn held_dead_letters(&self) -> u64 {
-        todo!()
-    }
-
-    /// How many consumers it has.
-    pub fn consumer_count(&self) -> u32 {
-        todo!()
-    }
-
-    /// The one consumer that is served, if the queue has a single active consumer.
-    pub fn single_active_consumer(&self) -> Option<ConsumerId> {
-        todo!()
-    }
-
-    /// How many unacked messages a consumer holds.
-    pub fn consumer_unacked(&self, id: ConsumerId) -> u32 {
-        todo!()
-    }
-
-    /// What its entries and contents occupy, in bytes. Shared bodies count in each of their queues.
-    pub fn memory_bytes(&self) -> u64 {
-        todo!()
+        self.ready.len() as u64
     }
 
     /// The bodies of the ready messages, in bytes.
     pub fn ready_bytes(&self) -> u64 {
-        todo!()
+        self.ready_bytes
+    }
+
+    /// How many messages are delivered and not yet settled.
+    pub fn unacked(&self) -> u64 {
+        self.unacked.len() as u64 - self.held_dead_letters()
+    }
+
+    /// How many dead letters it holds until their targets accept them.
+    pub fn held_dead_letters(&self) -> u64 {
+        self.held.as_ref().map_or(0, |held| held.len() as u64)
+    }
+
+    /// How many consumers it has.
+    pub fn consumer_count(&self) -> u32 {
+        self.consumers.count()
+    }
+
+    /// The one consumer that is served, if the queue has a single active consumer.
+    pub fn single_active_consumer(&self) -> Option<ConsumerId> {
+        self.consumers.single_active()
+    }
+
+    /// The consumer that has the queue for itself.
+    pub fn exclusive_consumer(&self) -> Option<ConsumerId> {
+        self.consumers.exclusive()
+    }
+
+    /// How many unacked messages a consumer holds.
+    pub fn consumer_unacked(&self, id: ConsumerId) -> u32 {
+        self.consumers.unacked(id)
+    }
+
+    /// What its entries and contents occupy, in bytes. Shared bodies count in each of their queues.
+    pub fn memory_bytes(&self) -> u64 {
+        let entries = self.ready.len() * size_of::<Entry>() + self.unacked.memory_bytes();
+        (entries + self.content.memory_bytes()) as u64
     }
 
     /// What it did so far.
     pub fn counters(&self) -> Counters {
-        todo!()
+        self.counters
+    }
+
+    /// A message is no more.
+    #[inline]
+    fn forget(&mut self, entry: Entry, bytes: u32) {
+        if entry.is(Mark::Returned) {
+            self.returns.remove(&entry.sequence);
+        }
+        self.content.release(entry, bytes);
+    }
+
+    /// Copies survivors out of sparse segments, once what comes back is worth a walk over all entries.
+    #[inline]
+    fn tidy(&mut self) {
+        if self.content.sparse_bytes() > self.content.len() * size_of::<Entry>() {
+            for entry in self.ready.iter_mut().chain(self.unacked.iter_mut()) {
+                self.content.relocate(entry);
+            }
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,19 @@
-//! Dead letters.
+//! Dead letters: how they are made, and how a queue keeps them until they arrived elsewhere.
+
+use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 
-use super::Slot;
-use crate::{ExchangeName, QueueName, message::Message};
+use super::{Slot, death};
+use crate::{
+    DeadLetterTarget, ExchangeName, QueueName, Timestamp,
+    message::{Arrival, Message, Origin},
+};
+
+/// How many held dead letters are on their way at once. RabbitMQ's worker has the same prefetch.
+const ON_THEIR_WAY_MAX: usize = 32;
+/// How long a held dead letter that was not accepted waits before it is sent again.
+const RETRY_MS: u64 = 10_000;
 
 /// Why a message is a dead letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -16,6 +26,18 @@ pub enum DeathReason {
     MaxLen,
     /// A quorum queue delivered it in vain too often.
     DeliveryLimit,
+}
+
+impl DeathReason {
+    /// As headers and metrics spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Expired => "expired",
+            Self::Rejected => "rejected",
+            Self::MaxLen => "maxlen",
+            Self::DeliveryLimit => "delivery_limit",
+        }
+    }
 }
 
 /// A message that leaves a queue for its dead-letter exchange.
@@ -37,9 +59,134 @@ pub struct DeadLetter {
 }
 
 impl DeadLetter {
+    pub(super) fn new(
+        queue: &QueueName,
+        target: &DeadLetterTarget,
+        message: &Arrival<'_>,
+        reason: DeathReason,
+        died_at: Timestamp,
+        hold: Option<Slot>,
+    ) -> Self {
+        let obituary = death::record(queue, message, reason, died_at);
+        let (routing_key, routing_keys, blind_keys, origin) = match &target.routing_key {
+            Some(key) => {
+                let origin = Origin::DeadLetter { rekeyed: true };
+                (key.clone(), vec![key.clone()], Bytes::new(), origin)
+            }
+            None => {
+                let mut keys = obituary.routing_keys;
+                death::add_blind_keys(&mut keys, message);
+                let rekeyed = message.origin == Origin::DeadLetter { rekeyed: true };
+                let blind_keys = Bytes::copy_from_slice(message.blind_keys);
+                (keys[0].clone(), keys, blind_keys, Origin::DeadLetter { rekeyed })
+            }
+        };
+        let message = Message {
+            exchange: target.exchange.clone(),
+            routing_key,
+            properties: Bytes::from(obituary.properties),
+            body: message.body.to_bytes(),
+            blind_keys,
+            persistent: message.persistent,
+            priority: obituary.priority,
+            expiration_ms: None,
+            origin,
+        };
+        let target_exchange = target.exchange.clone();
+        Self { queue: queue.clone(), target_exchange, message, routing_keys, reason, hold }
+    }
+
     /// Whether `queue` had this message before and only automatic deaths lie between: such a copy is dropped.
     pub fn would_cycle(&self, queue: &QueueName) -> bool {
-        let _ = queue;
-        todo!()
+        self.reason != DeathReason::Rejected && death::is_cycle(&self.message.properties, queue)
     }
 }
+
+/// The dead letters that a queue keeps until their targets have accepted them, in the order they died.
+#[derive(Debug, Default)]
+pub(super) struct HeldLetters {
+    held: BTreeMap<Slot, Held>,
+    /// Not yet sent.
+    waiting: VecDeque<Slot>,
+    /// Not accepted, and when to try again: always later than those before.
+    again: VecDeque<(Timestamp, Slot)>,
+    on_their_way: usize,
+    body_bytes: u64,
+}
+
+/// A dead letter that is kept.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Held {
+    pub(super) reason: DeathReason,
+    pub(super) died_at: Timestamp,
+    pub(super) body_bytes: u64,
+    is_on_its_way: bool,
+}
+
+impl HeldLetters {
+    pub(super) fn len(&self) -> usize {
+        self.held.len()
+    }
+
+    pub(super) fn body_bytes(&self) -> u64 {
+        self.body_bytes
+    }
+
+    pub(super) fn insert(
+        &mut self,
+        slot: Slot,
+        reason: DeathReason,
+        died_at: Timestamp,
+        body_bytes: u64,
+    ) {
+        self.held.insert(slot, Held { reason, died_at, body_bytes, is_on_its_way: false });
+        self.waiting.push_back(slot);
+        self.body_bytes += body_bytes;
+    }
+
+    /// The next one to send now, if any may be sent.
+    pub(super) fn next(&mut self) -> Option<(Slot, Held)> {
+        if self.on_their_way >= ON_THEIR_WAY_MAX {
+            return None;
+        }
+        let slot = self.waiting.pop_front()?;
+        let held = self.held.get_mut(&slot)?;
+        held.is_on_its_way = true;
+        self.on_their_way += 1;
+        Some((slot, *held))
+    }
+
+    /// One was accepted or not. `true`: it is not kept any more.
+    pub(super) fn settle(&mut self, slot: Slot, accepted: bool, now: Timestamp) -> bool {
+        let Some(held) = self.held.get_mut(&slot).filter(|held| held.is_on_its_way) else {
+            debug_assert!(false, "{slot:?} holds no dead letter that was sent");
+            return false;
+        };
+        held.is_on_its_way = false;
+        self.on_their_way -= 1;
+        if accepted {
+            self.body_bytes -= held.body_bytes;
+            self.held.remove(&slot);
+        } else {
+            self.again.push_back((now.plus_ms(RETRY_MS), slot));
+        }
+        accepted
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Timestamp> {
+        Some(self.again.front()?.0)
+    }
+
+    /// Those whose time to try again has come wait to be sent.
+    pub(super) fn handle_time(&mut self, now: Timestamp) {
+        while let Some((due, slot)) = self.again.front().copied()
+            && due <= now
+        {
+            self.again.pop_front();
+            self.waiting.push_back(slot);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,13 +1,103 @@
 //! The memory that queues keep content in, handed out and taken back.
 
-/// A bounded store of free segments, shared by all queues of a node. A clone is one more handle to the same store.
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The smallest segment, which a queue begins with.
+pub(super) const SEGMENT_BYTES_MIN: usize = 4 * 1024;
+/// The largest segment that is ever handed out again.
+pub(super) const SEGMENT_BYTES_MAX: usize = 256 * 1024;
+/// How many sizes lie between the two, each twice the one before.
+const SIZES: usize = (SEGMENT_BYTES_MAX / SEGMENT_BYTES_MIN).ilog2() as usize + 1;
+
+/// A bounded store of free segments, shared by all queues of a node.
+///
+/// A clone is one more handle to the same store. It is asked once per segment, not per message.
 #[derive(Debug, Clone)]
-pub struct SegmentPool {}
+pub struct SegmentPool(Arc<Mutex<Shelves>>);
+
+#[derive(Debug)]
+struct Shelves {
+    free: [Vec<Vec<u8>>; SIZES],
+    free_bytes: usize,
+    bytes_max: usize,
+}
 
 impl SegmentPool {
     /// An empty store that keeps at most `bytes_max` for later; what comes back beyond it is freed.
     pub fn new(bytes_max: usize) -> Self {
-        let _ = bytes_max;
-        Self {}
+        let free = [const { Vec::new() }; SIZES];
+        Self(Arc::new(Mutex::new(Shelves { free, free_bytes: 0, bytes_max })))
+    }
+
+    /// How much it keeps for later, in bytes.
+    pub fn free_bytes(&self) -> usize {
+        self.lock().free_bytes
+    }
+
+    /// An empty segment with room for `bytes`.
+    pub(super) fn take(&self, bytes: usize) -> Vec<u8> {
+        if let Some(shelf) = shelf(bytes) {
+            let mut shelves = self.lock();
+            if let Some(segment) = shelves.free[shelf].pop() {
+                shelves.free_bytes -= segment.capacity();
+                return segment;
+            }
+        }
+        Vec::with_capacity(bytes)
+    }
+
+    /// Takes a segment back. One of an odd size is freed.
+    pub(super) fn give_back(&self, mut segment: Vec<u8>) {
+        let Some(shelf) = shelf(segment.capacity()) else { return };
+        segment.clear();
+        let mut shelves = self.lock();
+        if shelves.free_bytes + segment.capacity() <= shelves.bytes_max {
+            shelves.free_bytes += segment.capacity();
+            shelves.free[shelf].push(segment);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shelves> {
+        // Nothing in here can be left half done, so a panic elsewhere does not matter.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Where segments of exactly this size lie.
+fn shelf(bytes: usize) -> Option<usize> {
+    let is_handed_out =
+        bytes.is_power_of_two() && (SEGMENT_BYTES_MIN..=SEGMENT_BYTES_MAX).contains(&bytes);
+    is_handed_out.then(|| (bytes / SEGMENT_BYTES_MIN).ilog2() as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_segment_that_came_back_is_handed_out_again() {
+        let pool = SegmentPool::new(1 << 20);
+        let mut segment = pool.take(8192);
+        segment.extend_from_slice(b"old");
+        let place = segment.as_ptr();
+        pool.give_back(segment);
+        assert_eq!(pool.free_bytes(), 8192);
+        assert!(pool.take(4096).capacity() == 4096);
+        let again = pool.take(8192);
+        assert_eq!((again.as_ptr(), again.len()), (place, 0));
+        assert_eq!(pool.free_bytes(), 0);
+    }
+
+    #[test]
+    fn it_keeps_no_more_than_its_bound_and_nothing_of_an_odd_size() {
+        let pool = SegmentPool::new(10_000);
+        for _ in 0..3 {
+            pool.give_back(Vec::with_capacity(4096));
+        }
+        assert_eq!(pool.free_bytes(), 8192);
+        let pool = SegmentPool::new(1 << 20);
+        pool.give_back(Vec::with_capacity(5000));
+        pool.give_back(Vec::with_capacity(1 << 19));
+        assert_eq!(pool.free_bytes(), 0);
     }
 }

@@ -1,0 +1,320 @@
+//! A queue's contents: records in segments, and the large bodies that are only referred to.
+//!
+//! - Only the open segment grows, and never past its capacity: a record does not move as others come.
+//! - A segment without a living record goes back to the pool at once; the open one begins anew instead.
+//! - A sealed segment less than an eighth alive is *sparse*. [`Content::relocate`] copies its survivors out.
+//! - Without a living record at most one segment of the smallest size is kept.
+
+use bytes::Bytes;
+
+use super::{
+    entry::{Entry, Mark},
+    pool::{SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, SegmentPool},
+    record::{Record, StoredBody},
+};
+use crate::{
+    Timestamp,
+    message::{Arrival, Body, SHARED_BODY_BYTES_MIN},
+};
+
+/// An emptied queue keeps room for no more references to bodies.
+const KEPT_BODIES_MAX: usize = 16;
+
+/// The contents of all messages of one queue, ready or not.
+#[derive(Debug)]
+pub(super) struct Content {
+    segments: Vec<Segment>,
+    vacant: Vec<u32>,
+    open: Option<u32>,
+    bodies: SharedBodies,
+    records: usize,
+    /// How many records have a deadline: while there are none, nobody needs to look for one.
+    with_deadline: usize,
+    segment_bytes: usize,
+    sparse_bytes: usize,
+    pool: SegmentPool,
+}
+
+#[derive(Debug, Default)]
+struct Segment {
+    bytes: Vec<u8>,
+    live_records: u32,
+    live_bytes: u32,
+    is_sparse: bool,
+}
+
+/// Bodies that are shared with other queues or too large to copy, by number.
+#[derive(Debug, Default)]
+struct SharedBodies {
+    bodies: Vec<Option<Bytes>>,
+    vacant: Vec<u32>,
+    bytes: usize,
+}
+
+impl Content {
+    /// No contents, and no memory for any.
+    pub(super) fn new(pool: SegmentPool) -> Self {
+        Self {
+            segments: Vec::new(),
+            vacant: Vec::new(),
+            open: None,
+            bodies: SharedBodies::default(),
+            records: 0,
+            with_deadline: 0,
+            segment_bytes: 0,
+            sparse_bytes: 0,
+            pool,
+        }
+    }
+
+    /// How many records live.
+    pub(super) fn len(&self) -> usize {
+        self.records
+    }
+
+    /// Whether any record has a deadline.
+    #[inline]
+    pub(super) fn has_deadlines(&self) -> bool {
+        self.with_deadline > 0
+    }
+
+    /// The memory it holds, in bytes.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.segment_bytes + self.bodies.bytes
+    }
+
+    /// Copies a message in. Also says how much of a segment it takes, which [`release`](Self::release) asks for.
+    #[inline]
+    pub(super) fn store(
+        &mut self,
+        arrival: &Arrival<'_>,
+        level: u8,
+        deadline: Option<Timestamp>,
+    ) -> (Entry, u32) {
+        let body = match arrival.body {
+            Body::Inline(bytes) if bytes.len() < SHARED_BODY_BYTES_MIN => StoredBody::Inline(bytes),
+            body @ (Body::Inline(_) | Body::Shared(_)) => {
+                StoredBody::Shared(self.bodies.insert(body.to_bytes()))
+            }
+        };
+        let record = Record::new(arrival, body, level, deadline);
+        let index = self.open_for(record.bytes as usize);
+        let segment = &mut self.segments[index as usize];
+        let mut entry = Entry::new(arrival.sequence, index, segment.bytes.len());
+        record.write(&mut segment.bytes);
+        segment.live_records += 1;
+        segment.live_bytes += record.bytes;
+        self.records += 1;
+        if deadline.is_some() {
+            self.with_deadline += 1;
+            entry = entry.with(Mark::Deadline);
+        }
+        if let StoredBody::Shared(_) = body {
+            entry = entry.with(Mark::SharedBody);
+        }
+        (entry, record.bytes)
+    }
+
+    /// The record of a message.
+    #[inline]
+    pub(super) fn read(&self, entry: Entry) -> Record<'_> {
+        Record::read(&self.segments[entry.segment as usize].bytes[entry.offset()..])
+    }
+
+    /// The body of a record.
+    #[inline]
+    pub(super) fn body<'a>(&'a self, record: &Record<'a>) -> Body<'a> {
+        match record.body {
+            StoredBody::Inline(bytes) => Body::Inline(bytes),
+            StoredBody::Shared(number) => Body::Shared(self.bodies.get(number)),
+        }
+    }
+
+    /// Forgets a message whose record takes `bytes`.
+    #[inline]
+    pub(super) fn release(&mut self, entry: Entry, bytes: u32) {
+        if entry.is(Mark::SharedBody)
+            && let StoredBody::Shared(number) = self.read(entry).body
+        {
+            self.bodies.remove(number);
+        }
+        if entry.is(Mark::Deadline) {
+            self.with_deadline -= 1;
+        }
+        self.records -= 1;
+        self.leave(entry.segment, bytes);
+        if self.records == 0 {
+            self.shrink();
+        }
+    }
+
+    /// Forgets everything and gives all memory back.
+    pub(super) fn clear(&mut self) {
+        for segment in self.segments.drain(..) {
+            self.pool.give_back(segment.bytes);
+        }
+        *self = Self::new(self.pool.clone());
+    }
+
+    /// How much memory [`relocate`](Self::relocate) would give back if called for every entry, nearly.
+    #[inline]
+    pub(super) fn sparse_bytes(&self) -> usize {
+        self.sparse_bytes
+    }
+
+    /// Copies a message out of a sparse segment; nothing happens to others.
+    pub(super) fn relocate(&mut self, entry: &mut Entry) {
+        let source = entry.segment;
+        if !self.segments[source as usize].is_sparse {
+            return;
+        }
+        let size = self.read(*entry).bytes;
+        // The open segment is never sparse, so the source is another one.
+        let index = self.open_for(size as usize);
+        let from = std::mem::take(&mut self.segments[source as usize].bytes);
+        let target = &mut self.segments[index as usize];
+        let offset = target.bytes.len();
+        target.bytes.extend_from_slice(&from[entry.offset()..entry.offset() + size as usize]);
+        target.live_records += 1;
+        target.live_bytes += size;
+        self.segments[source as usize].bytes = from;
+        entry.move_to(index, offset);
+        self.leave(source, size);
+    }
+
+    /// The open segment, or a new one if its room is less than `bytes`.
+    #[inline]
+    fn open_for(&mut self, bytes: usize) -> u32 {
+        if let Some(open) = self.open {
+            let segment = &self.segments[open as usize].bytes;
+            if segment.capacity() - segment.len() >= bytes {
+                return open;
+            }
+        }
+        self.open_another(bytes)
+    }
+
+    #[cold]
+    fn open_another(&mut self, bytes: usize) -> u32 {
+        let mut size = SEGMENT_BYTES_MIN;
+        if let Some(sealed) = self.open.take() {
+            let segment = &self.segments[sealed as usize];
+            size = (segment.bytes.capacity() * 2).clamp(SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX);
+            if segment.live_records == 0 {
+                self.remove(sealed);
+            } else {
+                self.mark_if_sparse(sealed);
+            }
+        }
+        // A record must not outgrow its segment; the largest ones have one to themselves.
+        while size < bytes && size < SEGMENT_BYTES_MAX {
+            size *= 2;
+        }
+        let segment = Segment { bytes: self.pool.take(size.max(bytes)), ..Segment::default() };
+        self.segment_bytes += segment.bytes.capacity();
+        let index = match self.vacant.pop() {
+            Some(index) => {
+                self.segments[index as usize] = segment;
+                index
+            }
+            None => {
+                self.segments.push(segment);
+                u32::try_from(self.segments.len() - 1).expect("memory holds fewer segments")
+            }
+        };
+        self.open = Some(index);
+        index
+    }
+
+    /// A record of this size in this segment is no more.
+    #[inline]
+    fn leave(&mut self, index: u32, bytes: u32) {
+        let segment = &mut self.segments[index as usize];
+        segment.live_records -= 1;
+        segment.live_bytes -= bytes;
+        if self.open == Some(index) {
+            if segment.live_records == 0 {
+                segment.bytes.clear();
+            }
+        } else if segment.live_records == 0 {
+            self.remove(index);
+        } else {
+            self.mark_if_sparse(index);
+        }
+    }
+
+    #[inline]
+    fn mark_if_sparse(&mut self, index: u32) {
+        let segment = &mut self.segments[index as usize];
+        let capacity = segment.bytes.capacity();
+        if !segment.is_sparse && (segment.live_bytes as usize) < capacity / 8 {
+            segment.is_sparse = true;
+            self.sparse_bytes += capacity;
+        }
+    }
+
+    fn remove(&mut self, index: u32) {
+        let segment = std::mem::take(&mut self.segments[index as usize]);
+        self.segment_bytes -= segment.bytes.capacity();
+        if segment.is_sparse {
+            self.sparse_bytes -= segment.bytes.capacity();
+        }
+        self.pool.give_back(segment.bytes);
+        self.vacant.push(index);
+    }
+
+    /// Nothing lives: at most the smallest segment stays.
+    #[inline]
+    fn shrink(&mut self) {
+        if self.segment_bytes <= SEGMENT_BYTES_MIN && self.bodies.bodies.len() <= KEPT_BODIES_MAX {
+            return;
+        }
+        if let Some(open) = self.open
+            && self.segments[open as usize].bytes.capacity() > SEGMENT_BYTES_MIN
+        {
+            self.remove(open);
+            self.open = None;
+        }
+        if self.open.is_none() {
+            self.segments = Vec::new();
+            self.vacant = Vec::new();
+        }
+        if self.bodies.bodies.len() > KEPT_BODIES_MAX {
+            self.bodies = SharedBodies::default();
+        }
+    }
+}
+
+impl Drop for Content {
+    fn drop(&mut self) {
+        for segment in self.segments.drain(..) {
+            self.pool.give_back(segment.bytes);
+        }
+    }
+}
+
+impl SharedBodies {
+    fn insert(&mut self, body: Bytes) -> u32 {
+        self.bytes += body.len();
+        if let Some(number) = self.vacant.pop() {
+            self.bodies[number as usize] = Some(body);
+            return number;
+        }
+        self.bodies.push(Some(body));
+        u32::try_from(self.bodies.len() - 1).expect("memory holds fewer bodies")
+    }
+
+    fn get(&self, number: u32) -> &Bytes {
+        self.bodies[number as usize].as_ref().expect("a body lives as long as its record")
+    }
+
+    fn remove(&mut self, number: u32) {
+        if let Some(body) = self.bodies[number as usize].take() {
+            self.bytes -= body.len();
+            self.vacant.push(number);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

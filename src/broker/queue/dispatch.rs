@@ -1,0 +1,205 @@
+//! From the publisher to a consumer: at once if one is ready, else through the order of what waits.
+
+use super::{
+    Admission, ConsumerId, Delivery, Queue, Sink, Slot,
+    entry::{Entry, Mark},
+    quorum,
+    ready::Line,
+    unacked::{Holder, Unacked},
+};
+use crate::{QueueKind, Refusal, Timestamp, VhostName, message::Arrival};
+
+impl Queue {
+    /// Takes a message: gives it to a consumer, or stores it.
+    pub fn publish(
+        &mut self,
+        now: Timestamp,
+        arrival: &Arrival<'_>,
+        sink: &mut impl Sink,
+    ) -> Admission {
+        self.counters.publish += 1;
+        if self.is_closed {
+            return Admission::Accepted;
+        }
+        if self.refuses(arrival) {
+            self.refuse(now, arrival, sink);
+            return Admission::Rejected;
+        }
+        let deadline = self.deadline(now, arrival);
+        if self.ready.is_empty()
+            && let Some((id, no_ack)) = self.next_admitted(sink)
+        {
+            self.deliver_arrival(arrival, deadline, id, no_ack, sink);
+            return Admission::Accepted;
+        }
+        let level = self.level(arrival.priority);
+        let (entry, _) = self.content.store(arrival, level, deadline);
+        self.ready.push(level, entry);
+        self.ready_bytes += arrival.body.as_bytes().len() as u64;
+        self.drop_overflow(now, sink);
+        if deadline.is_some_and(|deadline| deadline <= now) {
+            self.expire(Line::Level(level), now, sink);
+        }
+        if self.consumers.next().is_some() {
+            self.dispatch(now, sink);
+        }
+        Admission::Accepted
+    }
+
+    /// Hands out messages while there are any and a consumer is ready.
+    #[inline]
+    pub fn dispatch(&mut self, now: Timestamp, sink: &mut impl Sink) {
+        while let Some(line) = self.ready.first_line()
+            && self.consumers.next().is_some()
+        {
+            if self.content.has_deadlines() && self.expire(line, now, sink) > 0 {
+                continue;
+            }
+            let Some((id, no_ack)) = self.next_admitted(sink) else { break };
+            let Some(entry) = self.ready.pop(line) else { break };
+            let holder = if no_ack {
+                self.counters.deliver_no_ack += 1;
+                None
+            } else {
+                self.counters.deliver += 1;
+                Some(Holder::Consumer(id))
+            };
+            self.hand_over(entry, holder, |delivery| sink.deliver(id, delivery));
+            self.consumers.delivered(id);
+        }
+        self.tidy();
+    }
+
+    /// Whether messages can be fetched one by one.
+    ///
+    /// # Errors
+    /// [`Refusal::SingleActiveConsumerGet`] on a quorum queue with a single active consumer.
+    pub fn check_get(&self, vhost: &VhostName) -> Result<(), Refusal> {
+        if self.settings.kind == QueueKind::Quorum && self.settings.single_active_consumer {
+            let (queue, vhost) = (self.name.clone(), vhost.clone());
+            return Err(Refusal::SingleActiveConsumerGet { queue, vhost });
+        }
+        Ok(())
+    }
+
+    /// Fetches the message at the head, if any: `deliver` gets it, and how many ready ones remain.
+    pub fn get(
+        &mut self,
+        now: Timestamp,
+        no_ack: bool,
+        sink: &mut impl Sink,
+        deliver: impl FnOnce(&Delivery<'_>, u64),
+    ) -> bool {
+        self.used_at = now;
+        while let Some(line) = self.ready.first_line() {
+            if self.content.has_deadlines() && self.expire(line, now, sink) > 0 {
+                continue;
+            }
+            let Some(entry) = self.ready.pop(line) else { break };
+            let remaining = self.ready();
+            let holder = if no_ack {
+                self.counters.get_no_ack += 1;
+                None
+            } else {
+                self.counters.get += 1;
+                Some(Holder::Getter)
+            };
+            self.hand_over(entry, holder, |delivery| deliver(delivery, remaining));
+            self.tidy();
+            return true;
+        }
+        self.counters.get_empty += 1;
+        false
+    }
+
+    /// The level that a message waits in.
+    #[inline]
+    fn level(&self, priority: Option<u8>) -> u8 {
+        match (self.settings.kind, self.settings.max_priority) {
+            (QueueKind::Classic, None) => 0,
+            (QueueKind::Classic, Some(max)) => priority.unwrap_or(0).min(max),
+            (QueueKind::Quorum, _) => {
+                priority.unwrap_or(quorum::PRIORITY_DEFAULT).min(quorum::PRIORITY_MAX)
+            }
+        }
+    }
+
+    /// The consumer whose turn it is, once those whose outbox is full are out of the way.
+    #[inline]
+    fn next_admitted(&mut self, sink: &mut impl Sink) -> Option<(ConsumerId, bool)> {
+        loop {
+            let (id, no_ack) = self.consumers.next()?;
+            if sink.admit(id) {
+                return Some((id, no_ack));
+            }
+            self.consumers.starve(id);
+        }
+    }
+
+    /// Delivers a message that nothing waits in front of. Without acks it never lies in the queue at all.
+    #[inline]
+    fn deliver_arrival(
+        &mut self,
+        arrival: &Arrival<'_>,
+        deadline: Option<Timestamp>,
+        id: ConsumerId,
+        no_ack: bool,
+        sink: &mut impl Sink,
+    ) {
+        let slot = if no_ack {
+            self.counters.deliver_no_ack += 1;
+            None
+        } else {
+            self.counters.deliver += 1;
+            let level = self.level(arrival.priority);
+            let (entry, bytes) = self.content.store(arrival, level, deadline);
+            Some(self.unacked.insert(Unacked { entry, bytes, holder: Holder::Consumer(id) }))
+        };
+        let delivery = Delivery {
+            slot,
+            redelivered: false,
+            exchange: arrival.exchange,
+            routing_key: arrival.routing_key,
+            properties: arrival.properties,
+            body: arrival.body,
+        };
+        sink.deliver(id, &delivery);
+        self.consumers.delivered(id);
+    }
+
+    /// Gives a message that left the order to someone, who holds it or keeps it for good.
+    #[inline]
+    fn hand_over(
+        &mut self,
+        entry: Entry,
+        holder: Option<Holder>,
+        deliver: impl FnOnce(&Delivery<'_>),
+    ) {
+        let record = self.content.read(entry);
+        let (bytes, body) = (record.bytes, self.content.body(&record));
+        self.ready_bytes -= body.as_bytes().len() as u64;
+        let slot: Option<Slot> =
+            holder.map(|holder| self.unacked.insert(Unacked { entry, bytes, holder }));
+        let redelivered = entry.is(Mark::Returned);
+        let counted;
+        let mut properties = record.properties;
+        if redelivered {
+            self.counters.redeliver += 1;
+            if let Some(returns) = self.returns.get(&entry.sequence) {
+                counted = returns.add_to(properties);
+                properties = &counted;
+            }
+        }
+        deliver(&Delivery {
+            slot,
+            redelivered,
+            exchange: std::str::from_utf8(record.exchange).expect("it was stored from a str"),
+            routing_key: record.routing_key,
+            properties,
+            body,
+        });
+        if slot.is_none() {
+            self.forget(entry, bytes);
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! What time does to a queue: messages expire, held dead letters go out again, and an unused queue goes.
+//!
+//! As in RabbitMQ a message's time is fixed as it arrives and looked at only at the head of its line: an expired one
+//! behind one that lives still waits, and counts.
+
+use super::{DeathReason, Fate, Queue, Sink, entry::Mark, ready::Line};
+use crate::{Timestamp, message::Arrival};
+
+impl Queue {
+    /// Does what is due: messages expire, held dead letters go out again, the queue itself expires.
+    pub fn handle_time(&mut self, now: Timestamp, sink: &mut impl Sink) -> Fate {
+        self.expire_all(now, sink);
+        if let Some(held) = &mut self.held {
+            held.handle_time(now);
+            self.send_held(sink);
+        }
+        self.tidy();
+        match self.expires_at() {
+            Some(deadline) if deadline <= now => Fate::Expired,
+            _ => Fate::Alive,
+        }
+    }
+
+    /// When [`handle_time`](Self::handle_time) has something to do next. May have moved after any other call.
+    #[inline]
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        let mut next = self.expires_at();
+        let mut consider = |deadline: Option<Timestamp>| {
+            next = match (next, deadline) {
+                (Some(next), Some(deadline)) => Some(next.min(deadline)),
+                (next, deadline) => next.or(deadline),
+            };
+        };
+        if self.content.has_deadlines() {
+            for line in self.ready.lines() {
+                consider(self.deadline_of_head(line));
+            }
+        }
+        if let Some(held) = &self.held {
+            consider(held.next_deadline());
+        }
+        next
+    }
+
+    /// When a message that arrives now expires: the sooner of what it and the queue say.
+    #[inline]
+    pub(super) fn deadline(&self, now: Timestamp, arrival: &Arrival<'_>) -> Option<Timestamp> {
+        let ttl_ms = match (self.settings.message_ttl_ms, arrival.expiration_ms) {
+            (Some(queue), Some(message)) => queue.min(message),
+            (queue, message) => queue.or(message)?,
+        };
+        Some(now.plus_ms(ttl_ms))
+    }
+
+    /// Removes the expired messages at the head of a line, and says how many they were.
+    pub(super) fn expire(&mut self, line: Line, now: Timestamp, sink: &mut impl Sink) -> usize {
+        let mut count = 0;
+        while self.deadline_of_head(line).is_some_and(|deadline| deadline <= now)
+            && let Some(entry) = self.ready.pop(line)
+        {
+            self.die_waiting(now, entry, DeathReason::Expired, sink);
+            count += 1;
+        }
+        count
+    }
+
+    /// Removes the expired messages at the heads of all lines.
+    pub(super) fn expire_all(&mut self, now: Timestamp, sink: &mut impl Sink) {
+        if self.content.has_deadlines() {
+            let lines: Vec<_> = self.ready.lines().collect();
+            for line in lines {
+                self.expire(line, now, sink);
+            }
+        }
+    }
+
+    fn deadline_of_head(&self, line: Line) -> Option<Timestamp> {
+        let head = self.ready.front(line).filter(|head| head.is(Mark::Deadline))?;
+        self.content.read(head).deadline
+    }
+
+    /// When the queue goes if nobody uses it until then.
+    fn expires_at(&self) -> Option<Timestamp> {
+        let expires_ms = self.settings.expires_ms.filter(|_| !self.is_closed)?;
+        (self.consumers.count() == 0).then(|| self.used_at.plus_ms(expires_ms))
+    }
+}
