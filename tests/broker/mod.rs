@@ -1,0 +1,181 @@
+//! Starts the built broker for a test, and stops it again.
+//!
+//! Put `#[path = "../broker/mod.rs"] mod broker;` into the test. With `PILLARBOX_TEST_ADDR=ip:port` in the environment
+//! nothing is started and that broker is used, so that a test can be pointed at a RabbitMQ.
+
+use std::{
+    env, fs,
+    io::{BufRead, BufReader},
+    net::SocketAddr,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+        mpsc,
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+/// How long the broker may take until it listens.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long the broker may take to stop before it is killed.
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+/// The variable that names a running broker to use instead.
+const ADDR_VARIABLE: &str = "PILLARBOX_TEST_ADDR";
+
+/// A running broker: a child process with a folder of its own, or the one that `PILLARBOX_TEST_ADDR` names.
+pub(crate) struct Broker {
+    addr: SocketAddr,
+    started: Option<Started>,
+}
+
+/// What belongs to a broker that the test started itself.
+struct Started {
+    child: Child,
+    folder: PathBuf,
+    log: Arc<Mutex<String>>,
+}
+
+impl Broker {
+    /// Starts a broker with the default settings, on a free port.
+    pub(crate) fn start() -> Self {
+        Self::start_with("")
+    }
+
+    /// Starts a broker with `config_toml` as its settings, on a free port.
+    pub(crate) fn start_with(config_toml: &str) -> Self {
+        if let Some(addr) = foreign_addr() {
+            return Self { addr, started: None };
+        }
+        let folder = new_folder();
+        let config = folder.join("broker.toml");
+        fs::write(&config, config_toml).expect("the settings can be written");
+
+        let mut child = Command::new(env!("CARGO_BIN_EXE_pillarbox"))
+            .args(["--port", "0", "--config"])
+            .arg(&config)
+            .current_dir(&folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the broker can be started");
+
+        let log = Arc::new(Mutex::new(String::new()));
+        let (lines_tx, lines_rx) = mpsc::channel();
+        let stdout = child.stdout.take().expect("stdout is piped");
+        let stderr = child.stderr.take().expect("stderr is piped");
+        // Both are read to their end, or the broker would block on a full pipe.
+        thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                let _ = lines_tx.send(line); // nobody listens any more once the address is known
+            }
+        });
+        let kept = Arc::clone(&log);
+        thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+                kept.push_str(&line);
+                kept.push('\n');
+            }
+        });
+
+        let mut started = Started { child, folder, log };
+        let addr = started.wait_for_address(&lines_rx);
+        Self { addr, started: Some(started) }
+    }
+
+    /// Whether this is not our broker but the one that `PILLARBOX_TEST_ADDR` names.
+    pub(crate) fn is_foreign(&self) -> bool {
+        self.started.is_none()
+    }
+
+    /// Where it listens for AMQP.
+    pub(crate) fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Where it listens, with the default user, as client libraries want it.
+    pub(crate) fn uri(&self) -> String {
+        format!("amqp://guest:guest@{}/%2f", self.addr)
+    }
+
+    /// The process id; `None` for a broker that was not started here.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.started.as_ref().map(|started| started.child.id())
+    }
+
+    /// What it has written to its log (stderr) so far; empty for a broker that was not started here.
+    pub(crate) fn log_text(&self) -> String {
+        self.started.as_ref().map(Started::log_text).unwrap_or_default()
+    }
+}
+
+impl Started {
+    /// The address out of the line that ends in `listening on <ip>:<port>`.
+    fn wait_for_address(&mut self, lines: &mpsc::Receiver<String>) -> SocketAddr {
+        let give_up = Instant::now() + START_TIMEOUT;
+        while let Ok(line) = lines.recv_timeout(give_up.saturating_duration_since(Instant::now())) {
+            let after = line.split_once("listening on ").map(|(_, after)| after);
+            let word = after.and_then(|after| after.split_whitespace().next());
+            if let Some(addr) = word.and_then(|word| word.parse().ok()) {
+                return addr;
+            }
+        }
+        let _ = self.child.kill();
+        let status = self.child.wait();
+        panic!("the broker did not say where it listens ({status:?}); log:\n{}", self.log_text());
+    }
+
+    fn log_text(&self) -> String {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Asks it to stop and waits; kills it if it takes too long.
+    fn stop(&mut self) {
+        let _ = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status();
+        let give_up = Instant::now() + STOP_TIMEOUT;
+        while Instant::now() < give_up {
+            if !matches!(self.child.try_wait(), Ok(None)) {
+                return;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        let Some(started) = &mut self.started else { return };
+        started.stop();
+        if thread::panicking() {
+            eprintln!("--- the broker's log ---\n{}---", started.log_text());
+        }
+        let _ = fs::remove_dir_all(&started.folder);
+    }
+}
+
+/// The broker that `PILLARBOX_TEST_ADDR` names, if it is set.
+fn foreign_addr() -> Option<SocketAddr> {
+    let text = env::var(ADDR_VARIABLE).ok()?;
+    Some(text.parse().unwrap_or_else(|error| panic!("{ADDR_VARIABLE}={text}: {error}")))
+}
+
+/// A new empty folder below the one for temporary files.
+fn new_folder() -> PathBuf {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let folder = env::temp_dir().join(format!("pillarbox-test-{}-{count}", std::process::id()));
+    fs::create_dir_all(&folder).expect("a folder for the broker can be made");
+    folder
+}
+
+/// Names what a test may call, as no single test calls all of it.
+const _: fn() = || {
+    let broker = Broker::start();
+    let _ = (broker.addr(), broker.uri(), broker.pid(), broker.log_text(), broker.is_foreign());
+};
