@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import amqp
 import pika
 import pytest
-from broker import Broker, running_broker
 from pika.adapters.blocking_connection import BlockingChannel
+
+from broker import Broker, running_broker
 
 pytest_plugins = ["left_out"]
 

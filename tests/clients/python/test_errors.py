@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import amqp
 import pytest
 from amqp import exceptions
+
 from broker import Broker
 
 QUEUE_DECLARE = (50, 10)
