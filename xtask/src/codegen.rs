@@ -30,3 +30,13 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     fs::write(&code, fresh).with_context(|| format!("write {}", code.display()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_generated_code_is_fresh() {
+        run(&Arguments { check: true }).unwrap();
+    }
+}

@@ -119,9 +119,18 @@ pub(super) const PARTS: &[Part] = &[
     },
     Part {
         name: "python",
-        about: "pika, aio-pika, kombu, py-amqp, Celery: tutorials and Celery's whole contract",
+        about: "pika, aio-pika, kombu and py-amqp: tutorials 1-7, confirms, errors",
         folder: "tests/clients/python",
-        command: &[".venv/bin/pytest"],
+        command: &[".venv/bin/pytest", "-k", "not test_celery"],
+        after: &["broker", "python-setup"],
+        runner: Runner::Pytest,
+        ..PLAIN
+    },
+    Part {
+        name: "celery",
+        about: "Celery on every pool, with classic and quorum queues, and its failures",
+        folder: "tests/clients/python",
+        command: &[".venv/bin/pytest", "-k", "test_celery"],
         after: &["broker", "python-setup"],
         runner: Runner::Pytest,
         ..PLAIN
@@ -167,7 +176,34 @@ pub(super) const PARTS: &[Part] = &[
         folder: "tests/clients/go",
         command: &["go", "test", "-count=1", "-v", "-timeout=15m", "."],
         after: &["broker", "go-setup"],
+        long: true,
         runner: Runner::Go,
+        ..PLAIN
+    },
+    Part {
+        name: "python-upstream",
+        about: "the own suites of kombu, py-amqp and rabbitpy",
+        folder: "tests/clients/python",
+        command: &[".venv/bin/python", "upstream.py", "amqp", "kombu", "rabbitpy"],
+        after: &["broker", "python-setup"],
+        long: true,
+        runner: Runner::Pytest,
+        ..PLAIN
+    },
+    Part {
+        name: "celery-upstream",
+        about: "Celery's own integration tests",
+        folder: "tests/clients/python",
+        command: &[
+            ".venv/bin/python",
+            "upstream.py",
+            "celery-inspect",
+            "celery-tasks",
+            "celery-worker",
+        ],
+        after: &["broker", "python-setup"],
+        long: true,
+        runner: Runner::Pytest,
         ..PLAIN
     },
 ];
