@@ -9,9 +9,9 @@ mod programs;
 mod schedule;
 
 use std::{
-    fs,
+    env, fs,
     io::{self, Write as _},
-    path::{Path, PathBuf},
+    path::Path,
     process::Command,
 };
 
@@ -49,9 +49,10 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let chosen = choose(arguments, &root)?;
     programs::check(&chosen)?;
 
-    let logs: PathBuf = root.join("target/test-logs");
+    let target = root.join(env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()));
+    let logs = target.join("test-logs");
     fs::create_dir_all(&logs).with_context(|| format!("make {}", logs.display()))?;
-    let reports = schedule::run(&chosen, &root, &logs);
+    let reports = schedule::run(&chosen, &schedule::Folders { root, target, logs });
     print_table(&chosen, &reports)?;
     let failed = reports.iter().filter(|report| report.outcome != Outcome::Passed).count();
     writeln!(io::stdout(), "{} passed, {failed} failed", reports.len() - failed)?;

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     io::{self, Write as _},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, ExitStatus, Stdio},
     sync::mpsc,
     thread,
@@ -23,6 +23,16 @@ const PART_TIME_MAX: Duration = Duration::from_secs(25 * 60);
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// How much of a failed part's log is shown.
 const LINES_SHOWN: usize = 80;
+
+/// Where a run takes place.
+pub(super) struct Folders {
+    /// The repository.
+    pub(super) root: PathBuf,
+    /// Where cargo builds.
+    pub(super) target: PathBuf,
+    /// Where each part's output goes, as `NAME.log`.
+    pub(super) logs: PathBuf,
+}
 
 /// How a part ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -58,8 +68,8 @@ enum Progress {
     Done(Report),
 }
 
-/// Runs all of `parts` and returns what came of each, in the same order. The output goes to `logs`.
-pub(super) fn run(parts: &[&Part], root: &Path, logs: &Path) -> Vec<Report> {
+/// Runs all of `parts` and returns what came of each, in the same order.
+pub(super) fn run(parts: &[&Part], folders: &Folders) -> Vec<Report> {
     let mut progress: Vec<Progress> = parts.iter().map(|_| Progress::Waiting).collect();
     let (done_tx, done_rx) = mpsc::channel();
     thread::scope(|scope| {
@@ -69,7 +79,7 @@ pub(super) fn run(parts: &[&Part], root: &Path, logs: &Path) -> Vec<Report> {
                 progress[next] = Progress::Running;
                 let done_tx = done_tx.clone();
                 scope.spawn(move || {
-                    let report = run_part(parts[next], root, logs);
+                    let report = run_part(parts[next], folders);
                     done_tx.send((next, report)).expect("the receiver outlives the scope");
                 });
             }
@@ -129,11 +139,11 @@ fn next_ready(parts: &[&Part], progress: &[Progress]) -> Option<usize> {
 }
 
 /// Runs one part, and shows the end of its log if it failed.
-fn run_part(part: &Part, root: &Path, logs: &Path) -> Report {
-    let path = logs.join(format!("{}.log", part.name));
+fn run_part(part: &Part, folders: &Folders) -> Report {
+    let path = folders.logs.join(format!("{}.log", part.name));
     say(&format!("start  {:<18} {}", part.name, part.about));
     let started = Instant::now();
-    let ended = spawn_and_wait(part, root, &path);
+    let ended = spawn_and_wait(part, folders, &path);
     let elapsed = started.elapsed();
     let log = fs::read(&path).unwrap_or_default();
     let log = String::from_utf8_lossy(&log);
@@ -154,16 +164,16 @@ fn run_part(part: &Part, root: &Path, logs: &Path) -> Report {
     Report { outcome, elapsed, counted: counts.map(in_words) }
 }
 
-fn spawn_and_wait(part: &Part, root: &Path, log: &Path) -> io::Result<ExitStatus> {
+fn spawn_and_wait(part: &Part, folders: &Folders, log: &Path) -> io::Result<ExitStatus> {
     let output = File::create(log)?;
-    let folder = root.join(part.folder);
+    let folder = folders.root.join(part.folder);
     // A program with a path is meant from the part's own folder.
     let program = part.command[0];
     let program = if program.contains('/') { folder.join(program) } else { program.into() };
     let mut child = Command::new(program)
         .args(&part.command[1..])
         .envs(part.env.iter().copied())
-        .env("PILLARBOX_BIN", root.join("target/release/pillarbox"))
+        .env("PILLARBOX_BIN", folders.target.join("release/pillarbox"))
         .current_dir(folder)
         .stdin(Stdio::null())
         .stderr(output.try_clone()?)
