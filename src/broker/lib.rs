@@ -3,19 +3,28 @@
 //! Plain values without locks, clock, randomness or I/O: the same calls in the same order give the same results.
 
 pub mod arguments;
+pub mod exchange;
 pub mod message;
 mod names;
-mod permission;
+pub mod permission;
 pub mod queue;
 mod refusal;
 mod resource;
+pub mod routing;
 mod time;
+pub mod user;
+pub mod vhost;
 
 pub use self::{
+    exchange::{
+        Binding, Destination, Exchange, ExchangeKind, ExchangeSpec, RoutesBy, RoutingInput,
+    },
     names::{ConsumerTag, ExchangeName, QueueName, UserName, VhostName},
-    permission::Action,
+    permission::{Action, Authority, Permission, Permissions},
     queue::settings::{DeadLetterStrategy, DeadLetterTarget, Overflow, QueueKind, QueueSettings},
     refusal::Refusal,
     resource::{Resource, ResourceKind},
     time::Timestamp,
+    user::{User, UserTags},
+    vhost::Vhost,
 };

@@ -197,7 +197,11 @@ impl Refusal {
     pub fn reply_text(&self) -> String {
         let mut text = self.to_string();
         if text.len() > REPLY_TEXT_BYTES_MAX {
-            text.truncate(text.floor_char_boundary(REPLY_TEXT_BYTES_MAX - DOTS.len()));
+            let mut cut = REPLY_TEXT_BYTES_MAX - DOTS.len();
+            while !text.is_char_boundary(cut) {
+                cut -= 1;
+            }
+            text.truncate(cut);
             text.push_str(DOTS);
         }
         text

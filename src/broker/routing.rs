@@ -1,0 +1,152 @@
+//! From an exchange to queues: over bindings between exchanges, alternates, and the keys of `CC` and `BCC`.
+//!
+//! RabbitMQ: `rabbit_exchange:route`.
+
+use ahash::AHashSet;
+use amqp::{FieldValueRef, Properties, PropertyError, RawProperties, RawTable};
+
+use crate::{
+    ExchangeName, QueueName, Refusal,
+    exchange::{Destination, Exchange, RoutesBy, RoutingInput},
+};
+
+/// Where exchanges are found by name.
+pub trait ExchangeDirectory {
+    /// Shows the exchange of that name to `f`; returns whether there is one.
+    fn visit(&self, name: &str, f: &mut dyn FnMut(&Exchange)) -> bool;
+}
+
+/// Where one message goes, and how that was found. Kept by the caller and used again, so that routing allocates
+/// only while it grows.
+#[derive(Debug, Default)]
+pub struct Route {
+    queues: Vec<QueueName>,
+    visited: Vec<ExchangeName>,
+    seen: AHashSet<ExchangeName>,
+    destinations: Vec<Destination>,
+}
+
+impl Route {
+    /// Finds the queues that a message published to `first` goes to.
+    ///
+    /// Each queue shows once, in the order of their names, however many ways lead to it. An exchange is asked once,
+    /// so that cycles end. Where an exchange itself sends the message nowhere, its alternate is asked; an exchange
+    /// that does not exist is passed over. The default exchange sends to the queues that the keys name, whether
+    /// they exist or not.
+    ///
+    /// Returns what the result depends on, besides the bindings and alternates of the exchanges that were
+    /// [`visited`](Self::visited). With [`RoutesBy::Key`] it holds for every message with this routing key that
+    /// has no `CC` and `BCC`.
+    pub fn find(
+        &mut self,
+        directory: &(impl ExchangeDirectory + ?Sized),
+        first: &ExchangeName,
+        input: &RoutingInput<'_>,
+    ) -> RoutesBy {
+        self.queues.clear();
+        self.visited.clear();
+        self.seen.clear();
+        let mut routes_by =
+            if input.extra_keys.is_empty() { RoutesBy::Key } else { RoutesBy::Properties };
+        self.visited.push(first.clone());
+        let mut asked = 0;
+        while let Some(name) = self.visited.get(asked).cloned() {
+            asked += 1;
+            if name.is_default() {
+                self.add_named_queues(input);
+                continue;
+            }
+            let (mut alternate, destinations) = (None, &mut self.destinations);
+            directory.visit(&name, &mut |exchange| {
+                exchange.route(input, destinations);
+                routes_by = routes_by.max(exchange.routes_by());
+                alternate = exchange.alternate().cloned();
+            });
+            if let Some(alternate) = alternate.filter(|_| self.destinations.is_empty()) {
+                self.visit_later(alternate);
+            }
+            self.sort_destinations();
+        }
+        self.queues.sort_unstable();
+        self.queues.dedup();
+        routes_by
+    }
+
+    /// The queues, each once, in the order of their names. Some may not exist any more.
+    pub fn queues(&self) -> &[QueueName] {
+        &self.queues
+    }
+
+    /// The exchanges that were asked, and those that were missing: what the result depends on.
+    pub fn visited(&self) -> &[ExchangeName] {
+        &self.visited
+    }
+
+    fn sort_destinations(&mut self) {
+        let mut destinations = std::mem::take(&mut self.destinations);
+        for destination in destinations.drain(..) {
+            match destination {
+                Destination::Queue(name) => self.queues.push(name),
+                Destination::Exchange(name) => self.visit_later(name),
+            }
+        }
+        self.destinations = destinations;
+    }
+
+    fn visit_later(&mut self, name: ExchangeName) {
+        if self.seen.is_empty() {
+            self.seen.extend(self.visited.first().cloned());
+        }
+        if self.seen.insert(name.clone()) {
+            self.visited.push(name);
+        }
+    }
+
+    fn add_named_queues(&mut self, input: &RoutingInput<'_>) {
+        let names = input.keys().filter_map(|key| std::str::from_utf8(key).ok());
+        self.queues.extend(names.map(QueueName::from));
+    }
+}
+
+/// Appends the routing keys that the headers `CC` and `BCC` add; elements that are no strings are passed over.
+///
+/// # Errors
+/// [`Refusal::InvalidRoutingHeader`] if one of them is no array.
+pub fn extra_routing_keys<'a>(
+    headers: RawTable<'a>,
+    keys: &mut Vec<&'a [u8]>,
+) -> Result<(), Refusal> {
+    for header in ["CC", "BCC"] {
+        match headers.get(header) {
+            None => {}
+            Some(FieldValueRef::Array(array)) => {
+                keys.extend(array.iter().filter_map(FieldValueRef::as_long_string));
+            }
+            Some(_) => {
+                let type_name =
+                    headers.to_owned().get(header).map_or("void", |value| value.erlang_type_name());
+                return Err(Refusal::InvalidRoutingHeader { header, type_name });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The properties without their `BCC` header, which no consumer sees; `None` if they have none.
+///
+/// # Errors
+/// [`PropertyError`] if they are malformed.
+pub fn without_bcc(properties: RawProperties<'_>) -> Result<Option<Vec<u8>>, PropertyError> {
+    let headers = properties.headers()?;
+    if headers.is_none_or(|headers| headers.get("BCC").is_none()) {
+        return Ok(None);
+    }
+    let mut properties = Properties::decode(properties)?;
+    if let Some(headers) = &mut properties.headers {
+        headers.remove("BCC");
+    }
+    Ok(Some(properties.to_bytes()))
+}
+
+#[cfg(test)]
+mod tests;

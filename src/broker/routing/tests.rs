@@ -1,0 +1,179 @@
+use std::collections::BTreeMap;
+
+use amqp::{FieldTable, FieldValue, ShortString};
+
+use super::*;
+use crate::{
+    QueueKind, VhostName,
+    exchange::{ExchangeKind, ExchangeSpec},
+};
+
+#[derive(Default)]
+struct Exchanges(BTreeMap<&'static str, Exchange>);
+
+impl ExchangeDirectory for Exchanges {
+    fn visit(&self, name: &str, f: &mut dyn FnMut(&Exchange)) -> bool {
+        self.0.get(name).map(f).is_some()
+    }
+}
+
+impl Exchanges {
+    fn declare(&mut self, name: &'static str, kind: ExchangeKind, alternate: Option<&str>) {
+        let alternate =
+            alternate.map(|name| (ShortString::from_static("alternate-exchange"), name));
+        let spec = ExchangeSpec {
+            name: name.into(),
+            kind,
+            durable: true,
+            auto_delete: false,
+            internal: false,
+            arguments: alternate.into_iter().collect(),
+        };
+        self.0.insert(name, Exchange::new(spec, &VhostName::from("/")).unwrap());
+    }
+
+    fn bind_queue(&mut self, exchange: &str, queue: &str, key: &str) {
+        let queue = Destination::Queue(queue.into());
+        let exchange = self.0.get_mut(exchange).unwrap();
+        let none = FieldTable::new();
+        exchange.bind(queue, Some(QueueKind::Classic), key.as_bytes(), &none).unwrap();
+    }
+
+    fn bind_exchange(&mut self, source: &str, destination: &str, key: &str) {
+        let destination = Destination::Exchange(destination.into());
+        let source = self.0.get_mut(source).unwrap();
+        source.bind(destination, None, key.as_bytes(), &FieldTable::new()).unwrap();
+    }
+
+    fn route(&self, first: &str, input: &RoutingInput<'_>) -> (String, RoutesBy) {
+        let mut route = Route::default();
+        let routes_by = route.find(self, &first.into(), input);
+        let queues: Vec<&str> = route.queues().iter().map(QueueName::as_str).collect();
+        (queues.join(" "), routes_by)
+    }
+
+    fn queues(&self, first: &str, key: &str) -> String {
+        self.route(first, &RoutingInput::of_key(key.as_bytes())).0
+    }
+}
+
+#[test]
+fn exchanges_route_on_and_each_queue_gets_one_copy() {
+    let mut all = Exchanges::default();
+    for name in ["a", "b", "c"] {
+        all.declare(name, ExchangeKind::Fanout, None);
+        all.bind_queue(name, "shared", "");
+        all.bind_queue(name, name, "");
+    }
+    all.bind_exchange("a", "b", "");
+    all.bind_exchange("b", "c", "");
+    all.bind_exchange("c", "a", "");
+    all.bind_exchange("c", "c", "");
+    all.bind_exchange("c", "gone", "");
+    assert_eq!(all.queues("b", ""), "a b c shared");
+}
+
+#[test]
+fn the_alternate_is_asked_only_where_nothing_matched() {
+    let mut all = Exchanges::default();
+    all.declare("main", ExchangeKind::Direct, Some("second"));
+    all.declare("second", ExchangeKind::Topic, Some("third"));
+    all.declare("third", ExchangeKind::Fanout, Some("main"));
+    all.bind_queue("main", "q1", "a");
+    all.bind_queue("second", "q2", "b");
+    assert_eq!(all.queues("main", "a"), "q1");
+    assert_eq!(all.queues("main", "b"), "q2");
+    assert_eq!(all.queues("main", "c"), "");
+    all.bind_queue("third", "q3", "");
+    assert_eq!(all.queues("main", "c"), "q3");
+    // A destination is a destination, even an exchange that routes nowhere.
+    all.declare("empty", ExchangeKind::Fanout, None);
+    all.bind_exchange("main", "empty", "c");
+    assert_eq!(all.queues("main", "c"), "");
+}
+
+#[test]
+fn the_default_exchange_goes_by_name() {
+    let all = Exchanges::default();
+    assert_eq!(all.queues("", "orders"), "orders");
+    let keys: [&[u8]; 3] = [b"b", b"a", b"b"];
+    let input = RoutingInput { extra_keys: &keys, ..RoutingInput::of_key(b"a") };
+    assert_eq!(all.route("", &input), ("a b".to_owned(), RoutesBy::Properties));
+}
+
+#[test]
+fn the_result_says_what_it_depends_on() {
+    let mut all = Exchanges::default();
+    all.declare("direct", ExchangeKind::Direct, Some("missing"));
+    all.declare("headers", ExchangeKind::Headers, None);
+    all.declare("random", ExchangeKind::Random, None);
+    all.bind_exchange("direct", "headers", "h");
+    all.bind_exchange("headers", "random", "");
+    let by = |name, key: &str| all.route(name, &RoutingInput::of_key(key.as_bytes())).1;
+    assert_eq!(by("direct", "d"), RoutesBy::Key);
+    assert_eq!(by("random", ""), RoutesBy::Chance);
+    assert_eq!(by("direct", "h"), RoutesBy::Chance);
+    let mut route = Route::default();
+    route.find(&all, &"direct".into(), &RoutingInput::of_key(b"d"));
+    assert_eq!(route.visited(), ["direct", "missing"].map(ExchangeName::from));
+}
+
+#[test]
+fn celerys_delays_walk_down_the_levels() {
+    let names: Vec<&'static str> =
+        (0..28).map(|level| &*format!("celery_delayed_{level}").leak()).collect();
+    let mut all = Exchanges::default();
+    for (level, name) in names.iter().enumerate() {
+        all.declare(name, ExchangeKind::Topic, None);
+        let stars = "*.".repeat(27 - level);
+        all.bind_queue(name, name, &format!("{stars}1.#"));
+    }
+    all.declare("celery_delayed_delivery", ExchangeKind::Topic, None);
+    for level in 0..28_usize {
+        let next = level.checked_sub(1).map_or("celery_delayed_delivery", |next| names[next]);
+        all.bind_exchange(names[level], next, &format!("{}0.#", "*.".repeat(27 - level)));
+    }
+    all.bind_queue("celery_delayed_delivery", "celery", "#.celery");
+    let key = |delay: u32| {
+        let bits: Vec<_> = format!("{delay:028b}").chars().map(String::from).collect();
+        format!("{}.celery", bits.join("."))
+    };
+    assert_eq!(all.queues("celery_delayed_27", &key(5)), "celery_delayed_2");
+    assert_eq!(all.queues("celery_delayed_1", &key(5)), "celery_delayed_0");
+    assert_eq!(all.queues("celery_delayed_27", &key(0)), "celery");
+}
+
+fn headers(fields: &[(&'static str, FieldValue)]) -> FieldTable {
+    fields.iter().map(|(key, value)| (ShortString::from_static(key), value.clone())).collect()
+}
+
+#[test]
+fn cc_and_bcc_add_keys() {
+    let strings =
+        |keys: &[&str]| FieldValue::from(keys.iter().map(|key| (*key).into()).collect::<Vec<_>>());
+    let mixed = FieldValue::from(vec!["c".into(), 5.into(), FieldValue::Void]);
+    let table = headers(&[("BCC", mixed), ("CC", strings(&["a", "b"]))]).to_bytes();
+    let mut keys = Vec::new();
+    extra_routing_keys(RawTable::from_bytes(&table).unwrap(), &mut keys).unwrap();
+    assert_eq!(keys, [b"a", b"b", b"c"]);
+
+    let table = headers(&[("BCC", "a".into())]).to_bytes();
+    let refusal = extra_routing_keys(RawTable::from_bytes(&table).unwrap(), &mut keys).unwrap_err();
+    assert_eq!(
+        refusal.to_string(),
+        "PRECONDITION_FAILED - invalid message: {unacceptable_type_in_header,\"BCC\",longstr}"
+    );
+}
+
+#[test]
+fn bcc_is_taken_away() {
+    let with = |fields: &[(&'static str, FieldValue)]| {
+        let properties = Properties { headers: Some(headers(fields)), ..Properties::default() };
+        properties.to_bytes()
+    };
+    let (cc, bcc) = (("CC", FieldValue::from(vec![])), ("BCC", FieldValue::from(vec![])));
+    let both = with(&[cc.clone(), bcc]);
+    assert_eq!(without_bcc(RawProperties::from_bytes(&both)), Ok(Some(with(std::slice::from_ref(&cc)))));
+    assert_eq!(without_bcc(RawProperties::from_bytes(&with(&[cc]))), Ok(None));
+    assert_eq!(without_bcc(RawProperties::EMPTY), Ok(None));
+}
