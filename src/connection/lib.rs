@@ -5,8 +5,14 @@
 
 mod broker;
 mod channel;
+mod failure;
+mod handshake;
+mod heartbeat;
+mod open_connection;
+mod sasl;
 mod session;
 mod settings;
+mod turn;
 
 pub use self::{
     broker::{

@@ -17,8 +17,11 @@ pub struct PublishRun<'a> {
     pub routing_key: &'a [u8],
     /// Whether the client wants back what reaches no queue; see [`PublishOutcome`](crate::PublishOutcome).
     pub mandatory: bool,
-    /// The further routing keys that `CC` and `BCC` name. Only runs of a single message have any.
-    pub copy_keys: &'a [Vec<u8>],
+    /// The further routing keys of the `CC` header, as shortstrs one after another: see
+    /// [`short_strings`](::broker::message::short_strings). Only runs of a single message have any.
+    pub carbon_keys: &'a [u8],
+    /// The further routing keys of the `BCC` header, likewise.
+    pub blind_keys: &'a [u8],
     pub(crate) messages: Messages<'a>,
 }
 
@@ -59,18 +62,6 @@ pub(crate) struct Item {
 }
 
 impl<'a> PublishRun<'a> {
-    /// A run of one message.
-    #[must_use]
-    pub const fn single(
-        channel: ChannelNumber,
-        (exchange, routing_key): (&'a str, &'a [u8]),
-        mandatory: bool,
-        message: RunMessage<'a>,
-    ) -> Self {
-        let messages = Messages::Single(message);
-        Self { channel, exchange, routing_key, mandatory, copy_keys: &[], messages }
-    }
-
     /// How many messages there are; one at least.
     #[inline]
     #[must_use]

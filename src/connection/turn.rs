@@ -1,0 +1,299 @@
+//! One read buffer of an open connection: frame by frame, the methods are carried out.
+
+mod publishing;
+
+use amqp::{
+    Frame, FrameError, FrameType, Method, MethodError, ReplyCode, access, basic as wire,
+    connection, decode_frame,
+};
+
+use self::publishing::OpenRun;
+use crate::{
+    Broker, ChannelNumber, Settings,
+    channel::{self, Channel, Handled, basic, content, exchange, queue},
+    failure::{Failure, Outcome, ids, unimplemented_method},
+    open_connection::OpenConnection,
+};
+
+/// The handling of one input.
+///
+/// `at` is how many octets are done with. While a run is open, its messages are not yet published.
+pub(crate) struct Turn<'c, 'i, B> {
+    connection: &'c mut OpenConnection,
+    broker: &'c mut B,
+    settings: &'c Settings,
+    input: &'i [u8],
+    at: usize,
+    run: Option<OpenRun<'i>>,
+}
+
+/// Why a turn has ended, unless for a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stopped {
+    /// There is no complete frame left.
+    Input,
+    /// A declare waits.
+    Retry,
+    /// The client is to read first.
+    Drain,
+    /// The client closed the connection.
+    Closed,
+}
+
+/// What to do after a frame.
+enum Step {
+    /// Go on so many octets further.
+    Skip(usize),
+    /// End the turn; the frame is done with only if it closed the connection.
+    Stop(Stopped),
+}
+
+impl<'c, 'i, B: Broker> Turn<'c, 'i, B> {
+    pub(crate) const fn new(
+        connection: &'c mut OpenConnection,
+        broker: &'c mut B,
+        settings: &'c Settings,
+        input: &'i [u8],
+    ) -> Self {
+        Self { connection, broker, settings, input, at: 0, run: None }
+    }
+
+    /// Handles the input; returns how many octets are done with, and how it ended.
+    ///
+    /// A failure closes the connection; what was published before it counts, and is confirmed.
+    pub(crate) fn handle(mut self) -> (usize, Outcome<Stopped>) {
+        let handled = self.handle_frames();
+        let flushed = self.flush_run();
+        self.connection.send_confirms(self.broker);
+        (self.at, flushed.and(handled))
+    }
+
+    fn handle_frames(&mut self) -> Outcome<Stopped> {
+        if !self.continue_body()? {
+            return Ok(Stopped::Input);
+        }
+        loop {
+            if self.extend_run() {
+                continue;
+            }
+            let input = self.input;
+            let rest = &input[self.at..];
+            let frame = decode_frame(rest, self.connection.tuning.frame_max)
+                .map_err(|error| Failure::frame(&error))?;
+            let Some((frame, len)) = frame else {
+                self.begin_body(rest)?;
+                return Ok(Stopped::Input);
+            };
+            match self.handle_frame(&frame, len) {
+                Ok(Step::Skip(len)) => self.at += len,
+                Ok(Step::Stop(stopped)) => {
+                    self.at += if stopped == Stopped::Closed { len } else { 0 };
+                    return Ok(stopped);
+                }
+                Err(failure) => {
+                    self.fail(frame.channel, failure)?;
+                    self.at += len;
+                }
+            }
+        }
+    }
+
+    /// Closes the channel for a failure that concerns it alone; the others are the connection's.
+    #[cold]
+    fn fail(&mut self, channel: u16, failure: Box<Failure>) -> Outcome {
+        if failure.code.is_hard() || channel == 0 {
+            return Err(failure);
+        }
+        self.flush_run()?;
+        self.connection.fail_channel(ChannelNumber(channel), &failure, self.broker);
+        Ok(())
+    }
+
+    fn handle_frame(&mut self, frame: &Frame<'i>, len: usize) -> Outcome<Step> {
+        let payload_len_min = match frame.kind {
+            FrameType::Method => METHOD_IDS_LEN,
+            FrameType::Header => CONTENT_HEADER_FIXED_LEN,
+            FrameType::Body | FrameType::Heartbeat => 0,
+        };
+        if frame.payload.len() < payload_len_min {
+            let error = FrameError::unknown(frame.kind, frame.channel, frame.payload);
+            return Err(Failure::frame(&error));
+        }
+        match (frame.kind, frame.channel) {
+            (FrameType::Heartbeat, 0) => Ok(Step::Skip(len)),
+            (FrameType::Method, 0) => self.handle_connection_method(frame.payload, len),
+            (FrameType::Heartbeat, _) | (FrameType::Header | FrameType::Body, 0) => {
+                Err(Failure::unexpected_frame(frame))
+            }
+            (FrameType::Method, _) => self.handle_channel_method(frame, len),
+            (FrameType::Header, _) => self.handle_header(frame).map(|()| Step::Skip(len)),
+            (FrameType::Body, _) => self.handle_body(frame).map(|()| Step::Skip(len)),
+        }
+    }
+
+    fn handle_connection_method(&mut self, payload: &[u8], len: usize) -> Outcome<Step> {
+        let method =
+            Method::decode(payload).map_err(|error| Failure::method(&error, payload, 0))?;
+        match method {
+            Method::ConnectionClose(_) => Ok(Step::Stop(Stopped::Closed)),
+            Method::ConnectionUpdateSecret(_) => {
+                // Users are checked at login only; RabbitMQ's own accepts any secret as well.
+                let ok = Method::ConnectionUpdateSecretOk(connection::UpdateSecretOk);
+                self.broker.send(ChannelNumber::CONNECTION, &ok);
+                Ok(Step::Skip(len))
+            }
+            _ => {
+                const EXPLANATION: &str = "unexpected method in connection state running";
+                Err(Failure::new(ReplyCode::ChannelError, EXPLANATION).of(ids(&method)))
+            }
+        }
+    }
+
+    fn handle_channel_method(&mut self, frame: &Frame<'i>, len: usize) -> Outcome<Step> {
+        let number = frame.channel;
+        let method = Method::decode(frame.payload);
+        let decoded = method.map_err(|error| Failure::method(&error, frame.payload, number));
+        if matches!(method, Err(MethodError::Unknown { .. })) {
+            return decoded.map(|_| Step::Skip(len));
+        }
+        match self.connection.channels.get_mut(&number) {
+            Some(Channel::Open(open)) => {
+                check_no_content(open)?;
+                let method = decoded?;
+                if let Some(settle) = basic::Settle::from_method(&method) {
+                    // Whoever publishes and then settles must never find only the settlement done.
+                    self.flush_run()?;
+                    return self
+                        .settle(settle, number)
+                        .map_err(|f| f.of(ids(&method)))
+                        .map(|()| Step::Skip(len));
+                }
+                if let Method::BasicPublish(publish) = method {
+                    return self.handle_publish(&publish, number, len);
+                }
+                self.handle_method(&method, number, len).map_err(|f| f.of(ids(&method)))
+            }
+            Some(Channel::Closing) => {
+                self.handle_while_closing(&decoded?, number);
+                Ok(Step::Skip(len))
+            }
+            None => {
+                self.connection.check_channel_count()?;
+                let method = decoded?;
+                if !matches!(method, Method::ChannelOpen(_)) {
+                    let failure = Failure::new(ReplyCode::ChannelError, "expected 'channel.open'");
+                    return Err(failure.of(ids(&method)));
+                }
+                self.connection.open_channel(ChannelNumber(number), self.broker);
+                Ok(Step::Skip(len))
+            }
+        }
+    }
+
+    /// After our close everything is dropped but what ends the channel; a close that crossed ours is answered.
+    fn handle_while_closing(&mut self, method: &Method<'_>, number: u16) {
+        match method {
+            Method::ChannelClose(_) => {
+                let ok = Method::ChannelCloseOk(amqp::channel::CloseOk);
+                self.broker.send(ChannelNumber(number), &ok);
+            }
+            Method::ChannelCloseOk(_) => {
+                self.connection.channels.remove(&number);
+            }
+            _ => {}
+        }
+    }
+
+    #[inline]
+    fn settle(&mut self, settle: basic::Settle, number: u16) -> Outcome {
+        let Some(open) = self.connection.open_channel_mut(number) else { return Ok(()) };
+        settle.handle(open, ChannelNumber(number), self.broker)
+    }
+
+    /// A method on an open channel that neither publishes nor settles: most have an answer.
+    fn handle_method(&mut self, method: &Method<'_>, number: u16, len: usize) -> Outcome<Step> {
+        if self.broker.is_congested() {
+            return Ok(Step::Stop(Stopped::Drain));
+        }
+        self.flush_run()?;
+        let connection = &mut *self.connection;
+        // The run may have closed this very channel.
+        let Some(Channel::Open(open)) = connection.channels.get_mut(&number) else {
+            self.handle_while_closing(method, number);
+            return Ok(Step::Skip(len));
+        };
+        let broker = &mut *self.broker;
+        let channel = ChannelNumber(number);
+        match method {
+            Method::ChannelOpen(_) => {
+                return Err(Failure::new(ReplyCode::ChannelError, "second 'channel.open' seen"));
+            }
+            Method::ChannelClose(_) => connection.close_channel(channel, broker),
+            Method::ChannelFlow(flow) => {
+                let ok = channel::flow(flow.active)?;
+                broker.send(channel, &ok);
+            }
+            Method::AccessRequest(_) => {
+                let ok = Method::AccessRequestOk(access::RequestOk { ticket: 1 });
+                broker.send(channel, &ok);
+            }
+            Method::ExchangeDeclare(method) => exchange::declare(method, channel, broker)?,
+            Method::ExchangeDelete(method) => exchange::delete(method, channel, broker)?,
+            Method::ExchangeBind(method) => exchange::bind(method, channel, broker)?,
+            Method::ExchangeUnbind(method) => exchange::unbind(method, channel, broker)?,
+            Method::QueueDeclare(method) => {
+                let vhost = &connection.vhost;
+                if queue::declare(open, method, channel, vhost, broker)? == Handled::Retry {
+                    return Ok(Step::Stop(Stopped::Retry));
+                }
+            }
+            Method::QueueBind(method) => queue::bind(open, method, channel, broker)?,
+            Method::QueueUnbind(method) => queue::unbind(open, method, channel, broker)?,
+            Method::QueuePurge(method) => queue::purge(open, method, channel, broker)?,
+            Method::QueueDelete(method) => queue::delete(open, method, channel, broker)?,
+            Method::BasicQos(method) => basic::qos(method, channel, broker)?,
+            Method::BasicConsume(method) => basic::consume(open, method, channel, broker)?,
+            Method::BasicCancel(method) => {
+                broker.cancel(channel, method.consumer_tag, method.nowait);
+            }
+            // The answer to our own cancel, after which there is nothing to cancel; as in RabbitMQ 4.3 it does.
+            Method::BasicCancelOk(method) => broker.cancel(channel, method.consumer_tag, true),
+            Method::BasicGet(method) => basic::get(open, method, channel, broker)?,
+            Method::BasicRecoverAsync(method) => basic::recover(method.requeue, channel, broker)?,
+            Method::BasicRecover(method) => {
+                basic::recover(method.requeue, channel, broker)?;
+                broker.send(channel, &Method::BasicRecoverOk(wire::RecoverOk));
+            }
+            Method::TxSelect(_) => {
+                open.select_transaction()?;
+                broker.send(channel, &channel::TX_SELECT_OK);
+            }
+            Method::TxCommit(_) => connection.commit(channel, broker)?,
+            Method::TxRollback(_) => connection.roll_back(channel, broker)?,
+            Method::ConfirmSelect(method) => {
+                open.select_confirms()?;
+                if !method.nowait {
+                    broker.send(channel, &channel::CONFIRM_SELECT_OK);
+                }
+            }
+            _ => return Err(unimplemented_method()),
+        }
+        Ok(Step::Skip(len))
+    }
+}
+
+/// Class and method.
+const METHOD_IDS_LEN: usize = 4;
+/// Class, weight and body size.
+const CONTENT_HEADER_FIXED_LEN: usize = 12;
+
+/// A method must not come before the content of the one before it is complete.
+fn check_no_content(open: &channel::OpenChannel) -> Outcome {
+    let explanation = match open.content {
+        content::Content::Idle => return Ok(()),
+        content::Content::AwaitHeader(_) => content::NOT_A_HEADER,
+        content::Content::AwaitBody(_) => content::NOT_A_BODY,
+    };
+    let failure = Failure::new(ReplyCode::UnexpectedFrame, explanation);
+    Err(failure.of(crate::open_connection::PUBLISH))
+}
