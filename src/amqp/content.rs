@@ -173,3 +173,6 @@ fn patch<const N: usize>(out: &mut [u8], at: usize, bytes: [u8; N]) {
         *place = bytes;
     }
 }
+
+#[cfg(test)]
+mod tests;

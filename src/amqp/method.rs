@@ -129,3 +129,6 @@ impl MethodError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! From a table on the wire to one that owns its values, without recursion.
 
-use super::{FieldTable, FieldValue, FieldValueRef, RawTable, raw};
+use super::{FieldTable, FieldValue, FieldValueRef, RawArray, RawTable, raw};
 use crate::ShortString;
 
 /// A table or array that is being filled.
@@ -19,15 +19,16 @@ enum Filled {
 }
 
 impl<'a> Level<'a> {
-    fn table(rest: &'a [u8]) -> Self {
-        Self {
-            rest,
-            filled: Filled::Table { table: FieldTable::new(), key: ShortString::default() },
-        }
+    /// Counts the fields first: a table keeps no more room than they need.
+    fn table(table: RawTable<'a>) -> Self {
+        let fields = FieldTable(Vec::with_capacity(table.iter().count()));
+        let filled = Filled::Table { table: fields, key: ShortString::default() };
+        Self { rest: table.as_bytes(), filled }
     }
 
-    fn array(rest: &'a [u8]) -> Self {
-        Self { rest, filled: Filled::Array(Vec::new()) }
+    fn array(array: RawArray<'a>) -> Self {
+        let filled = Filled::Array(Vec::with_capacity(array.iter().count()));
+        Self { rest: array.as_bytes(), filled }
     }
 
     /// Takes the next value; the key, if there is one, is kept until [`push`](Self::push).
@@ -59,16 +60,16 @@ impl<'a> Level<'a> {
 
 /// Copies a table; it was validated, so that its nesting and its elements are few enough.
 pub(super) fn to_owned(table: RawTable<'_>) -> FieldTable {
-    let mut current = Level::table(table.as_bytes());
+    let mut current = Level::table(table);
     let mut outer = Vec::new();
     loop {
         let value = match current.next() {
             Some(FieldValueRef::Array(array)) => {
-                outer.push(std::mem::replace(&mut current, Level::array(array.as_bytes())));
+                outer.push(std::mem::replace(&mut current, Level::array(array)));
                 continue;
             }
             Some(FieldValueRef::Table(table)) => {
-                outer.push(std::mem::replace(&mut current, Level::table(table.as_bytes())));
+                outer.push(std::mem::replace(&mut current, Level::table(table)));
                 continue;
             }
             Some(scalar) => scalar_to_owned(scalar),
