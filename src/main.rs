@@ -1,3 +1,170 @@
-//! The broker.
+//! `pillarbox`: without a command it is the broker, with one it does what the command says.
 
-fn main() {}
+mod config;
+
+use std::io::Write;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use clap::{ArgAction, Parser};
+use server::Server;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::{error, info, warn};
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{Config, LogFormat};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// A message broker that speaks RabbitMQ's AMQP 0-9-1.
+///
+/// Without a command it serves; then these options win over the settings file.
+#[derive(Parser)]
+#[command(name = "pillarbox", version, args_conflicts_with_subcommands = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<cli::Command>,
+    #[command(flatten)]
+    serve: Serve,
+}
+
+/// The options of the broker itself.
+#[derive(clap::Args)]
+struct Serve {
+    /// The settings file; see the broker.toml that comes with the program.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// An address to listen on; may be given more than once.
+    #[arg(long, value_name = "ADDRESS")]
+    bind: Vec<IpAddr>,
+    /// The port for AMQP; 0 takes a free one.
+    #[arg(long)]
+    port: Option<u16>,
+    /// How log lines look.
+    #[arg(long, value_name = "FORMAT")]
+    log: Option<LogFormat>,
+    /// Log more: -v for details, -vv for everything.
+    #[arg(short, action = ArgAction::Count)]
+    verbose: u8,
+}
+
+fn main() -> ExitCode {
+    let started = Instant::now();
+    let arguments = Arguments::parse();
+    let done = match arguments.command {
+        Some(command) => command.run(),
+        None => serve(arguments.serve, started),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let _ = writeln!(std::io::stderr(), "pillarbox: {failure:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+impl Serve {
+    /// The settings file, or the defaults, with what the command line says on top.
+    fn config(&self) -> Result<Config> {
+        let mut config = match &self.config {
+            Some(file) => Config::read(file)?,
+            None => Config::default(),
+        };
+        if !self.bind.is_empty() {
+            config.server.bind.clone_from(&self.bind);
+        }
+        if let Some(port) = self.port {
+            config.server.port = port;
+        }
+        if let Some(format) = self.log {
+            config.log.format = format;
+        }
+        match self.verbose {
+            0 => {}
+            1 => config.log.level = "debug".to_owned(),
+            _ => config.log.level = "trace".to_owned(),
+        }
+        Ok(config)
+    }
+}
+
+/// Serves until a signal says stop.
+fn serve(arguments: Serve, started: Instant) -> Result<()> {
+    let config = arguments.config()?;
+    let options = config.options()?;
+    start_log(&config)?;
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    if config.server.worker_threads > 0 {
+        runtime.worker_threads(config.server.worker_threads);
+    }
+    let runtime = runtime.enable_all().build().context("cannot start the runtime")?;
+    runtime.block_on(async {
+        let mut signals = Signals::listen()?;
+        let server = Server::start(options).await?;
+        info!(
+            version = env!("CARGO_PKG_VERSION"),
+            compatible_with = format!("{} {}", config.compat.product, config.compat.version),
+            memory_limit = server.memory_limit(),
+            started_in_ms = started.elapsed().as_millis(),
+            "pillarbox is ready; it keeps everything in memory: a restart begins empty"
+        );
+        announce(&server).context("cannot print where it listens")?;
+        let name = signals.next().await;
+        info!(signal = name, "stopping; a second signal ends it at once");
+        tokio::select! {
+            () = server.stop("broker is shutting down") => info!("stopped"),
+            name = signals.next() => warn!(signal = name, "ended at once"),
+        }
+        Ok(())
+    })
+}
+
+/// Prints a line for each address, for people and for scripts that asked for a free port.
+fn announce(server: &Server) -> std::io::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    for address in server.addresses() {
+        writeln!(stdout, "listening on {address}")?;
+    }
+    stdout.flush()
+}
+
+/// Logs go to the standard error.
+fn start_log(config: &Config) -> Result<()> {
+    let filter = EnvFilter::try_new(&config.log.level)
+        .with_context(|| format!("[log] level is '{}'", config.log.level))?;
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match config.log.format {
+        LogFormat::Text => subscriber.init(),
+        LogFormat::Json => subscriber.json().flatten_event(true).init(),
+    }
+    std::panic::set_hook(Box::new(|panic| error!("{panic}")));
+    Ok(())
+}
+
+/// What ends the broker.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self> {
+        let listen = |kind| signal(kind).context("cannot listen for signals");
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}

@@ -1,0 +1,439 @@
+//! `broker.toml` and the command line's options, turned into what the server is started with.
+//!
+//! The only place that knows TOML. A file says only what differs from the defaults; the `broker.toml` that comes with the
+//! project spells all of them out.
+
+use std::collections::HashSet;
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+
+use ahash::AHashMap;
+use anyhow::{Context, Result, bail, ensure};
+use broker::QueueKind;
+use broker::arguments::Compat as QueueCompat;
+use broker::permission::Permission;
+use broker::user::{User, UserTags};
+use serde::Deserialize;
+use server::{Account, LivePrefetch, MemoryLimit, Options};
+
+/// All that can be set.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Config {
+    pub(crate) server: ServerConfig,
+    pub(crate) limits: Limits,
+    pub(crate) log: Log,
+    pub(crate) compat: Compat,
+    pub(crate) vhosts: Vec<String>,
+    pub(crate) users: Vec<UserConfig>,
+}
+
+/// `[server]`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ServerConfig {
+    /// The addresses to listen on.
+    pub(crate) bind: Vec<IpAddr>,
+    /// The port for AMQP; 0 takes a free one.
+    pub(crate) port: u16,
+    /// How many threads serve connections; 0 is one for each processor.
+    pub(crate) worker_threads: usize,
+    /// What clients are told of the cluster.
+    pub(crate) cluster_name: String,
+}
+
+/// `[limits]`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Limits {
+    pub(crate) frame_max: u32,
+    pub(crate) channel_max: u16,
+    pub(crate) heartbeat_secs: u16,
+    pub(crate) handshake_secs: u64,
+    pub(crate) message_bytes_max: u64,
+    /// A share of the memory there is, such as `60%`, or a size, such as `512MiB`.
+    pub(crate) memory: String,
+    /// 0: deliveries may stay unacked for ever.
+    pub(crate) consumer_timeout_ms: u64,
+    pub(crate) consumer_timeout_action: ConsumerTimeoutAction,
+}
+
+/// What happens to a consumer that keeps a delivery for too long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ConsumerTimeoutAction {
+    /// It is cancelled, and what it has not acked goes back into the queue.
+    CancelConsumer,
+    /// Its channel is closed with 406, as RabbitMQ does.
+    CloseChannel,
+}
+
+/// `[log]`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Log {
+    pub(crate) format: LogFormat,
+    /// `error`, `warn`, `info`, `debug` or `trace`, also by module, as in `info,server=debug`.
+    pub(crate) level: String,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// `[compat]`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Compat {
+    pub(crate) product: String,
+    pub(crate) version: String,
+    pub(crate) default_queue_type: QueueType,
+    pub(crate) live_prefetch: Prefetch,
+    pub(crate) guest_from_anywhere: bool,
+    pub(crate) deny_transient_queues: bool,
+    pub(crate) deny_queue_master_locator: bool,
+    pub(crate) relaxed_quorum_redeclare: bool,
+}
+
+/// The type of queues that are declared without one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum QueueType {
+    Classic,
+    Quorum,
+}
+
+/// For which clients `basic.qos` also acts on consumers that are already there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Prefetch {
+    /// For py-amqp, that is, Celery.
+    Auto,
+    On,
+    Off,
+}
+
+/// An entry of `[[users]]`
+#[derive(Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct UserConfig {
+    pub(crate) name: String,
+    pub(crate) password: String,
+    #[serde(default)]
+    pub(crate) tags: Vec<String>,
+    /// Whether it may log in from this machine only.
+    #[serde(default)]
+    pub(crate) loopback_only: bool,
+    #[serde(default)]
+    pub(crate) permissions: Vec<PermissionConfig>,
+}
+
+impl std::fmt::Debug for UserConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UserConfig").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// What a user may do in a vhost: patterns over the names of exchanges and queues; an empty one matches nothing.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PermissionConfig {
+    pub(crate) vhost: String,
+    #[serde(default)]
+    pub(crate) configure: String,
+    #[serde(default)]
+    pub(crate) write: String,
+    #[serde(default)]
+    pub(crate) read: String,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let everything = PermissionConfig {
+            vhost: "/".to_owned(),
+            configure: ".*".to_owned(),
+            write: ".*".to_owned(),
+            read: ".*".to_owned(),
+        };
+        let guest = UserConfig {
+            name: "guest".to_owned(),
+            password: "guest".to_owned(),
+            tags: vec!["administrator".to_owned()],
+            loopback_only: true,
+            permissions: vec![everything],
+        };
+        Self {
+            server: ServerConfig::default(),
+            limits: Limits::default(),
+            log: Log::default(),
+            compat: Compat::default(),
+            vhosts: vec!["/".to_owned()],
+            users: vec![guest],
+        }
+    }
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            bind: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
+            port: 5672,
+            worker_threads: 0,
+            cluster_name: "pillarbox".to_owned(),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            frame_max: 131_072,
+            channel_max: 2047,
+            heartbeat_secs: 60,
+            handshake_secs: 10,
+            message_bytes_max: 16 << 20,
+            memory: "60%".to_owned(),
+            consumer_timeout_ms: 30 * 60 * 1000,
+            consumer_timeout_action: ConsumerTimeoutAction::CancelConsumer,
+        }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { format: LogFormat::Text, level: "info".to_owned() }
+    }
+}
+
+impl Default for Compat {
+    fn default() -> Self {
+        Self {
+            product: "RabbitMQ".to_owned(),
+            version: "3.13.7".to_owned(),
+            default_queue_type: QueueType::Classic,
+            live_prefetch: Prefetch::Auto,
+            guest_from_anywhere: false,
+            deny_transient_queues: false,
+            deny_queue_master_locator: false,
+            relaxed_quorum_redeclare: false,
+        }
+    }
+}
+
+impl Config {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// If it cannot be read, or is not what it should be; the message says where.
+    pub(crate) fn read(path: &Path) -> Result<Self> {
+        let text = fs::read_to_string(path)
+            .with_context(|| format!("cannot read the settings from {}", path.display()))?;
+        toml::from_str(&text)
+            .with_context(|| format!("the settings in {} are wrong", path.display()))
+    }
+
+    /// Checks everything and makes of it what the server is started with.
+    ///
+    /// # Errors
+    /// Names the first setting that is wrong, and what would be right.
+    pub(crate) fn options(&self) -> Result<Options> {
+        let Self { server, limits, compat, .. } = self;
+        ensure!(!server.bind.is_empty(), "[server] bind is empty: name at least one address");
+        ensure!(
+            limits.frame_max >= 4096,
+            "[limits] frame_max is {}: at least 4096",
+            limits.frame_max
+        );
+        ensure!(limits.channel_max >= 1, "[limits] channel_max is 0: at least 1");
+        ensure!(limits.handshake_secs >= 1, "[limits] handshake_secs is 0: at least 1");
+        ensure!(
+            (1..=512 << 20).contains(&limits.message_bytes_max),
+            "[limits] message_bytes_max is {}: between 1 and 536870912",
+            limits.message_bytes_max
+        );
+        Ok(Options {
+            bind: server.bind.iter().map(|&ip| SocketAddr::new(ip, server.port)).collect(),
+            vhosts: self.vhosts.iter().map(|name| name.as_str().into()).collect(),
+            accounts: self.accounts()?,
+            guest_from_anywhere: compat.guest_from_anywhere,
+            frame_max: limits.frame_max,
+            channel_max: limits.channel_max,
+            heartbeat_secs: limits.heartbeat_secs,
+            handshake_ms: limits.handshake_secs.saturating_mul(1000),
+            message_bytes_max: limits.message_bytes_max,
+            memory_limit: parse_memory(&limits.memory)?,
+            consumer_timeout_ms: Some(limits.consumer_timeout_ms).filter(|&ms| ms > 0),
+            consumer_timeout_closes_channel: limits.consumer_timeout_action
+                == ConsumerTimeoutAction::CloseChannel,
+            default_queue_type: match compat.default_queue_type {
+                QueueType::Classic => QueueKind::Classic,
+                QueueType::Quorum => QueueKind::Quorum,
+            },
+            live_prefetch: match compat.live_prefetch {
+                Prefetch::Auto => LivePrefetch::Auto,
+                Prefetch::On => LivePrefetch::On,
+                Prefetch::Off => LivePrefetch::Off,
+            },
+            compat: QueueCompat {
+                deny_transient_queues: compat.deny_transient_queues,
+                deny_queue_master_locator: compat.deny_queue_master_locator,
+                relaxed_quorum_redeclare: compat.relaxed_quorum_redeclare,
+            },
+            product: compat.product.clone(),
+            version: compat.version.clone(),
+            cluster_name: server.cluster_name.clone(),
+        })
+    }
+
+    fn accounts(&self) -> Result<Vec<Account>> {
+        let mut names = HashSet::new();
+        self.users
+            .iter()
+            .map(|user| {
+                ensure!(!user.name.is_empty(), "[[users]] has an entry without a name");
+                ensure!(names.insert(&user.name), "[[users]] has '{}' twice", user.name);
+                let mut permissions = AHashMap::new();
+                for permission in &user.permissions {
+                    let PermissionConfig { vhost, configure, write, read } = permission;
+                    ensure!(
+                        self.vhosts.contains(vhost),
+                        "user '{}' has permissions in vhost '{vhost}', which is not in vhosts",
+                        user.name
+                    );
+                    let patterns = Permission::new(configure, write, read).with_context(|| {
+                        format!("the permissions of user '{}' in vhost '{vhost}'", user.name)
+                    })?;
+                    permissions.insert(vhost.as_str().into(), Arc::new(patterns));
+                }
+                let name = user.name.as_str().into();
+                let tags = UserTags::new(user.tags.iter().cloned());
+                let password = user.password.as_bytes();
+                Ok(Account {
+                    user: User::new(name, password, tags, user.loopback_only),
+                    permissions,
+                })
+            })
+            .collect()
+    }
+}
+
+/// `60%`, `512MiB`, `2GB` or a number of bytes.
+fn parse_memory(text: &str) -> Result<MemoryLimit> {
+    let wrong = || {
+        format!("[limits] memory is '{text}': a share such as \"60%\" or a size such as \"512MiB\"")
+    };
+    if let Some(percent) = text.strip_suffix('%') {
+        let percent: u8 = percent.trim().parse().with_context(wrong)?;
+        ensure!((1..=100).contains(&percent), wrong());
+        return Ok(MemoryLimit::Percent(percent));
+    }
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().with_context(wrong)?;
+    let factor: u64 = match unit.trim() {
+        "" | "B" => 1,
+        "kB" | "KB" => 1000,
+        "KiB" => 1 << 10,
+        "MB" => 1_000_000,
+        "MiB" => 1 << 20,
+        "GB" => 1_000_000_000,
+        "GiB" => 1 << 30,
+        _ => bail!(wrong()),
+    };
+    let bytes = number.checked_mul(factor).with_context(wrong)?;
+    ensure!(bytes > 0, wrong());
+    Ok(MemoryLimit::Bytes(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_that_comes_with_the_project_spells_out_the_defaults() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("broker.toml");
+        assert_eq!(Config::read(&path).unwrap(), Config::default());
+        let text = fs::read_to_string(path).unwrap();
+        // A setting that is left out would pass the comparison above.
+        for key in [
+            "bind",
+            "port",
+            "worker_threads",
+            "cluster_name",
+            "frame_max",
+            "channel_max",
+            "heartbeat_secs",
+            "handshake_secs",
+            "message_bytes_max",
+            "memory",
+            "consumer_timeout_ms",
+            "consumer_timeout_action",
+            "format",
+            "level",
+            "product",
+            "version",
+            "default_queue_type",
+            "live_prefetch",
+            "guest_from_anywhere",
+            "deny_transient_queues",
+            "deny_queue_master_locator",
+            "relaxed_quorum_redeclare",
+            "vhosts",
+            "name",
+            "password",
+            "tags",
+            "loopback_only",
+            "vhost",
+            "configure",
+            "write",
+            "read",
+        ] {
+            let set = |line: &str| line.split('=').next().is_some_and(|start| start.trim() == key);
+            assert!(text.lines().any(set), "{key} is not in broker.toml");
+        }
+    }
+
+    #[test]
+    fn an_empty_file_is_all_defaults() {
+        assert_eq!(toml::from_str::<Config>("").unwrap(), Config::default());
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let wrong = |toml: &str| {
+            let config: Config = toml::from_str(toml).unwrap();
+            format!("{:#}", config.options().unwrap_err())
+        };
+        assert!(wrong("limits.memory = \"lots\"").contains("[limits] memory is 'lots'"));
+        assert!(wrong("limits.frame_max = 1").contains("at least 4096"));
+        assert!(wrong("vhosts = []").contains("vhost '/'"));
+        let pattern =
+            "users = [{ name = 'a', password = 'b', permissions = [{ vhost = '/', read = '(' }] }]";
+        assert!(wrong(pattern).contains("user 'a' in vhost '/'"), "{}", wrong(pattern));
+        let unknown = toml::from_str::<Config>("limits.frame_maximum = 1").unwrap_err().to_string();
+        assert!(unknown.contains("frame_maximum"), "{unknown}");
+    }
+
+    #[test]
+    fn memory_is_a_share_or_a_size() {
+        assert_eq!(parse_memory("40%").unwrap(), MemoryLimit::Percent(40));
+        assert_eq!(parse_memory("512MiB").unwrap(), MemoryLimit::Bytes(512 << 20));
+        assert_eq!(parse_memory("1000").unwrap(), MemoryLimit::Bytes(1000));
+        for wrong in ["0%", "101%", "", "MiB", "5 parsecs", "99999999999GiB", "0"] {
+            assert!(parse_memory(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn no_password_is_shown() {
+        assert!(!format!("{:?}", Config::default()).contains("password"));
+    }
+}

@@ -1,0 +1,420 @@
+//! One client's access to the broker: what its session asks for, done on what all clients share.
+
+mod channel;
+mod consuming;
+mod publishing;
+mod routes;
+mod topology;
+
+use std::sync::Arc;
+
+use ahash::AHashMap;
+use amqp::{Method, ProtocolHeader, ReplyCode};
+use broker::message::Body;
+use broker::permission::Authority;
+use broker::queue::{Settlement, Slot};
+use broker::{ConsumerTag, Refusal, Timestamp};
+use connection::{
+    Bind, Broker, ChannelNumber, Consume, DeclareError, DeliveryTag, ExchangeDeclare, Login,
+    LoginRefused, PublishOutcome, PublishRun, QueueDeclare, QueueDeclared, Tuning, Unacked,
+    UnknownDeliveryTag,
+};
+use tracing::{info, warn};
+
+use self::channel::ClientChannel;
+use self::routes::RouteCache;
+use self::topology::Waiting;
+use crate::node::{ConnectionEntry, ConnectionId, Node, Shared};
+use crate::options::Account;
+use crate::outbox::{ClientOutbox, DeliveryLink};
+use crate::queue_cell::{Effects, QueueCell};
+use crate::vhost::Vhost;
+
+/// A client, from its first octet to its last.
+#[derive(Debug)]
+pub(crate) struct Client {
+    pub(crate) id: ConnectionId,
+    pub(crate) entry: Arc<ConnectionEntry>,
+    /// The time of the input that is being handled.
+    pub(crate) now: Timestamp,
+    /// A queue it published to holds too much: it is read more slowly.
+    pub(crate) is_slowed: bool,
+    /// It published something since this was last reset.
+    pub(crate) has_published: bool,
+    /// Why it ends, if it ends in error.
+    pub(crate) close_reason: Option<String>,
+    node: Arc<Node>,
+    shared: Arc<Shared>,
+    outbox: Arc<ClientOutbox>,
+    /// Known once it has logged in.
+    account: Option<Arc<Account>>,
+    /// Known once it has opened its connection.
+    vhost: Option<Arc<Vhost>>,
+    authority: Option<Authority>,
+    /// What it calls itself.
+    name: Option<String>,
+    /// `basic.qos` acts on the consumers that are already there.
+    live_prefetch: bool,
+    channels: AHashMap<ChannelNumber, ClientChannel>,
+    exclusive_queues: Vec<Arc<QueueCell>>,
+    waiting: Option<Waiting>,
+    routes: RouteCache,
+    effects: Effects,
+    /// Deliveries and slots on their way to their queues; kept for their memory.
+    taken: Vec<Unacked<DeliveryLink>>,
+    slots: Vec<Slot>,
+}
+
+impl Client {
+    pub(crate) fn new(node: &Arc<Node>, id: ConnectionId, entry: Arc<ConnectionEntry>) -> Self {
+        let shared = Arc::clone(&node.shared);
+        Self {
+            id,
+            now: shared.clock.now(),
+            is_slowed: false,
+            has_published: false,
+            close_reason: None,
+            node: Arc::clone(node),
+            outbox: Arc::clone(&entry.outbox),
+            entry,
+            shared,
+            account: None,
+            vhost: None,
+            authority: None,
+            name: None,
+            live_prefetch: false,
+            channels: AHashMap::new(),
+            exclusive_queues: Vec::new(),
+            waiting: None,
+            routes: RouteCache::default(),
+            effects: Effects::default(),
+            taken: Vec::new(),
+            slots: Vec::new(),
+        }
+    }
+
+    /// Whom the log names.
+    pub(crate) fn user(&self) -> &str {
+        self.account.as_ref().map_or("", |account| account.user.name.as_str())
+    }
+
+    /// Which vhost the log names.
+    pub(crate) fn vhost_name(&self) -> &str {
+        self.vhost.as_ref().map_or("", |vhost| vhost.name.as_str())
+    }
+
+    /// Carries out what visits to queues left to be done, and wakes whom they gave something.
+    pub(crate) fn finish(&mut self) {
+        self.route_letters();
+        self.effects.wake();
+    }
+
+    /// Routes the dead letters of the last visits. Called after each method, so that their order is the client's.
+    fn route_letters(&mut self) {
+        if !self.effects.letters.is_empty()
+            && let Some(vhost) = &self.vhost
+        {
+            vhost.carry_out(self.now, &mut self.effects);
+        }
+    }
+
+    /// The vhost of an open connection.
+    fn opened(&self) -> &Arc<Vhost> {
+        self.vhost.as_ref().expect("a session asks for this only after it has opened the vhost")
+    }
+
+    /// Whether a login is right, and if not, why.
+    fn judge(&self, account: Option<&Account>, password: &[u8]) -> Result<(), &'static str> {
+        let Some(Account { user, .. }) = account else { return Err("there is no such user") };
+        if !user.has_password(password) {
+            return Err("the password is wrong");
+        }
+        let anywhere = self.shared.options.guest_from_anywhere;
+        if !anywhere && !user.may_come_from(self.entry.peer.ip()) {
+            return Err("this user may log in from this machine only");
+        }
+        Ok(())
+    }
+}
+
+impl Broker for Client {
+    fn send(&mut self, channel: ChannelNumber, method: &Method<'_>) {
+        method.encode(channel.0, self.outbox.lock().outgoing.bytes_mut());
+    }
+
+    fn send_content(
+        &mut self,
+        channel: ChannelNumber,
+        method: &Method<'_>,
+        properties: &[u8],
+        body: &[u8],
+    ) {
+        let mut outbox = self.outbox.lock();
+        let frame_max = outbox.frame_max;
+        method.encode(channel.0, outbox.outgoing.bytes_mut());
+        outbox.outgoing.append_content(channel.0, frame_max, properties, Body::Inline(body));
+    }
+
+    fn send_raw(&mut self, bytes: &[u8]) {
+        self.outbox.lock().outgoing.bytes_mut().extend_from_slice(bytes);
+    }
+
+    fn is_congested(&self) -> bool {
+        self.outbox.lock().is_congested()
+    }
+
+    fn foreign_protocol(&mut self, header: ProtocolHeader) {
+        let peer = self.entry.peer;
+        let hint = match header {
+            ProtocolHeader::Http => "this is HTTP: the AMQP port does not serve the management API",
+            ProtocolHeader::Tls => {
+                "this is TLS, which is not served on this port: use amqp:// instead of amqps://"
+            }
+            _ => "this is not AMQP 0-9-1",
+        };
+        warn!(%peer, connection = %self.id, ?header, "refused a connection: {hint}");
+        self.close_reason = Some(hint.to_owned());
+    }
+
+    fn closing(&mut self, channel: ChannelNumber, code: ReplyCode, text: &str) {
+        let user = self.user();
+        let vhost = self.vhost_name();
+        if channel == ChannelNumber::CONNECTION {
+            self.close_reason = Some(text.to_owned());
+        } else {
+            warn!(
+                peer = %self.entry.peer, connection = %self.id, user, vhost, channel = channel.0,
+                code = code.code(), "closing a channel: {text}"
+            );
+        }
+    }
+
+    fn authenticate(&mut self, login: &Login<'_>) -> Result<(), LoginRefused> {
+        let known = self.node.accounts.get(login.user).map(|account| Arc::clone(&account));
+        let verdict = self.judge(known.as_deref(), login.password.0);
+        let properties = login.client_properties;
+        self.name = text_of(properties, "connection_name");
+        let product = text_of(properties, "product").unwrap_or_default();
+        self.live_prefetch = self.shared.options.live_prefetch.applies_to(&product);
+        self.account = known;
+        verdict.map_err(|reason| {
+            warn!(
+                peer = %self.entry.peer, connection = %self.id, user = login.user,
+                mechanism = login.mechanism, "login refused: {reason}"
+            );
+            self.account = None;
+            self.close_reason = Some(format!("login refused: {reason}"));
+            LoginRefused
+        })
+    }
+
+    fn tuned(&mut self, tuning: Tuning) {
+        self.outbox.lock().frame_max = tuning.frame_max;
+        self.entry.set_heartbeat(tuning.heartbeat_secs);
+    }
+
+    fn open(&mut self, vhost: &str) -> Result<(), Refusal> {
+        let Some(found) = self.node.vhosts.get(vhost).map(|vhost| Arc::clone(&vhost)) else {
+            return Err(Refusal::NoSuchVhost { vhost: vhost.to_owned() });
+        };
+        let account = self.account.as_ref().expect("a session opens a vhost after it logged in");
+        let user = account.user.name.clone();
+        let Some(permission) = account.permissions.get(&found.name) else {
+            return Err(Refusal::VhostRefused { vhost: found.name.clone(), user });
+        };
+        let (vhost_name, permission) = (found.name.clone(), permission.clone());
+        self.authority = Some(Authority { user, vhost: vhost_name, permission });
+        self.vhost = Some(found);
+        info!(
+            peer = %self.entry.peer, connection = %self.id, user = self.user(), vhost,
+            name = self.name.as_deref().unwrap_or(""), "connection opened"
+        );
+        Ok(())
+    }
+
+    fn closed(&mut self) {
+        let channels: Vec<_> = self.channels.keys().copied().collect();
+        for channel in channels {
+            self.close_channel(channel);
+        }
+        self.delete_exclusive_queues();
+        self.finish();
+    }
+
+    fn user_name(&self) -> &str {
+        self.user()
+    }
+
+    fn may_impersonate(&self) -> bool {
+        self.account.as_ref().is_some_and(|account| account.user.tags.may_impersonate())
+    }
+
+    fn open_channel(&mut self, channel: ChannelNumber) {
+        let index = self.outbox.lock().open_channel(channel);
+        self.channels.insert(channel, ClientChannel::new(index));
+    }
+
+    fn close_channel(&mut self, channel: ChannelNumber) {
+        self.end_channel(channel);
+        self.route_letters();
+    }
+
+    fn qos(
+        &mut self,
+        channel: ChannelNumber,
+        prefetch_count: u16,
+        global: bool,
+    ) -> Result<(), Refusal> {
+        self.set_qos(channel, prefetch_count, global);
+        Ok(())
+    }
+
+    fn exchange_declare(&mut self, request: &ExchangeDeclare<'_>) -> Result<(), Refusal> {
+        self.declare_exchange(request)
+    }
+
+    fn exchange_delete(&mut self, exchange: &str, if_unused: bool) -> Result<(), Refusal> {
+        self.delete_exchange(exchange, if_unused)
+    }
+
+    fn exchange_bind(&mut self, request: &Bind<'_>) -> Result<(), Refusal> {
+        self.bind_exchange(request)
+    }
+
+    fn exchange_unbind(&mut self, request: &Bind<'_>) -> Result<(), Refusal> {
+        self.unbind_exchange(request)
+    }
+
+    fn queue_declare(&mut self, request: &QueueDeclare<'_>) -> Result<QueueDeclared, DeclareError> {
+        self.declare_queue(request)
+    }
+
+    fn queue_bind(&mut self, request: &Bind<'_>) -> Result<(), Refusal> {
+        self.bind_queue(request)
+    }
+
+    fn queue_unbind(&mut self, request: &Bind<'_>) -> Result<(), Refusal> {
+        self.unbind_queue(request)
+    }
+
+    fn queue_purge(&mut self, queue: &str) -> Result<u32, Refusal> {
+        self.purge_queue(queue)
+    }
+
+    fn queue_delete(
+        &mut self,
+        queue: &str,
+        if_unused: bool,
+        if_empty: bool,
+    ) -> Result<u32, Refusal> {
+        self.delete_queue(queue, if_unused, if_empty)
+    }
+
+    fn check_publish(
+        &mut self,
+        _channel: ChannelNumber,
+        exchange: &str,
+        _routing_key: &[u8],
+    ) -> Result<(), Refusal> {
+        self.check_publishing(exchange)
+    }
+
+    fn publish(
+        &mut self,
+        run: &PublishRun<'_>,
+        outcome: &mut PublishOutcome,
+    ) -> Result<(), Refusal> {
+        self.publish_run(run, outcome)?;
+        self.route_letters();
+        Ok(())
+    }
+
+    fn has_consumer(&self, channel: ChannelNumber, consumer_tag: &str) -> bool {
+        self.channels.get(&channel).is_some_and(|channel| channel.has_consumer(consumer_tag))
+    }
+
+    fn consume(&mut self, channel: ChannelNumber, request: &Consume<'_>) -> Result<(), Refusal> {
+        self.add_consumer(channel, request)?;
+        self.route_letters();
+        Ok(())
+    }
+
+    fn cancel(&mut self, channel: ChannelNumber, consumer_tag: &str, nowait: bool) {
+        self.remove_consumer(channel, consumer_tag);
+        if !nowait {
+            let ok = amqp::basic::CancelOk { consumer_tag };
+            self.send(channel, &Method::BasicCancelOk(ok));
+        }
+        self.route_letters();
+    }
+
+    fn expel_consumer(&mut self, channel: ChannelNumber, consumer_tag: &str) {
+        self.requeue_consumer(channel, consumer_tag);
+        self.route_letters();
+    }
+
+    fn get(&mut self, channel: ChannelNumber, queue: &str, no_ack: bool) -> Result<bool, Refusal> {
+        let got = self.get_message(channel, queue, no_ack);
+        self.route_letters();
+        got
+    }
+
+    fn settle(
+        &mut self,
+        channel: ChannelNumber,
+        delivery_tag: DeliveryTag,
+        multiple: bool,
+        settlement: Settlement,
+    ) -> Result<(), UnknownDeliveryTag> {
+        self.settle_deliveries(channel, delivery_tag, multiple, settlement)?;
+        self.route_letters();
+        Ok(())
+    }
+
+    fn hold_settlement(
+        &mut self,
+        channel: ChannelNumber,
+        delivery_tag: DeliveryTag,
+        multiple: bool,
+        settlement: Settlement,
+    ) -> Result<(), UnknownDeliveryTag> {
+        self.hold_deliveries(channel, delivery_tag, multiple, settlement)
+    }
+
+    fn commit_settlements(&mut self, channel: ChannelNumber) {
+        self.commit_held(channel);
+        self.route_letters();
+    }
+
+    fn roll_back_settlements(&mut self, channel: ChannelNumber) {
+        self.roll_back_held(channel);
+    }
+
+    fn recover(&mut self, channel: ChannelNumber) {
+        self.requeue_all(channel, Settlement::Requeue { counted: false });
+        self.route_letters();
+    }
+
+    fn consume_replies(&mut self, channel: ChannelNumber, consumer_tag: &str, nowait: bool) {
+        self.add_reply_consumer(channel, consumer_tag, nowait);
+    }
+
+    fn reply_address(&self, channel: ChannelNumber) -> Option<&str> {
+        self.channels.get(&channel)?.reply_address()
+    }
+
+    fn reply_address_exists(&self, address: &str) -> bool {
+        self.node.reply_consumers.contains_key(address)
+    }
+}
+
+/// A text that the client says of itself.
+fn text_of(properties: amqp::RawTable<'_>, key: &str) -> Option<String> {
+    let value = properties.get(key)?;
+    Some(String::from_utf8_lossy(value.as_long_string()?).into_owned())
+}
+
+/// A tag for a consumer that brings none.
+fn generated_tag(shared: &Shared) -> ConsumerTag {
+    ConsumerTag::from(shared.random.name("amq.ctag-"))
+}

@@ -1,0 +1,135 @@
+//! What a client's own task knows of one of its channels.
+
+use std::sync::Arc;
+
+use ahash::AHashMap;
+use broker::ConsumerTag;
+use broker::queue::{ConsumerId, Settlement};
+use connection::Unacked;
+
+use crate::outbox::{ChannelIndex, ConsumerIndex, DeliveryLink, LinkIndex, OutboxChannel};
+use crate::queue_cell::QueueCell;
+
+/// A channel: its consumers, where its deliveries came from, what its transaction holds.
+#[derive(Debug)]
+pub(crate) struct ClientChannel {
+    pub(super) index: ChannelIndex,
+    /// What a new consumer may hold unacked; 0 is any number.
+    pub(super) prefetch: u32,
+    pub(super) consumers: AHashMap<ConsumerTag, ClientConsumer>,
+    pub(super) held: Vec<Held>,
+    pub(super) replies: Option<Replies>,
+    /// The queue behind each [`LinkIndex`]; one for every consumer and for every queue that was fetched from.
+    links: Vec<Option<Arc<QueueCell>>>,
+    /// How many links there may be before unused ones are looked for.
+    links_max: usize,
+}
+
+/// A consumer on a queue.
+#[derive(Debug)]
+pub(super) struct ClientConsumer {
+    pub(super) queue: Arc<QueueCell>,
+    pub(super) id: ConsumerId,
+    pub(super) place: ConsumerIndex,
+    pub(super) link: LinkIndex,
+    /// How long it may keep a delivery; `None`: for ever.
+    pub(super) timeout_ms: Option<u64>,
+}
+
+/// The consumer of direct replies.
+#[derive(Debug)]
+pub(super) struct Replies {
+    pub(super) tag: ConsumerTag,
+    pub(super) place: ConsumerIndex,
+    pub(super) address: Box<str>,
+}
+
+/// Settlements of a transaction that is not committed.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) settlement: Settlement,
+    pub(super) deliveries: Vec<Unacked<DeliveryLink>>,
+}
+
+const LINKS_MAX_AT_FIRST: usize = 16;
+
+impl ClientChannel {
+    pub(super) fn new(index: ChannelIndex) -> Self {
+        Self {
+            index,
+            prefetch: 0,
+            consumers: AHashMap::new(),
+            held: Vec::new(),
+            replies: None,
+            links: Vec::new(),
+            links_max: LINKS_MAX_AT_FIRST,
+        }
+    }
+
+    pub(super) fn has_consumer(&self, tag: &str) -> bool {
+        self.consumers.contains_key(tag)
+            || self.replies.as_ref().is_some_and(|replies| replies.tag == *tag)
+    }
+
+    pub(super) fn reply_address(&self) -> Option<&str> {
+        self.replies.as_ref().map(|replies| &*replies.address)
+    }
+
+    /// The queue that a delivery came from.
+    #[inline]
+    pub(super) fn queue(&self, link: LinkIndex) -> Option<&Arc<QueueCell>> {
+        self.links.get(link.0 as usize)?.as_ref()
+    }
+
+    /// A link for a new consumer. `unacked` tells which links are still in use.
+    pub(super) fn add_link(
+        &mut self,
+        queue: &Arc<QueueCell>,
+        unacked: Option<&OutboxChannel>,
+    ) -> LinkIndex {
+        if self.links.len() >= self.links_max {
+            self.drop_unused_links(unacked);
+        }
+        let free = self.links.iter().position(Option::is_none).unwrap_or(self.links.len());
+        if free == self.links.len() {
+            self.links.push(None);
+        }
+        self.links[free] = Some(Arc::clone(queue));
+        LinkIndex(u32::try_from(free).expect("far fewer consumers than this fit in memory"))
+    }
+
+    /// The link of a queue that is fetched from.
+    pub(super) fn link_to(
+        &mut self,
+        queue: &Arc<QueueCell>,
+        unacked: Option<&OutboxChannel>,
+    ) -> LinkIndex {
+        let known = self
+            .links
+            .iter()
+            .position(|link| link.as_ref().is_some_and(|linked| Arc::ptr_eq(linked, queue)));
+        match known {
+            Some(known) => LinkIndex(u32::try_from(known).expect("it was made from a u32")),
+            None => self.add_link(queue, unacked),
+        }
+    }
+
+    fn drop_unused_links(&mut self, unacked: Option<&OutboxChannel>) {
+        let mut used = vec![false; self.links.len()];
+        let mut mark = |link: LinkIndex| {
+            if let Some(used) = used.get_mut(link.0 as usize) {
+                *used = true;
+            }
+        };
+        self.consumers.values().for_each(|consumer| mark(consumer.link));
+        self.held.iter().flat_map(|held| &held.deliveries).for_each(|d| mark(d.link.link));
+        unacked.iter().flat_map(|ch| ch.deliveries.iter()).for_each(|d| mark(d.link.link));
+        for (link, used) in self.links.iter_mut().zip(used) {
+            if !used {
+                *link = None;
+            }
+        }
+        let in_use = self.links.iter().flatten().count();
+        self.links_max = LINKS_MAX_AT_FIRST.max(2 * in_use);
+    }
+}

@@ -1,0 +1,289 @@
+//! From a run of messages to the queues it goes to.
+
+use std::sync::Arc;
+
+use amqp::RawProperties;
+use broker::exchange::{RoutesBy, RoutingInput};
+use broker::message::{Arrival, Body, Origin, SHARED_BODY_BYTES_MIN, Sequence, short_strings};
+use broker::queue::{Admission, Delivery};
+use broker::{Action, ExchangeName, Refusal, Resource};
+use bytes::Bytes;
+use connection::{PublishOutcome, PublishRun, RunMessage};
+
+use super::Client;
+use super::routes::Route;
+use crate::exchange_cell::ExchangeCell;
+use crate::outbox::LinkIndex;
+use crate::queue_cell::QueueCell;
+
+/// A message on its way to more queues than this is shared rather than copied into each.
+const COPIES_MAX: usize = 16;
+
+/// How the address of a direct reply begins.
+const REPLY_PREFIX: &[u8] = b"amq.rabbitmq.reply-to.";
+
+impl Client {
+    /// Whether this client may publish to the exchange, and whether it exists and takes messages from clients.
+    pub(super) fn check_publishing(&mut self, exchange: &str) -> Result<(), Refusal> {
+        let epoch = self.opened().epoch();
+        self.routes.enter(epoch);
+        if self.routes.permitted.as_deref() == Some(exchange) {
+            return Ok(());
+        }
+        let vhost = Arc::clone(self.opened());
+        let name = ExchangeName::from(exchange);
+        self.authorize(Action::Write, Resource::exchange(&vhost.name, &name))?;
+        if !exchange.is_empty() {
+            let found = vhost.exchange(exchange).ok_or_else(|| vhost.no_such_exchange(exchange))?;
+            if found.spec.internal {
+                return Err(Refusal::InternalExchange {
+                    exchange: name,
+                    vhost: vhost.name.clone(),
+                });
+            }
+        }
+        self.routes.permitted = Some(exchange.into());
+        Ok(())
+    }
+
+    #[inline]
+    pub(super) fn publish_run(
+        &mut self,
+        run: &PublishRun<'_>,
+        outcome: &mut PublishOutcome,
+    ) -> Result<(), Refusal> {
+        self.has_published = true;
+        if run.exchange.is_empty() && run.routing_key.starts_with(REPLY_PREFIX) {
+            self.publish_reply(run, outcome);
+            return Ok(());
+        }
+        let route = self.route(run);
+        match &route.queues {
+            Some(queues) if run.carbon_keys.is_empty() && run.blind_keys.is_empty() => {
+                self.publish_to(queues, run, outcome)
+            }
+            _ => self.publish_each(&route, run, outcome)?,
+        }
+        Ok(())
+    }
+
+    /// Where the run goes, from the cache or found anew.
+    #[inline]
+    fn route(&mut self, run: &PublishRun<'_>) -> Arc<Route> {
+        let epoch = self.opened().epoch();
+        if let Some(route) = self.routes.find(epoch, run.exchange, run.routing_key) {
+            return route;
+        }
+        let vhost = self.opened();
+        let exchange = vhost.exchange(run.exchange);
+        let keeps_messages = exchange.as_ref().is_some_and(|exchange| exchange.keeps_messages());
+        let (queues, routes_by) = vhost.route(run.exchange, &RoutingInput::of_key(run.routing_key));
+        let queues = (routes_by == RoutesBy::Key && !keeps_messages).then_some(queues);
+        // A queue of this name may be declared at any time, without moving the epoch.
+        let is_lasting = !run.exchange.is_empty() || queues.as_ref().is_some_and(|q| !q.is_empty());
+        let route = Arc::new(Route { exchange, queues: queues.map(Vec::into_boxed_slice) });
+        if is_lasting {
+            self.routes.insert(&route);
+        }
+        route
+    }
+
+    /// Publishes a run to queues that are known: one visit each.
+    #[inline]
+    fn publish_to(
+        &mut self,
+        queues: &[Arc<QueueCell>],
+        run: &PublishRun<'_>,
+        outcome: &mut PublishOutcome,
+    ) {
+        let first = self.shared.take_sequences(run.len());
+        let mut reached = false;
+        match queues {
+            [queue] => reached = self.publish_run_to(queue, run, first, None, outcome),
+            _ => {
+                let shared = share_bodies(run, queues.len());
+                for queue in queues {
+                    reached |= self.publish_run_to(queue, run, first, shared.as_deref(), outcome);
+                }
+                outcome.rejected.sort_unstable();
+                outcome.rejected.dedup();
+            }
+        }
+        if !reached {
+            outcome.unroutable.extend(0..length_of(run));
+        }
+    }
+
+    /// Publishes a run to one queue; whether the queue is still there.
+    #[inline]
+    fn publish_run_to(
+        &mut self,
+        queue: &Arc<QueueCell>,
+        run: &PublishRun<'_>,
+        first: Sequence,
+        shared: Option<&[Option<Bytes>]>,
+        outcome: &mut PublishOutcome,
+    ) -> bool {
+        let Self { vhost: Some(vhost), now, effects, .. } = self else { return false };
+        let now = *now;
+        let reached = queue.visit(vhost, now, effects, |queue, sink| {
+            for (index, message) in (0..).zip(run.messages()) {
+                let sequence = Sequence(first.0 + u64::from(index));
+                let own;
+                let body = match (shared.and_then(|s| s[index as usize].as_ref()), message.body) {
+                    (Some(shared), _) => Body::Shared(shared),
+                    (None, Body::Inline(body)) if body.len() >= SHARED_BODY_BYTES_MIN => {
+                        own = Bytes::copy_from_slice(body);
+                        Body::Shared(&own)
+                    }
+                    (None, body) => body,
+                };
+                let arrival = arrival_of(run, &message, sequence, body);
+                if queue.publish(now, &arrival, sink) == Admission::Rejected {
+                    outcome.rejected.push(index);
+                }
+            }
+        });
+        if queue.is_crowded() {
+            self.is_slowed = true;
+        }
+        if reached.is_none() {
+            self.routes.forget();
+        }
+        reached.is_some()
+    }
+
+    /// Publishes a run whose messages may each go another way.
+    fn publish_each(
+        &mut self,
+        route: &Route,
+        run: &PublishRun<'_>,
+        outcome: &mut PublishOutcome,
+    ) -> Result<(), Refusal> {
+        let vhost = Arc::clone(self.opened());
+        let extra_keys: Vec<&[u8]> =
+            short_strings(run.carbon_keys).chain(short_strings(run.blind_keys)).collect();
+        for (index, message) in (0..).zip(run.messages()) {
+            let sequence = self.shared.take_sequences(1);
+            let own = match message.body {
+                Body::Inline(body) if body.len() >= SHARED_BODY_BYTES_MIN => {
+                    Some(Bytes::copy_from_slice(body))
+                }
+                Body::Inline(_) | Body::Shared(_) => None,
+            };
+            let body = own.as_ref().map_or(message.body, Body::Shared);
+            let arrival = arrival_of(run, &message, sequence, body);
+            if let Some(exchange) = &route.exchange
+                && self.keep(exchange, &arrival)?
+            {
+                continue;
+            }
+            let properties = RawProperties::from_bytes(message.properties);
+            let input = RoutingInput {
+                routing_key: run.routing_key,
+                extra_keys: &extra_keys,
+                headers: properties.headers().ok().flatten(),
+                properties,
+                seed: self.shared.random.next(),
+            };
+            let (queues, _) = vhost.route(run.exchange, &input);
+            if queues.is_empty() {
+                outcome.unroutable.push(index);
+            }
+            let now = self.now;
+            let mut rejected = false;
+            for queue in queues {
+                let admission = queue.visit(&vhost, now, &mut self.effects, |queue, sink| {
+                    queue.publish(now, &arrival, sink)
+                });
+                rejected |= admission == Some(Admission::Rejected);
+                self.is_slowed |= queue.is_crowded();
+            }
+            if rejected {
+                outcome.rejected.push(index);
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets an exchange that keeps messages see one; whether it holds it back.
+    fn keep(&self, exchange: &Arc<ExchangeCell>, arrival: &Arrival<'_>) -> Result<bool, Refusal> {
+        if !exchange.keeps_messages() {
+            return Ok(false);
+        }
+        if let Some(delay_ms) = exchange.delay_of(arrival.properties)? {
+            exchange.delay(self.now, delay_ms, arrival);
+            return Ok(true);
+        }
+        exchange.remember(arrival);
+        Ok(false)
+    }
+
+    /// Publishes to the consumer of direct replies that the routing key names.
+    fn publish_reply(&mut self, run: &PublishRun<'_>, outcome: &mut PublishOutcome) {
+        let target = std::str::from_utf8(run.routing_key)
+            .ok()
+            .and_then(|address| self.node.reply_consumers.get(address).map(|found| found.clone()));
+        let Some(target) = target else {
+            outcome.unroutable.extend(0..length_of(run));
+            return;
+        };
+        let mut outbox = target.outbox.lock();
+        for message in run.messages() {
+            // Replies are not kept for a client that does not read them.
+            if outbox.is_closed() || outbox.is_congested() {
+                break;
+            }
+            let delivery = Delivery {
+                slot: None,
+                redelivered: false,
+                exchange: run.exchange,
+                routing_key: run.routing_key,
+                properties: message.properties,
+                body: message.body,
+            };
+            let to = (target.channel, target.consumer, LinkIndex(u32::MAX));
+            outbox.deliver(self.now, to, &delivery);
+        }
+        self.effects.wakers.extend(outbox.schedule());
+    }
+}
+
+#[inline]
+fn arrival_of<'a>(
+    run: &PublishRun<'a>,
+    message: &RunMessage<'a>,
+    sequence: Sequence,
+    body: Body<'a>,
+) -> Arrival<'a> {
+    Arrival {
+        sequence,
+        exchange: run.exchange,
+        routing_key: run.routing_key,
+        properties: message.properties,
+        body,
+        blind_keys: run.blind_keys,
+        persistent: message.persistent,
+        priority: message.priority,
+        expiration_ms: message.expiration_ms,
+        origin: Origin::Client,
+    }
+}
+
+/// The bodies that are worth sharing between `queues` queues; `None` if none is.
+fn share_bodies(run: &PublishRun<'_>, queues: usize) -> Option<Vec<Option<Bytes>>> {
+    let is_worth = |body: Body<'_>| match body {
+        Body::Inline(body) => queues > COPIES_MAX || body.len() >= SHARED_BODY_BYTES_MIN,
+        Body::Shared(_) => false,
+    };
+    run.messages().any(|message| is_worth(message.body)).then(|| {
+        let share =
+            |message: RunMessage<'_>| is_worth(message.body).then(|| message.body.to_bytes());
+        run.messages().map(share).collect()
+    })
+}
+
+/// The number of messages of a run, as outcomes count them.
+fn length_of(run: &PublishRun<'_>) -> u32 {
+    u32::try_from(run.len()).expect("a run lies in one read buffer")
+}

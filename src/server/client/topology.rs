@@ -1,0 +1,396 @@
+//! Declaring, binding and deleting, with RabbitMQ's order of checks.
+
+use std::sync::Arc;
+
+use broker::arguments::{QueueDeclaration, alternate_exchange, dead_letter_exchange};
+use broker::exchange::{Destination, ExchangeKind, ExchangeSpec};
+use broker::queue::Queue;
+use broker::{
+    Action, ExchangeName, QueueKind, QueueName, Refusal, Resource, ResourceKind, Timestamp,
+};
+use connection::{Bind, DeclareError, ExchangeDeclare, QueueDeclare, QueueDeclared};
+
+use super::Client;
+use crate::node::ConnectionId;
+use crate::outbox::ClientEvent;
+use crate::queue_cell::QueueCell;
+use crate::vhost::Vhost;
+
+/// A declare that waits until the silent owner of an exclusive queue is heard or gone.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    queue: QueueName,
+    since: Timestamp,
+}
+
+/// The longest that a declare waits for a silent owner.
+const WAIT_MS_MAX: u64 = 20_000;
+
+/// What begins the names that only the broker gives.
+const RESERVED: &str = "amq.";
+
+impl Client {
+    pub(super) fn authorize(&self, action: Action, resource: Resource) -> Result<(), Refusal> {
+        self.authority
+            .as_ref()
+            .expect("a session asks for this only after it has opened the vhost")
+            .authorize_on(action, &resource)
+    }
+
+    /// A queue that is there and not another connection's own.
+    pub(super) fn accessible_queue(&self, name: &str) -> Result<Arc<QueueCell>, Refusal> {
+        let vhost = self.opened();
+        let queue = vhost.queue(name).ok_or_else(|| vhost.no_such_queue(name))?;
+        self.check_owner(&queue)?;
+        Ok(queue)
+    }
+
+    fn check_owner(&self, queue: &QueueCell) -> Result<(), Refusal> {
+        match queue.owner {
+            Some(owner) if owner != self.id => Err(self.locked(queue)),
+            _ => Ok(()),
+        }
+    }
+
+    fn locked(&self, queue: &QueueCell) -> Refusal {
+        let vhost = self.opened().name.clone();
+        Refusal::ResourceLocked { queue: queue.name.clone(), vhost }
+    }
+
+    // Exchanges.
+
+    pub(super) fn declare_exchange(&self, request: &ExchangeDeclare<'_>) -> Result<(), Refusal> {
+        let vhost = self.opened();
+        if request.passive {
+            refuse_default(request.exchange)?;
+            return match vhost.exchange(request.exchange) {
+                Some(_) => Ok(()),
+                None => Err(vhost.no_such_exchange(request.exchange)),
+            };
+        }
+        let kind = ExchangeKind::parse(request.kind)?;
+        refuse_default(request.exchange)?;
+        let name = ExchangeName::from(request.exchange);
+        self.authorize(Action::Configure, Resource::exchange(&vhost.name, &name))?;
+        let spec = ExchangeSpec {
+            name,
+            kind,
+            durable: request.durable,
+            auto_delete: request.auto_delete,
+            internal: request.internal,
+            arguments: request.arguments.to_owned(),
+        };
+        if let Some(there) = vhost.exchange(&spec.name) {
+            return there.exchange.read().check_equivalent(&spec, &vhost.name);
+        }
+        if spec.name.starts_with(RESERVED) {
+            let (kind, name) = (ResourceKind::Exchange, spec.name.to_string());
+            return Err(Refusal::ReservedName { kind, name });
+        }
+        if let Some((_, extra)) = alternate_exchange(&spec.arguments, &vhost.name, &spec.name)? {
+            for (action, resource) in extra.needed {
+                self.authorize(action, resource)?;
+            }
+        }
+        match vhost.add_exchange(spec.clone())? {
+            Some(there) => there.exchange.read().check_equivalent(&spec, &vhost.name),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn delete_exchange(&self, name: &str, if_unused: bool) -> Result<(), Refusal> {
+        let vhost = self.opened();
+        refuse_default(name)?;
+        let resource = Resource::exchange(&vhost.name, &name.into());
+        if name.starts_with(RESERVED) {
+            return Err(Refusal::SystemExchange { resource });
+        }
+        self.authorize(Action::Configure, resource)?;
+        vhost.remove_exchange(name, if_unused)
+    }
+
+    pub(super) fn bind_exchange(&mut self, request: &Bind<'_>) -> Result<(), Refusal> {
+        refuse_default(request.destination)?;
+        self.check_binding(request, ResourceKind::Exchange)?;
+        self.bind(request, &Destination::Exchange(request.destination.into()))
+    }
+
+    pub(super) fn unbind_exchange(&mut self, request: &Bind<'_>) -> Result<(), Refusal> {
+        refuse_default(request.destination)?;
+        self.check_binding(request, ResourceKind::Exchange)?;
+        self.unbind(request, &Destination::Exchange(request.destination.into()));
+        Ok(())
+    }
+
+    pub(super) fn bind_queue(&mut self, request: &Bind<'_>) -> Result<(), Refusal> {
+        self.check_binding(request, ResourceKind::Queue)?;
+        let vhost = self.opened();
+        if vhost.exchange(request.source).is_none() {
+            return Err(vhost.no_such_exchange(request.source));
+        }
+        self.accessible_queue(request.destination)?;
+        self.bind(request, &Destination::Queue(request.destination.into()))
+    }
+
+    pub(super) fn unbind_queue(&mut self, request: &Bind<'_>) -> Result<(), Refusal> {
+        self.check_binding(request, ResourceKind::Queue)?;
+        if let Some(queue) = self.opened().queue(request.destination) {
+            self.check_owner(&queue)?;
+        }
+        self.unbind(request, &Destination::Queue(request.destination.into()));
+        Ok(())
+    }
+
+    /// The source is not the default exchange, the destination may be written, the source may be read.
+    fn check_binding(&self, request: &Bind<'_>, destination: ResourceKind) -> Result<(), Refusal> {
+        refuse_default(request.source)?;
+        let vhost = &self.opened().name;
+        let written = match destination {
+            ResourceKind::Queue => Resource::queue(vhost, &request.destination.into()),
+            ResourceKind::Exchange => Resource::exchange(vhost, &request.destination.into()),
+        };
+        self.authorize(Action::Write, written)?;
+        self.authorize(Action::Read, Resource::exchange(vhost, &request.source.into()))
+    }
+
+    fn bind(&mut self, request: &Bind<'_>, destination: &Destination) -> Result<(), Refusal> {
+        let vhost = Arc::clone(self.opened());
+        let arguments = request.arguments.to_owned();
+        let identity = (request.binding_key.as_bytes(), &arguments);
+        vhost.bind(self.now, request.source, destination, identity, &mut self.effects)
+    }
+
+    fn unbind(&self, request: &Bind<'_>, destination: &Destination) {
+        let arguments = request.arguments.to_owned();
+        let identity = (request.binding_key.as_bytes(), &arguments);
+        self.opened().unbind(request.source, destination, identity);
+    }
+
+    // Queues.
+
+    pub(super) fn declare_queue(
+        &mut self,
+        request: &QueueDeclare<'_>,
+    ) -> Result<QueueDeclared, DeclareError> {
+        let vhost = Arc::clone(self.opened());
+        if request.passive {
+            let queue =
+                vhost.queue(request.queue).ok_or_else(|| vhost.no_such_queue(request.queue))?;
+            self.check_owner_or_wait(&queue)?;
+            return Ok(self.declared(&vhost, &queue)?);
+        }
+        let arguments = request.arguments.to_owned();
+        let name = QueueName::from(request.queue);
+        let mut declaration = QueueDeclaration {
+            vhost: &vhost.name,
+            name: &name,
+            durable: request.durable,
+            exclusive: request.exclusive,
+            auto_delete: request.auto_delete,
+            arguments: &arguments,
+        };
+        let generated;
+        if name.is_empty() {
+            declaration.check_server_named(self.shared.options.default_queue_type)?;
+            generated = QueueName::from(self.shared.random.name("amq.gen-"));
+            declaration.name = &generated;
+        }
+        self.authorize(Action::Configure, Resource::queue(&vhost.name, declaration.name))?;
+        loop {
+            match vhost.queue(declaration.name) {
+                Some(there) => match self.redeclare(&vhost, &there, &declaration)? {
+                    Some(declared) => return Ok(declared),
+                    // It was deleted in this moment.
+                    None => continue,
+                },
+                None if !name.is_empty() && name.starts_with(RESERVED) => {
+                    let (kind, name) = (ResourceKind::Queue, name.to_string());
+                    return Err(Refusal::ReservedName { kind, name }.into());
+                }
+                None => {
+                    if let Some(queue) = self.create_queue(&vhost, &declaration)? {
+                        return Ok(self.declared(&vhost, &queue)?);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The queue is there: it has to be what is asked for. `None` if it is being deleted.
+    fn redeclare(
+        &mut self,
+        vhost: &Arc<Vhost>,
+        queue: &Arc<QueueCell>,
+        declaration: &QueueDeclaration<'_>,
+    ) -> Result<Option<QueueDeclared>, DeclareError> {
+        self.check_owner_or_wait(queue)?;
+        let is_owner = queue.owner.is_some() == declaration.exclusive;
+        let (default, compat) =
+            (self.shared.options.default_queue_type, self.shared.options.compat);
+        declaration.check_equivalent(&queue.definition, is_owner, default, compat)?;
+        let now = self.now;
+        let counts = queue.visit(vhost, now, &mut self.effects, |machine, _| {
+            machine.touch(now);
+            counts(machine)
+        });
+        Ok(counts.map(|(message_count, consumer_count)| QueueDeclared {
+            queue: queue.name.clone(),
+            message_count,
+            consumer_count,
+        }))
+    }
+
+    /// Makes a queue; `None` if somebody else was quicker.
+    fn create_queue(
+        &mut self,
+        vhost: &Arc<Vhost>,
+        declaration: &QueueDeclaration<'_>,
+    ) -> Result<Option<Arc<QueueCell>>, Refusal> {
+        let named = dead_letter_exchange(declaration.arguments, &vhost.name, declaration.name)?;
+        if let Some((_, extra)) = named {
+            for (action, resource) in extra.needed {
+                self.authorize(action, resource)?;
+            }
+        }
+        let options = &self.shared.options;
+        let definition = declaration.define(options.default_queue_type, options.compat)?;
+        let owner = declaration.exclusive.then_some(self.id);
+        let make = || {
+            let (settings, pool) = (definition.settings.clone(), self.shared.pool.clone());
+            let machine = Queue::new(declaration.name.clone(), settings, pool, self.now);
+            QueueCell::new(machine, definition, owner, vhost)
+        };
+        let Ok(queue) = vhost.add_queue(make, declaration.name) else { return Ok(None) };
+        if owner.is_some() {
+            self.exclusive_queues.push(Arc::clone(&queue));
+        }
+        // The time that it may live unused begins now.
+        let now = self.now;
+        queue.visit(vhost, now, &mut self.effects, |machine, _| machine.touch(now));
+        Ok(Some(queue))
+    }
+
+    fn declared(
+        &mut self,
+        vhost: &Arc<Vhost>,
+        queue: &Arc<QueueCell>,
+    ) -> Result<QueueDeclared, Refusal> {
+        let now = self.now;
+        let (message_count, consumer_count) = queue
+            .visit(vhost, now, &mut self.effects, |machine, _| {
+                machine.touch(now);
+                counts(machine)
+            })
+            .ok_or_else(|| vhost.no_such_queue(&queue.name))?;
+        Ok(QueueDeclared { queue: queue.name.clone(), message_count, consumer_count })
+    }
+
+    /// Refuses a queue of another connection, but not before that one was given time to show that it lives.
+    fn check_owner_or_wait(&mut self, queue: &QueueCell) -> Result<(), DeclareError> {
+        let Some(owner) = queue.owner.filter(|&owner| owner != self.id) else {
+            self.waiting = None;
+            return Ok(());
+        };
+        let since = match &self.waiting {
+            Some(waiting) if waiting.queue == queue.name => waiting.since,
+            _ => self.now,
+        };
+        if self.may_be_dead(owner, self.now.ms_since(since)) {
+            let queue = queue.name.clone();
+            self.waiting = Some(Waiting { queue, since });
+            return Err(DeclareError::Wait);
+        }
+        self.waiting = None;
+        Err(self.locked(queue).into())
+    }
+
+    /// Whether an owner has been silent for long enough to be asked for a sign of life, and not asked for too long.
+    fn may_be_dead(&self, owner: ConnectionId, waited_ms: u64) -> bool {
+        let Some(entry) = self.node.connections.get(&owner).map(|entry| Arc::clone(&entry)) else {
+            // It is ending; its queues go in a moment.
+            return waited_ms < 1000;
+        };
+        let heartbeat_ms = entry.heartbeat_ms();
+        let is_silent = heartbeat_ms > 0 && entry.silent_ms(self.now) >= heartbeat_ms;
+        let may_wait = waited_ms <= WAIT_MS_MAX.min(2 * heartbeat_ms);
+        if is_silent && may_wait {
+            entry.tell(ClientEvent::Probe);
+        }
+        is_silent && may_wait
+    }
+
+    pub(super) fn purge_queue(&mut self, name: &str) -> Result<u32, Refusal> {
+        let vhost = Arc::clone(self.opened());
+        self.authorize(Action::Read, Resource::queue(&vhost.name, &name.into()))?;
+        let queue = self.accessible_queue(name)?;
+        let purged = queue
+            .visit(&vhost, self.now, &mut self.effects, |queue, _| queue.purge())
+            .ok_or_else(|| vhost.no_such_queue(name))?;
+        Ok(count(purged))
+    }
+
+    pub(super) fn delete_queue(
+        &mut self,
+        name: &str,
+        if_unused: bool,
+        if_empty: bool,
+    ) -> Result<u32, Refusal> {
+        let vhost = Arc::clone(self.opened());
+        let resource = Resource::queue(&vhost.name, &name.into());
+        self.authorize(Action::Configure, resource.clone())?;
+        let Some(queue) = vhost.queue(name) else { return Ok(0) };
+        self.check_owner(&queue)?;
+        if queue.definition.settings.kind == QueueKind::Quorum {
+            refuse_conditions(&resource, if_unused, if_empty)?;
+        }
+        let permit = |machine: &Queue| {
+            if if_unused && machine.consumer_count() > 0 {
+                return Err(Refusal::InUse { resource: resource.clone() });
+            }
+            if if_empty && machine.ready() > 0 {
+                return Err(Refusal::NotEmpty { resource: resource.clone() });
+            }
+            Ok(())
+        };
+        let removed = vhost.remove_queue(&queue, &mut self.effects, permit);
+        self.exclusive_queues.retain(|own| !Arc::ptr_eq(own, &queue));
+        Ok(count(removed.unwrap_or(Ok(0))?))
+    }
+
+    pub(super) fn delete_exclusive_queues(&mut self) {
+        let Some(vhost) = self.vhost.clone() else { return };
+        for queue in std::mem::take(&mut self.exclusive_queues) {
+            let _: Option<Result<u64, ()>> =
+                vhost.remove_queue(&queue, &mut self.effects, |_| Ok(()));
+        }
+    }
+}
+
+/// What a `declare-ok` counts: ready messages and consumers.
+fn counts(queue: &Queue) -> (u32, u32) {
+    (count(queue.ready()), queue.consumer_count())
+}
+
+/// A count as the protocol carries it.
+fn count(messages: u64) -> u32 {
+    u32::try_from(messages).unwrap_or(u32::MAX)
+}
+
+fn refuse_default(exchange: &str) -> Result<(), Refusal> {
+    if exchange.is_empty() { Err(Refusal::DefaultExchange) } else { Ok(()) }
+}
+
+/// Quorum queues are deleted without conditions.
+fn refuse_conditions(resource: &Resource, if_unused: bool, if_empty: bool) -> Result<(), Refusal> {
+    let flag = match (if_unused, if_empty) {
+        (true, _) => "if-unused",
+        (false, true) => "if-empty",
+        (false, false) => return Ok(()),
+    };
+    Err(Refusal::NotImplemented {
+        explanation: format!(
+            "cannot delete {resource}. queue.delete operations with {flag} flag set are not \
+             supported by quorum queues"
+        ),
+    })
+}

@@ -1,0 +1,164 @@
+//! One broker process: its vhosts, users and connections, and what they all share.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use broker::message::Sequence;
+use broker::queue::SegmentPool;
+use broker::{Timestamp, UserName, VhostName};
+use dashmap::DashMap;
+
+use crate::clock::Clock;
+use crate::memory::Memory;
+use crate::options::{Account, Options};
+use crate::outbox::{ChannelIndex, ClientEvent, ClientOutbox};
+use crate::random::Random;
+use crate::timer::Timers;
+use crate::vhost::Vhost;
+
+/// A connection, numbered from the start of the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct ConnectionId(pub(crate) u64);
+
+impl fmt::Display for ConnectionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What everything in a node needs.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) options: Options,
+    pub(crate) clock: Arc<Clock>,
+    pub(crate) random: Random,
+    pub(crate) timers: Arc<Timers>,
+    pub(crate) memory: Memory,
+    pub(crate) pool: SegmentPool,
+    sequence: AtomicU64,
+}
+
+impl Shared {
+    /// Takes `count` places in the order of everything that the node accepts, and gives the first.
+    #[inline]
+    pub(crate) fn take_sequences(&self, count: usize) -> Sequence {
+        Sequence(self.sequence.fetch_add(count as u64, Ordering::Relaxed))
+    }
+}
+
+/// A broker process.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) vhosts: DashMap<VhostName, Arc<Vhost>, ahash::RandomState>,
+    pub(crate) accounts: DashMap<UserName, Arc<Account>, ahash::RandomState>,
+    pub(crate) connections: DashMap<ConnectionId, Arc<ConnectionEntry>, ahash::RandomState>,
+    /// The consumers of `amq.rabbitmq.reply-to`, by their address.
+    pub(crate) reply_consumers: DashMap<Box<str>, ReplyConsumer, ahash::RandomState>,
+    next_connection: AtomicU64,
+}
+
+/// A connection as others see it.
+#[derive(Debug)]
+pub(crate) struct ConnectionEntry {
+    pub(crate) peer: SocketAddr,
+    pub(crate) outbox: Arc<ClientOutbox>,
+    /// When the client was last heard, in milliseconds.
+    last_heard: AtomicU64,
+    heartbeat_secs: AtomicU64,
+}
+
+/// Where the replies to one channel go.
+#[derive(Clone, Debug)]
+pub(crate) struct ReplyConsumer {
+    pub(crate) outbox: Arc<ClientOutbox>,
+    pub(crate) channel: ChannelIndex,
+    pub(crate) consumer: crate::outbox::ConsumerIndex,
+}
+
+/// Free segments that queues keep for each other.
+const POOL_BYTES_MAX: usize = 64 << 20;
+
+impl Node {
+    /// A node with the vhosts and users of its options.
+    pub(crate) fn new(options: Options) -> Arc<Self> {
+        let shared = Arc::new(Shared {
+            clock: Arc::new(Clock::start()),
+            random: Random::default(),
+            timers: Arc::default(),
+            memory: Memory::new(options.memory_limit()),
+            pool: SegmentPool::new(POOL_BYTES_MAX),
+            sequence: AtomicU64::new(1),
+            options,
+        });
+        let node = Self {
+            vhosts: DashMap::default(),
+            accounts: DashMap::default(),
+            connections: DashMap::default(),
+            reply_consumers: DashMap::default(),
+            next_connection: AtomicU64::new(1),
+            shared: Arc::clone(&shared),
+        };
+        let node = Arc::new(node);
+        for name in &shared.options.vhosts {
+            node.vhosts.insert(name.clone(), Vhost::new(name.clone(), &shared));
+        }
+        for account in &shared.options.accounts {
+            node.accounts.insert(account.user.name.clone(), Arc::new(account.clone()));
+        }
+        node
+    }
+
+    pub(crate) fn next_connection_id(&self) -> ConnectionId {
+        ConnectionId(self.next_connection.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Tells every connection.
+    pub(crate) fn broadcast(&self, event: impl Fn() -> ClientEvent) {
+        for entry in &self.connections {
+            entry.tell(event());
+        }
+    }
+}
+
+impl ConnectionEntry {
+    pub(crate) fn new(peer: SocketAddr, outbox: Arc<ClientOutbox>, now: Timestamp) -> Self {
+        Self {
+            peer,
+            outbox,
+            last_heard: AtomicU64::new(now.as_ms()),
+            heartbeat_secs: AtomicU64::new(0),
+        }
+    }
+
+    /// Tells the client's task something.
+    pub(crate) fn tell(&self, event: ClientEvent) {
+        let waker = {
+            let mut outbox = self.outbox.lock();
+            outbox.events.push(event);
+            outbox.schedule()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    pub(crate) fn heard(&self, now: Timestamp) {
+        self.last_heard.store(now.as_ms(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_heartbeat(&self, secs: u16) {
+        self.heartbeat_secs.store(u64::from(secs), Ordering::Relaxed);
+    }
+
+    pub(crate) fn heartbeat_ms(&self) -> u64 {
+        self.heartbeat_secs.load(Ordering::Relaxed) * 1000
+    }
+
+    /// For how long nothing came from the client.
+    pub(crate) fn silent_ms(&self, now: Timestamp) -> u64 {
+        now.ms_since(Timestamp(self.last_heard.load(Ordering::Relaxed)))
+    }
+}

@@ -1,0 +1,276 @@
+//! What is on its way to one client: bytes, events, and per channel the deliveries that it has yet to settle.
+
+use std::mem;
+use std::sync::Arc;
+
+use amqp::{DeliverTemplate, Method, basic};
+use broker::queue::{ConsumerId, Delivery, Slot};
+use broker::{ConsumerTag, Timestamp};
+use connection::{ChannelNumber, Deliveries};
+use wake::{Buffer, Outbox};
+
+use crate::outgoing::Outgoing;
+use crate::queue_cell::QueueCell;
+
+/// The outbox of one client's connection.
+pub(crate) type ClientOutbox = Outbox<OutboxBuffer, Starved>;
+
+/// A consumer that found no room: in the outbox, or in its channel's window.
+#[derive(Debug)]
+pub(crate) struct Starved {
+    pub(crate) queue: Arc<QueueCell>,
+    pub(crate) consumer: ConsumerId,
+}
+
+/// Above this many octets that wait to be written, a client's consumers count as without credit.
+const OUTBOX_BYTES_MAX: usize = 256 * 1024;
+
+/// Above this many octets beyond its deliveries, a client that does not read is not read either.
+const UNREAD_REPLIES_BYTES_MAX: usize = OUTBOX_BYTES_MAX + (1 << 20);
+
+/// Where a channel's deliveries are counted, as a dense index into the outbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ChannelIndex(pub(crate) u32);
+
+/// A consumer's place in its channel's outbox, as a dense index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ConsumerIndex(pub(crate) u32);
+
+/// Which queue a delivery came from, as an index into the links of the channel that settles it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LinkIndex(pub(crate) u32);
+
+/// What settles a delivery.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DeliveryLink {
+    pub(crate) link: LinkIndex,
+    pub(crate) slot: Slot,
+}
+
+/// What other tasks tell a client's task.
+#[derive(Debug)]
+pub(crate) enum ClientEvent {
+    /// A consumer is gone with its queue.
+    ConsumerCancelled { channel: ChannelNumber, consumer_tag: ConsumerTag },
+    /// The connection is to end.
+    Shutdown { explanation: Arc<str> },
+    /// Somebody waits for a sign of life: the client is sent a heartbeat.
+    Probe,
+    /// An alarm was raised or has ended.
+    AlarmChanged,
+}
+
+/// The buffer of a [`ClientOutbox`].
+#[derive(Debug)]
+pub(crate) struct OutboxBuffer {
+    pub(crate) outgoing: Outgoing,
+    pub(crate) events: Vec<ClientEvent>,
+    pub(crate) frame_max: u32,
+    channels: Vec<Option<OutboxChannel>>,
+    closed: bool,
+}
+
+/// What is on its way to one channel.
+#[derive(Debug)]
+pub(crate) struct OutboxChannel {
+    pub(crate) number: ChannelNumber,
+    pub(crate) deliveries: Deliveries<DeliveryLink>,
+    /// Consumers for which the channel's window was full.
+    pub(crate) window_starved: Vec<Starved>,
+    consumers: Vec<Option<OutboxConsumer>>,
+}
+
+/// How deliveries to one consumer begin.
+#[derive(Debug)]
+struct OutboxConsumer {
+    tag: ConsumerTag,
+    template: Option<Box<Addressed>>,
+}
+
+/// The method frame for the exchange and routing key of the last delivery.
+#[derive(Debug)]
+struct Addressed {
+    exchange: Box<[u8]>,
+    routing_key: Box<[u8]>,
+    frame: DeliverTemplate,
+}
+
+impl Buffer for OutboxBuffer {
+    fn has_room(&self) -> bool {
+        self.outgoing.len() < OUTBOX_BYTES_MAX
+    }
+}
+
+impl OutboxBuffer {
+    pub(crate) fn new(frame_max: u32) -> Self {
+        Self {
+            outgoing: Outgoing::default(),
+            events: Vec::new(),
+            frame_max,
+            channels: Vec::new(),
+            closed: false,
+        }
+    }
+
+    /// The client is gone: nothing is delivered any more.
+    pub(crate) fn close(&mut self) {
+        self.closed = true;
+        self.outgoing = Outgoing::default();
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// Whether the client leaves more unread than a client may.
+    pub(crate) fn is_congested(&self) -> bool {
+        self.outgoing.len() > UNREAD_REPLIES_BYTES_MAX
+    }
+
+    pub(crate) fn open_channel(&mut self, number: ChannelNumber) -> ChannelIndex {
+        let channel = OutboxChannel {
+            number,
+            deliveries: Deliveries::new(),
+            window_starved: Vec::new(),
+            consumers: Vec::new(),
+        };
+        ChannelIndex(insert(&mut self.channels, channel))
+    }
+
+    pub(crate) fn close_channel(&mut self, index: ChannelIndex) -> Option<OutboxChannel> {
+        self.channels.get_mut(index.0 as usize)?.take()
+    }
+
+    /// The channel behind an index; it is there until its consumers are cancelled and it is closed.
+    #[inline]
+    pub(crate) fn channel_mut(&mut self, index: ChannelIndex) -> Option<&mut OutboxChannel> {
+        self.channels.get_mut(index.0 as usize)?.as_mut()
+    }
+
+    pub(crate) fn channels(&self) -> impl Iterator<Item = &OutboxChannel> {
+        self.channels.iter().flatten()
+    }
+
+    /// Numbers a delivery, keeps it until it is settled if it needs to be, and appends its frames.
+    #[inline]
+    pub(crate) fn deliver(
+        &mut self,
+        now: Timestamp,
+        (channel, consumer, link): (ChannelIndex, ConsumerIndex, LinkIndex),
+        delivery: &Delivery<'_>,
+    ) {
+        let Some(channel) = self.channels.get_mut(channel.0 as usize).and_then(Option::as_mut)
+        else {
+            return;
+        };
+        let tag = match delivery.slot {
+            Some(slot) => channel.deliveries.push(DeliveryLink { link, slot }, now, true),
+            None => channel.deliveries.next_tag(),
+        };
+        let number = channel.number;
+        let Some(consumer) =
+            channel.consumers.get_mut(consumer.0 as usize).and_then(Option::as_mut)
+        else {
+            return;
+        };
+        let frame = consumer.address(number, delivery.exchange, delivery.routing_key);
+        self.outgoing.append_delivery(
+            frame,
+            self.frame_max,
+            (tag.0, delivery.redelivered),
+            delivery.properties,
+            delivery.body,
+        );
+    }
+
+    /// Answers a `basic.get`: the delivery, and how many messages remain ready.
+    pub(crate) fn deliver_got(
+        &mut self,
+        now: Timestamp,
+        (channel, link): (ChannelIndex, LinkIndex),
+        delivery: &Delivery<'_>,
+        remaining: u64,
+    ) {
+        let Some(channel) = self.channels.get_mut(channel.0 as usize).and_then(Option::as_mut)
+        else {
+            return;
+        };
+        let tag = match delivery.slot {
+            Some(slot) => channel.deliveries.push(DeliveryLink { link, slot }, now, false),
+            None => channel.deliveries.next_tag(),
+        };
+        let number = channel.number.0;
+        let ok = Method::BasicGetOk(basic::GetOk {
+            delivery_tag: tag.0,
+            redelivered: delivery.redelivered,
+            exchange: delivery.exchange.as_bytes(),
+            routing_key: delivery.routing_key,
+            message_count: u32::try_from(remaining).unwrap_or(u32::MAX),
+        });
+        ok.encode(number, self.outgoing.bytes_mut());
+        self.outgoing.append_content(number, self.frame_max, delivery.properties, delivery.body);
+    }
+
+    /// Gives the memory of an idle connection back.
+    pub(crate) fn free_when_idle(&mut self) {
+        self.outgoing.free_when_empty();
+    }
+
+    /// Swaps what is to be written with an empty buffer.
+    pub(crate) fn take_outgoing(&mut self, empty: &mut Outgoing) {
+        debug_assert!(empty.is_empty(), "what was taken before is written first");
+        mem::swap(&mut self.outgoing, empty);
+    }
+}
+
+impl OutboxChannel {
+    pub(crate) fn add_consumer(&mut self, tag: ConsumerTag) -> ConsumerIndex {
+        ConsumerIndex(insert(&mut self.consumers, OutboxConsumer { tag, template: None }))
+    }
+
+    pub(crate) fn remove_consumer(&mut self, index: ConsumerIndex) {
+        if let Some(consumer) = self.consumers.get_mut(index.0 as usize) {
+            *consumer = None;
+        }
+    }
+}
+
+impl OutboxConsumer {
+    #[inline]
+    fn address(
+        &mut self,
+        channel: ChannelNumber,
+        exchange: &str,
+        routing_key: &[u8],
+    ) -> &DeliverTemplate {
+        let known = self.template.as_ref().is_some_and(|known| {
+            *known.routing_key == *routing_key && *known.exchange == *exchange.as_bytes()
+        });
+        if !known {
+            let frame = DeliverTemplate::new(
+                channel.0,
+                self.tag.as_bytes(),
+                exchange.as_bytes(),
+                routing_key,
+            )
+            .expect("tags, names and keys came as short strings");
+            self.template = Some(Box::new(Addressed {
+                exchange: exchange.as_bytes().into(),
+                routing_key: routing_key.into(),
+                frame,
+            }));
+        }
+        &self.template.as_ref().expect("it was built above").frame
+    }
+}
+
+/// Puts a value into the first free place.
+fn insert<T>(places: &mut Vec<Option<T>>, value: T) -> u32 {
+    let free = places.iter().position(Option::is_none).unwrap_or(places.len());
+    if free == places.len() {
+        places.push(Some(value));
+    } else {
+        places[free] = Some(value);
+    }
+    u32::try_from(free).expect("channels and consumers are limited to far fewer")
+}

@@ -1,0 +1,296 @@
+//! A queue that tasks share: its lock, and beside the pure queue the outboxes of its consumers.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Waker;
+
+use ahash::AHashSet;
+use broker::arguments::QueueDefinition;
+use broker::queue::{ConsumerId, ConsumerSettings, DeadLetter, Delivery, Queue, Sink};
+use broker::{ConsumerTag, ExchangeName, QueueName, Refusal, Timestamp};
+use connection::ChannelNumber;
+use parking_lot::Mutex;
+use wake::{Buffer, OutboxGuard};
+
+use crate::node::ConnectionId;
+use crate::outbox::{
+    ChannelIndex, ClientEvent, ClientOutbox, ConsumerIndex, LinkIndex, OutboxBuffer, Starved,
+};
+use crate::timer::Due;
+use crate::vhost::Vhost;
+
+/// A queue and what the server knows of it.
+///
+/// Lock order: the queue's state, then one outbox; nothing is locked below an outbox.
+#[derive(Debug)]
+pub(crate) struct QueueCell {
+    pub(crate) name: QueueName,
+    /// What it was declared with, for the comparison with a later declaration.
+    pub(crate) definition: QueueDefinition,
+    /// The connection that it belongs to, if it is exclusive.
+    pub(crate) owner: Option<ConnectionId>,
+    pub(crate) vhost: std::sync::Weak<Vhost>,
+    /// The exchanges that have bindings to it.
+    pub(crate) bound_to: Mutex<AHashSet<ExchangeName>>,
+    state: Mutex<QueueState>,
+    /// It holds more memory than a queue may: its publishers are slowed.
+    crowded: AtomicBool,
+}
+
+#[derive(Debug)]
+struct QueueState {
+    queue: Queue,
+    /// Where each consumer's deliveries go, by its [`ConsumerId`].
+    links: Vec<Option<ConsumerLink>>,
+    deleted: bool,
+    /// The deadline that the timer knows.
+    armed: Option<Timestamp>,
+    /// What the node's memory account holds for this queue.
+    accounted: u64,
+}
+
+/// Where a consumer's deliveries go.
+#[derive(Clone, Debug)]
+pub(crate) struct ConsumerLink {
+    pub(crate) outbox: Arc<ClientOutbox>,
+    pub(crate) channel: ChannelIndex,
+    pub(crate) channel_number: ChannelNumber,
+    pub(crate) consumer: ConsumerIndex,
+    pub(crate) link: LinkIndex,
+    pub(crate) tag: ConsumerTag,
+    pub(crate) no_ack: bool,
+}
+
+/// What visits to queues leave to be done once all locks are dropped: tasks to wake, dead letters to route.
+#[derive(Debug, Default)]
+pub(crate) struct Effects {
+    pub(crate) wakers: Vec<Waker>,
+    pub(crate) letters: VecDeque<(Arc<QueueCell>, DeadLetter)>,
+}
+
+impl Effects {
+    /// Wakes every task that was given something to write.
+    pub(crate) fn wake(&mut self) {
+        self.wakers.drain(..).for_each(Waker::wake);
+    }
+}
+
+impl QueueCell {
+    pub(crate) fn new(
+        queue: Queue,
+        definition: QueueDefinition,
+        owner: Option<ConnectionId>,
+        vhost: &Arc<Vhost>,
+    ) -> Self {
+        Self {
+            name: queue.name().clone(),
+            definition,
+            owner,
+            vhost: Arc::downgrade(vhost),
+            bound_to: Mutex::default(),
+            state: Mutex::new(QueueState {
+                queue,
+                links: Vec::new(),
+                deleted: false,
+                armed: None,
+                accounted: 0,
+            }),
+            crowded: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether its publishers are to be slowed.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.crowded.load(Ordering::Relaxed)
+    }
+
+    /// Locks the queue and acts on it; `None` if it was deleted.
+    ///
+    /// What the queue decides for its consumers is in their outboxes afterwards, the rest in `effects`.
+    #[inline]
+    pub(crate) fn visit<R>(
+        self: &Arc<Self>,
+        vhost: &Vhost,
+        now: Timestamp,
+        effects: &mut Effects,
+        act: impl FnOnce(&mut Queue, &mut ServerSink<'_>) -> R,
+    ) -> Option<R> {
+        let mut state = self.state.lock();
+        if state.deleted {
+            return None;
+        }
+        let QueueState { queue, links, .. } = &mut *state;
+        let mut sink = ServerSink { cell: self, links, now, open: None, effects };
+        let result = act(queue, &mut sink);
+        drop(sink);
+        let arm = self.after_visit(vhost, &mut state);
+        drop(state);
+        if let Some(at) = arm {
+            vhost.shared.timers.arm(at, Due::Queue(Arc::downgrade(self)));
+        }
+        Some(result)
+    }
+
+    /// Settles the memory account, and says for when the timer is to be armed, if it is.
+    #[inline]
+    fn after_visit(&self, vhost: &Vhost, state: &mut QueueState) -> Option<Timestamp> {
+        let bytes = state.queue.memory_bytes();
+        if bytes != state.accounted {
+            vhost.shared.memory.account(state.accounted, bytes);
+            state.accounted = bytes;
+            let crowded = vhost.shared.memory.is_too_much_for_a_queue(bytes);
+            if crowded != self.is_crowded() {
+                self.crowded.store(crowded, Ordering::Relaxed);
+            }
+        }
+        let deadline = state.queue.next_deadline()?;
+        if state.armed.is_some_and(|armed| armed <= deadline) {
+            return None;
+        }
+        state.armed = Some(deadline);
+        Some(deadline)
+    }
+
+    /// The timer that was armed has fired: the next visit arms it again.
+    pub(crate) fn disarm(&self) {
+        self.state.lock().armed = None;
+    }
+
+    /// Whether it is gone: it takes no message and has no consumer.
+    pub(crate) fn is_deleted(&self) -> bool {
+        self.state.lock().deleted
+    }
+
+    /// Marks the queue deleted if `permit` allows it, and tells its consumers. The answer is `permit`'s refusal, or how
+    /// many messages were ready; `None` if it was deleted before.
+    pub(crate) fn delete<E>(
+        &self,
+        vhost: &Vhost,
+        effects: &mut Effects,
+        permit: impl FnOnce(&Queue) -> Result<(), E>,
+    ) -> Option<Result<u64, E>> {
+        let mut state = self.state.lock();
+        if state.deleted {
+            return None;
+        }
+        if let Err(refusal) = permit(&state.queue) {
+            return Some(Err(refusal));
+        }
+        state.deleted = true;
+        let ready = state.queue.ready();
+        for id in state.queue.close() {
+            let link = state.links.get_mut(id.0 as usize).and_then(Option::take);
+            if let Some(link) = link {
+                link.tell_cancelled(effects);
+            }
+        }
+        vhost.shared.memory.account(state.accounted, 0);
+        state.accounted = 0;
+        Some(Ok(ready))
+    }
+}
+
+impl ConsumerLink {
+    fn tell_cancelled(self, effects: &mut Effects) {
+        let mut outbox = self.outbox.lock();
+        outbox.events.push(ClientEvent::ConsumerCancelled {
+            channel: self.channel_number,
+            consumer_tag: self.tag,
+        });
+        effects.wakers.extend(outbox.schedule());
+    }
+}
+
+/// Takes what a locked queue decides into the outboxes of its consumers.
+///
+/// One outbox stays locked from one delivery to the next, for as long as they go to the same client.
+pub(crate) struct ServerSink<'a> {
+    cell: &'a Arc<QueueCell>,
+    links: &'a [Option<ConsumerLink>],
+    now: Timestamp,
+    open: Option<OpenOutbox<'a>>,
+    effects: &'a mut Effects,
+}
+
+/// The outbox that is locked, and for which consumer.
+struct OpenOutbox<'a> {
+    consumer: ConsumerId,
+    link: &'a ConsumerLink,
+    guard: OutboxGuard<'a, OutboxBuffer, Starved>,
+    appended: bool,
+}
+
+impl<'a> ServerSink<'a> {
+    /// Locks the outbox of `consumer`, unless it is the one that is locked.
+    #[inline]
+    fn open(&mut self, consumer: ConsumerId) -> Option<&mut OpenOutbox<'a>> {
+        if self.open.as_ref().is_none_or(|open| open.consumer != consumer) {
+            let link = self.links.get(consumer.0 as usize)?.as_ref()?;
+            match &mut self.open {
+                Some(open) if Arc::ptr_eq(&open.link.outbox, &link.outbox) => {
+                    open.consumer = consumer;
+                    open.link = link;
+                }
+                _ => {
+                    self.close();
+                    let guard = link.outbox.lock();
+                    self.open = Some(OpenOutbox { consumer, link, guard, appended: false });
+                }
+            }
+        }
+        self.open.as_mut()
+    }
+
+    fn close(&mut self) {
+        if let Some(mut open) = self.open.take()
+            && open.appended
+        {
+            self.effects.wakers.extend(open.guard.schedule());
+        }
+    }
+}
+
+impl Sink for ServerSink<'_> {
+    #[inline]
+    fn admit(&mut self, consumer: ConsumerId) -> bool {
+        let cell = self.cell;
+        let Some(OpenOutbox { link, guard, .. }) = self.open(consumer) else { return false };
+        if guard.is_closed() {
+            return false;
+        }
+        if !guard.has_room() {
+            guard.starve(Starved { queue: Arc::clone(cell), consumer });
+            return false;
+        }
+        if link.no_ack {
+            return true;
+        }
+        let Some(channel) = guard.channel_mut(link.channel) else { return false };
+        let has_room = channel.deliveries.has_room();
+        if !has_room {
+            channel.window_starved.push(Starved { queue: Arc::clone(cell), consumer });
+        }
+        has_room
+    }
+
+    #[inline]
+    fn deliver(&mut self, consumer: ConsumerId, delivery: &Delivery<'_>) {
+        let now = self.now;
+        if let Some(open) = self.open(consumer) {
+            let to = (open.link.channel, open.link.consumer, open.link.link);
+            open.guard.deliver(now, to, delivery);
+            open.appended = true;
+        }
+    }
+
+    fn dead_letter(&mut self, letter: DeadLetter) {
+        self.effects.letters.push_back((Arc::clone(self.cell), letter));
+    }
+}
+
+impl Drop for ServerSink<'_> {
+    fn drop(&mut self) {
+        self.close();
+    }
+}

@@ -1,0 +1,102 @@
+//! The one timer: calls queues and exchanges when their next deadline has come.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+
+use broker::Timestamp;
+use broker::queue::Fate;
+use futures_util::StreamExt;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use tokio_util::time::{DelayQueue, delay_queue};
+
+use crate::clock::Clock;
+use crate::exchange_cell::ExchangeCell;
+use crate::queue_cell::{Effects, QueueCell};
+
+/// What has a deadline.
+#[derive(Clone, Debug)]
+pub(crate) enum Due {
+    /// Messages expire, dead letters are tried again, or the queue itself expires.
+    Queue(Weak<QueueCell>),
+    /// Delayed messages are due.
+    Exchange(Weak<ExchangeCell>),
+}
+
+impl Due {
+    /// Identifies the queue or exchange for as long as it lives.
+    fn address(&self) -> usize {
+        match self {
+            Self::Queue(queue) => queue.as_ptr().addr(),
+            Self::Exchange(exchange) => exchange.as_ptr().addr(),
+        }
+    }
+}
+
+/// Where deadlines are left for the timer's task.
+#[derive(Debug, Default)]
+pub(crate) struct Timers {
+    arming: Mutex<Vec<(Timestamp, Due)>>,
+    changed: Notify,
+}
+
+impl Timers {
+    /// Calls `due` at `at`, instead of at the time it was armed for before.
+    pub(crate) fn arm(&self, at: Timestamp, due: Due) {
+        self.arming.lock().push((at, due));
+        self.changed.notify_one();
+    }
+
+    /// The timer's task; ends with the runtime.
+    pub(crate) async fn run(self: Arc<Self>, clock: Arc<Clock>) {
+        let mut wheel: DelayQueue<Due> = DelayQueue::new();
+        let mut keys: HashMap<usize, delay_queue::Key> = HashMap::new();
+        loop {
+            for (at, due) in std::mem::take(&mut *self.arming.lock()) {
+                let when = clock.instant(at);
+                match keys.get(&due.address()) {
+                    Some(key) => wheel.reset_at(key, when),
+                    None => {
+                        keys.insert(due.address(), wheel.insert_at(due, when));
+                    }
+                }
+            }
+            tokio::select! {
+                () = self.changed.notified() => {}
+                Some(expired) = wheel.next(), if !wheel.is_empty() => {
+                    let due = expired.into_inner();
+                    keys.remove(&due.address());
+                    fire(&clock, &due);
+                }
+            }
+        }
+    }
+}
+
+fn fire(clock: &Clock, due: &Due) {
+    let now = clock.now();
+    match due {
+        Due::Queue(queue) => {
+            if let Some(queue) = queue.upgrade() {
+                fire_queue(now, &queue);
+            }
+        }
+        Due::Exchange(exchange) => {
+            if let Some(exchange) = exchange.upgrade() {
+                exchange.release_due(now);
+            }
+        }
+    }
+}
+
+fn fire_queue(now: Timestamp, queue: &Arc<QueueCell>) {
+    let Some(vhost) = queue.vhost.upgrade() else { return };
+    let mut effects = Effects::default();
+    queue.disarm();
+    let fate = queue.visit(&vhost, now, &mut effects, |queue, sink| queue.handle_time(now, sink));
+    if fate == Some(Fate::Expired) {
+        vhost.expire_queue(queue, &mut effects);
+    }
+    vhost.carry_out(now, &mut effects);
+    effects.wake();
+}
