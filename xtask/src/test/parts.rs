@@ -149,6 +149,7 @@ pub(super) const PARTS: &[Part] = &[
         about: "every schedule of the wake protocol",
         command: &["nice", "cargo", "test", "--release", "--package", "pillarbox-wake"],
         env: &[("RUSTFLAGS", "--cfg pillarbox_loom"), ("CARGO_TARGET_DIR", "target/loom")],
+        long: true,
         runner: Runner::Cargo,
         ..PLAIN
     },
