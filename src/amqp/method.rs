@@ -20,30 +20,34 @@ impl Method<'_> {
     pub fn encode(&self, channel: u16, out: &mut Vec<u8>) {
         self.try_encode(channel, out).expect("short strings have at most 255 octets");
     }
+}
 
-    /// Appends the method as one whole frame.
-    ///
-    /// # Errors
-    /// [`TooLong`] if a string does not fit its field; `out` is as it was.
-    #[inline]
-    pub fn try_encode(&self, channel: u16, out: &mut Vec<u8>) -> Result<(), TooLong> {
-        let len = IDS_LEN + self.arguments_len();
-        let size = u32::try_from(len).map_err(|_| TooLong { len })?;
-        out.reserve(len + FRAME_OVERHEAD);
-        let start = out.len();
-        out.extend_from_slice(&frame_head(FrameType::Method, channel, size));
-        let mut writer = Writer::new(out);
-        writer.short(self.class_id());
-        writer.short(self.method_id());
-        self.write_arguments(&mut writer);
-        writer.octet(FRAME_END);
-        let written = writer.finish();
-        if written.is_err() {
-            out.truncate(start);
-        }
-        debug_assert!(written.is_err() || out.len() - start == len + FRAME_OVERHEAD);
-        written
+/// Appends a method frame whose arguments take `arguments_len` octets and are appended by `write`.
+#[inline]
+pub(crate) fn encode_method(
+    channel: u16,
+    (class_id, method_id): (u16, u16),
+    arguments_len: usize,
+    out: &mut Vec<u8>,
+    write: impl FnOnce(&mut Writer<'_>),
+) -> Result<(), TooLong> {
+    let len = IDS_LEN + arguments_len;
+    let size = u32::try_from(len).map_err(|_| TooLong { len })?;
+    out.reserve(len + FRAME_OVERHEAD);
+    let start = out.len();
+    let [f6, f5, f4, f3, f2, f1, f0] = frame_head(FrameType::Method, channel, size);
+    let [c1, c0] = class_id.to_be_bytes();
+    let [m1, m0] = method_id.to_be_bytes();
+    out.extend_from_slice(&[f6, f5, f4, f3, f2, f1, f0, c1, c0, m1, m0]);
+    let mut writer = Writer::new(out);
+    write(&mut writer);
+    writer.octet(FRAME_END);
+    let written = writer.finish();
+    if written.is_err() {
+        out.truncate(start);
     }
+    debug_assert!(written.is_err() || out.len() - start == len + FRAME_OVERHEAD);
+    written
 }
 
 /// Why the payload of a method frame is no method.

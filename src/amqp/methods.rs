@@ -1,10 +1,6 @@
 //! The methods of AMQP 0-9-1, written by `cargo xtask codegen` from `spec/methods.txt`: edit that.
 
-use crate::{
-    MethodError,
-    reader::Reader,
-    writer::Writer,
-};
+use crate::{MethodError, TooLong, reader::Reader};
 
 /// A method with its arguments, borrowed from the payload of its frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -395,156 +391,86 @@ impl<'a> Method<'a> {
         matches!(self, Self::BasicPublish(_) | Self::BasicReturn(_) | Self::BasicDeliver(_) | Self::BasicGetOk(_))
     }
 
-    /// How many octets the arguments take.
+    /// Appends the method as one whole frame.
+    ///
+    /// # Errors
+    /// [`TooLong`] if a string does not fit its field; `out` is as it was.
     #[inline]
-    pub(crate) fn arguments_len(&self) -> usize {
+    pub fn try_encode(&self, channel: u16, out: &mut Vec<u8>) -> Result<(), TooLong> {
         match self {
-            Self::ConnectionStart(m) => 14 + m.server_properties.as_bytes().len() + m.mechanisms.len() + m.locales.len(),
-            Self::ConnectionStartOk(m) => 10 + m.client_properties.as_bytes().len() + m.mechanism.len() + m.response.len() + m.locale.len(),
-            Self::ConnectionSecure(m) => 4 + m.challenge.len(),
-            Self::ConnectionSecureOk(m) => 4 + m.response.len(),
-            Self::ConnectionTune(_) => 8,
-            Self::ConnectionTuneOk(_) => 8,
-            Self::ConnectionOpen(m) => 3 + m.virtual_host.len(),
-            Self::ConnectionOpenOk(_) => 1,
-            Self::ConnectionClose(m) => 7 + m.reply_text.len(),
-            Self::ConnectionCloseOk(_) => 0,
-            Self::ConnectionBlocked(m) => 1 + m.reason.len(),
-            Self::ConnectionUnblocked(_) => 0,
-            Self::ConnectionUpdateSecret(m) => 5 + m.new_secret.len() + m.reason.len(),
-            Self::ConnectionUpdateSecretOk(_) => 0,
-            Self::ChannelOpen(_) => 1,
-            Self::ChannelOpenOk(_) => 4,
-            Self::ChannelFlow(_) => 1,
-            Self::ChannelFlowOk(_) => 1,
-            Self::ChannelClose(m) => 7 + m.reply_text.len(),
-            Self::ChannelCloseOk(_) => 0,
-            Self::AccessRequest(m) => 2 + m.realm.len(),
-            Self::AccessRequestOk(_) => 2,
-            Self::ExchangeDeclare(m) => 9 + m.exchange.len() + m.exchange_type.len() + m.arguments.as_bytes().len(),
-            Self::ExchangeDeclareOk(_) => 0,
-            Self::ExchangeDelete(m) => 4 + m.exchange.len(),
-            Self::ExchangeDeleteOk(_) => 0,
-            Self::ExchangeBind(m) => 10 + m.destination.len() + m.source.len() + m.routing_key.len() + m.arguments.as_bytes().len(),
-            Self::ExchangeBindOk(_) => 0,
-            Self::ExchangeUnbind(m) => 10 + m.destination.len() + m.source.len() + m.routing_key.len() + m.arguments.as_bytes().len(),
-            Self::ExchangeUnbindOk(_) => 0,
-            Self::QueueDeclare(m) => 8 + m.queue.len() + m.arguments.as_bytes().len(),
-            Self::QueueDeclareOk(m) => 9 + m.queue.len(),
-            Self::QueueBind(m) => 10 + m.queue.len() + m.exchange.len() + m.routing_key.len() + m.arguments.as_bytes().len(),
-            Self::QueueBindOk(_) => 0,
-            Self::QueuePurge(m) => 4 + m.queue.len(),
-            Self::QueuePurgeOk(_) => 4,
-            Self::QueueDelete(m) => 4 + m.queue.len(),
-            Self::QueueDeleteOk(_) => 4,
-            Self::QueueUnbind(m) => 9 + m.queue.len() + m.exchange.len() + m.routing_key.len() + m.arguments.as_bytes().len(),
-            Self::QueueUnbindOk(_) => 0,
-            Self::BasicQos(_) => 7,
-            Self::BasicQosOk(_) => 0,
-            Self::BasicConsume(m) => 9 + m.queue.len() + m.consumer_tag.len() + m.arguments.as_bytes().len(),
-            Self::BasicConsumeOk(m) => 1 + m.consumer_tag.len(),
-            Self::BasicCancel(m) => 2 + m.consumer_tag.len(),
-            Self::BasicCancelOk(m) => 1 + m.consumer_tag.len(),
-            Self::BasicPublish(m) => 5 + m.exchange.len() + m.routing_key.len(),
-            Self::BasicReturn(m) => 5 + m.reply_text.len() + m.exchange.len() + m.routing_key.len(),
-            Self::BasicDeliver(m) => 12 + m.consumer_tag.len() + m.exchange.len() + m.routing_key.len(),
-            Self::BasicGet(m) => 4 + m.queue.len(),
-            Self::BasicGetOk(m) => 15 + m.exchange.len() + m.routing_key.len(),
-            Self::BasicGetEmpty(_) => 1,
-            Self::BasicAck(_) => 9,
-            Self::BasicReject(_) => 9,
-            Self::BasicRecoverAsync(_) => 1,
-            Self::BasicRecover(_) => 1,
-            Self::BasicRecoverOk(_) => 0,
-            Self::BasicNack(_) => 9,
-            Self::TxSelect(_) => 0,
-            Self::TxSelectOk(_) => 0,
-            Self::TxCommit(_) => 0,
-            Self::TxCommitOk(_) => 0,
-            Self::TxRollback(_) => 0,
-            Self::TxRollbackOk(_) => 0,
-            Self::ConfirmSelect(_) => 1,
-            Self::ConfirmSelectOk(_) => 0,
-        }
-    }
-
-    /// Appends the arguments.
-    #[inline]
-    pub(crate) fn write_arguments(&self, writer: &mut Writer<'_>) {
-        match self {
-            Self::ConnectionStart(m) => m.write(writer),
-            Self::ConnectionStartOk(m) => m.write(writer),
-            Self::ConnectionSecure(m) => m.write(writer),
-            Self::ConnectionSecureOk(m) => m.write(writer),
-            Self::ConnectionTune(m) => m.write(writer),
-            Self::ConnectionTuneOk(m) => m.write(writer),
-            Self::ConnectionOpen(m) => m.write(writer),
-            Self::ConnectionOpenOk(m) => m.write(writer),
-            Self::ConnectionClose(m) => m.write(writer),
-            Self::ConnectionCloseOk(_) => {}
-            Self::ConnectionBlocked(m) => m.write(writer),
-            Self::ConnectionUnblocked(_) => {}
-            Self::ConnectionUpdateSecret(m) => m.write(writer),
-            Self::ConnectionUpdateSecretOk(_) => {}
-            Self::ChannelOpen(m) => m.write(writer),
-            Self::ChannelOpenOk(m) => m.write(writer),
-            Self::ChannelFlow(m) => m.write(writer),
-            Self::ChannelFlowOk(m) => m.write(writer),
-            Self::ChannelClose(m) => m.write(writer),
-            Self::ChannelCloseOk(_) => {}
-            Self::AccessRequest(m) => m.write(writer),
-            Self::AccessRequestOk(m) => m.write(writer),
-            Self::ExchangeDeclare(m) => m.write(writer),
-            Self::ExchangeDeclareOk(_) => {}
-            Self::ExchangeDelete(m) => m.write(writer),
-            Self::ExchangeDeleteOk(_) => {}
-            Self::ExchangeBind(m) => m.write(writer),
-            Self::ExchangeBindOk(_) => {}
-            Self::ExchangeUnbind(m) => m.write(writer),
-            Self::ExchangeUnbindOk(_) => {}
-            Self::QueueDeclare(m) => m.write(writer),
-            Self::QueueDeclareOk(m) => m.write(writer),
-            Self::QueueBind(m) => m.write(writer),
-            Self::QueueBindOk(_) => {}
-            Self::QueuePurge(m) => m.write(writer),
-            Self::QueuePurgeOk(m) => m.write(writer),
-            Self::QueueDelete(m) => m.write(writer),
-            Self::QueueDeleteOk(m) => m.write(writer),
-            Self::QueueUnbind(m) => m.write(writer),
-            Self::QueueUnbindOk(_) => {}
-            Self::BasicQos(m) => m.write(writer),
-            Self::BasicQosOk(_) => {}
-            Self::BasicConsume(m) => m.write(writer),
-            Self::BasicConsumeOk(m) => m.write(writer),
-            Self::BasicCancel(m) => m.write(writer),
-            Self::BasicCancelOk(m) => m.write(writer),
-            Self::BasicPublish(m) => m.write(writer),
-            Self::BasicReturn(m) => m.write(writer),
-            Self::BasicDeliver(m) => m.write(writer),
-            Self::BasicGet(m) => m.write(writer),
-            Self::BasicGetOk(m) => m.write(writer),
-            Self::BasicGetEmpty(m) => m.write(writer),
-            Self::BasicAck(m) => m.write(writer),
-            Self::BasicReject(m) => m.write(writer),
-            Self::BasicRecoverAsync(m) => m.write(writer),
-            Self::BasicRecover(m) => m.write(writer),
-            Self::BasicRecoverOk(_) => {}
-            Self::BasicNack(m) => m.write(writer),
-            Self::TxSelect(_) => {}
-            Self::TxSelectOk(_) => {}
-            Self::TxCommit(_) => {}
-            Self::TxCommitOk(_) => {}
-            Self::TxRollback(_) => {}
-            Self::TxRollbackOk(_) => {}
-            Self::ConfirmSelect(m) => m.write(writer),
-            Self::ConfirmSelectOk(_) => {}
+            Self::ConnectionStart(method) => method.encode(channel, out),
+            Self::ConnectionStartOk(method) => method.encode(channel, out),
+            Self::ConnectionSecure(method) => method.encode(channel, out),
+            Self::ConnectionSecureOk(method) => method.encode(channel, out),
+            Self::ConnectionTune(method) => method.encode(channel, out),
+            Self::ConnectionTuneOk(method) => method.encode(channel, out),
+            Self::ConnectionOpen(method) => method.encode(channel, out),
+            Self::ConnectionOpenOk(method) => method.encode(channel, out),
+            Self::ConnectionClose(method) => method.encode(channel, out),
+            Self::ConnectionCloseOk(method) => method.encode(channel, out),
+            Self::ConnectionBlocked(method) => method.encode(channel, out),
+            Self::ConnectionUnblocked(method) => method.encode(channel, out),
+            Self::ConnectionUpdateSecret(method) => method.encode(channel, out),
+            Self::ConnectionUpdateSecretOk(method) => method.encode(channel, out),
+            Self::ChannelOpen(method) => method.encode(channel, out),
+            Self::ChannelOpenOk(method) => method.encode(channel, out),
+            Self::ChannelFlow(method) => method.encode(channel, out),
+            Self::ChannelFlowOk(method) => method.encode(channel, out),
+            Self::ChannelClose(method) => method.encode(channel, out),
+            Self::ChannelCloseOk(method) => method.encode(channel, out),
+            Self::AccessRequest(method) => method.encode(channel, out),
+            Self::AccessRequestOk(method) => method.encode(channel, out),
+            Self::ExchangeDeclare(method) => method.encode(channel, out),
+            Self::ExchangeDeclareOk(method) => method.encode(channel, out),
+            Self::ExchangeDelete(method) => method.encode(channel, out),
+            Self::ExchangeDeleteOk(method) => method.encode(channel, out),
+            Self::ExchangeBind(method) => method.encode(channel, out),
+            Self::ExchangeBindOk(method) => method.encode(channel, out),
+            Self::ExchangeUnbind(method) => method.encode(channel, out),
+            Self::ExchangeUnbindOk(method) => method.encode(channel, out),
+            Self::QueueDeclare(method) => method.encode(channel, out),
+            Self::QueueDeclareOk(method) => method.encode(channel, out),
+            Self::QueueBind(method) => method.encode(channel, out),
+            Self::QueueBindOk(method) => method.encode(channel, out),
+            Self::QueuePurge(method) => method.encode(channel, out),
+            Self::QueuePurgeOk(method) => method.encode(channel, out),
+            Self::QueueDelete(method) => method.encode(channel, out),
+            Self::QueueDeleteOk(method) => method.encode(channel, out),
+            Self::QueueUnbind(method) => method.encode(channel, out),
+            Self::QueueUnbindOk(method) => method.encode(channel, out),
+            Self::BasicQos(method) => method.encode(channel, out),
+            Self::BasicQosOk(method) => method.encode(channel, out),
+            Self::BasicConsume(method) => method.encode(channel, out),
+            Self::BasicConsumeOk(method) => method.encode(channel, out),
+            Self::BasicCancel(method) => method.encode(channel, out),
+            Self::BasicCancelOk(method) => method.encode(channel, out),
+            Self::BasicPublish(method) => method.encode(channel, out),
+            Self::BasicReturn(method) => method.encode(channel, out),
+            Self::BasicDeliver(method) => method.encode(channel, out),
+            Self::BasicGet(method) => method.encode(channel, out),
+            Self::BasicGetOk(method) => method.encode(channel, out),
+            Self::BasicGetEmpty(method) => method.encode(channel, out),
+            Self::BasicAck(method) => method.encode(channel, out),
+            Self::BasicReject(method) => method.encode(channel, out),
+            Self::BasicRecoverAsync(method) => method.encode(channel, out),
+            Self::BasicRecover(method) => method.encode(channel, out),
+            Self::BasicRecoverOk(method) => method.encode(channel, out),
+            Self::BasicNack(method) => method.encode(channel, out),
+            Self::TxSelect(method) => method.encode(channel, out),
+            Self::TxSelectOk(method) => method.encode(channel, out),
+            Self::TxCommit(method) => method.encode(channel, out),
+            Self::TxCommitOk(method) => method.encode(channel, out),
+            Self::TxRollback(method) => method.encode(channel, out),
+            Self::TxRollbackOk(method) => method.encode(channel, out),
+            Self::ConfirmSelect(method) => method.encode(channel, out),
+            Self::ConfirmSelectOk(method) => method.encode(channel, out),
         }
     }
 }
 
 /// The connection itself: handshake, limits and end.
 pub mod connection {
-    use crate::{RawTable, reader::{ReadError, Reader}, writer::Writer};
+    use crate::{RawTable, TooLong, method::encode_method, reader::{ReadError, Reader}};
 
     /// The class's number.
     pub const CLASS_ID: u16 = 10;
@@ -572,16 +498,20 @@ pub mod connection {
             let locales = reader.longstr()?;
             Ok(Self { version_major, version_minor, server_properties, mechanisms, locales })
         }
-    }
 
-    impl Start<'_> {
         #[inline]
-        pub(super) fn write(&self, writer: &mut Writer<'_>) {
-            writer.octet(self.version_major);
-            writer.octet(self.version_minor);
-            writer.table(self.server_properties);
-            writer.longstr(self.mechanisms);
-            writer.longstr(self.locales);
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 10), 14 + self.server_properties.as_bytes().len() + self.mechanisms.len() + self.locales.len(), out, |writer| {
+                writer.octet(self.version_major);
+                writer.octet(self.version_minor);
+                writer.table(self.server_properties);
+                writer.longstr(self.mechanisms);
+                writer.longstr(self.locales);
+            })
         }
     }
 
@@ -606,15 +536,19 @@ pub mod connection {
             let locale = reader.utf8()?;
             Ok(Self { client_properties, mechanism, response, locale })
         }
-    }
 
-    impl StartOk<'_> {
         #[inline]
-        pub(super) fn write(&self, writer: &mut Writer<'_>) {
-            writer.table(self.client_properties);
-            writer.utf8(self.mechanism);
-            writer.longstr(self.response);
-            writer.utf8(self.locale);
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 11), 10 + self.client_properties.as_bytes().len() + self.mechanism.len() + self.response.len() + self.locale.len(), out, |writer| {
+                writer.table(self.client_properties);
+                writer.utf8(self.mechanism);
+                writer.longstr(self.response);
+                writer.utf8(self.locale);
+            })
         }
     }
 
@@ -633,12 +567,16 @@ pub mod connection {
             let challenge = reader.longstr()?;
             Ok(Self { challenge })
         }
-    }
 
-    impl Secure<'_> {
         #[inline]
-        pub(super) fn write(&self, writer: &mut Writer<'_>) {
-            writer.longstr(self.challenge);
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 20), 4 + self.challenge.len(), out, |writer| {
+                writer.longstr(self.challenge);
+            })
         }
     }
 
@@ -657,12 +595,16 @@ pub mod connection {
             let response = reader.longstr()?;
             Ok(Self { response })
         }
-    }
 
-    impl SecureOk<'_> {
         #[inline]
-        pub(super) fn write(&self, writer: &mut Writer<'_>) {
-            writer.longstr(self.response);
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 21), 4 + self.response.len(), out, |writer| {
+                writer.longstr(self.response);
+            })
         }
     }
 
@@ -685,14 +627,18 @@ pub mod connection {
             let heartbeat = reader.short()?;
             Ok(Self { channel_max, frame_max, heartbeat })
         }
-    }
 
-    impl Tune {
         #[inline]
-        pub(super) fn write(&self, writer: &mut Writer<'_>) {
-            writer.short(self.channel_max);
-            writer.long(self.frame_max);
-            writer.short(self.heartbeat);
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 30), 8, out, |writer| {
+                writer.short(self.channel_max);
+                writer.long(self.frame_max);
+                writer.short(self.heartbeat);
+            })
         }
     }
 
@@ -715,14 +661,18 @@ pub mod connection {
             let heartbeat = reader.short()?;
             Ok(Self { channel_max, frame_max, heartbeat })
         }
-    }
 
-    impl TuneOk {
         #[inline]
-        pub(super) fn write(&self, writer: &mut Writer<'_>) {
-            writer.short(self.channel_max);
-            writer.long(self.frame_max);
-            writer.short(self.heartbeat);
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 31), 8, out, |writer| {
+                writer.short(self.channel_max);
+                writer.long(self.frame_max);
+                writer.short(self.heartbeat);
+            })
         }
     }
 
@@ -743,14 +693,18 @@ pub mod connection {
             reader.octet()?;
             Ok(Self { virtual_host })
         }
-    }
 
-    impl Open<'_> {
         #[inline]
-        pub(super) fn write(&self, writer: &mut Writer<'_>) {
-            writer.utf8(self.virtual_host);
-            writer.utf8("");
-            writer.octet(0);
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 40), 3 + self.virtual_host.len(), out, |writer| {
+                writer.utf8(self.virtual_host);
+                writer.utf8("");
+                writer.octet(0);
+            })
         }
     }
 
@@ -766,12 +720,16 @@ pub mod connection {
             reader.utf8()?;
             Ok(Self)
         }
-    }
 
-    impl OpenOk {
         #[inline]
-        pub(super) fn write(&self, writer: &mut Writer<'_>) {
-            writer.utf8("");
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 41), 1, out, |writer| {
+                writer.utf8("");
+            })
         }
     }
 
@@ -796,15 +754,19 @@ pub mod connection {
             let method_id = reader.short()?;
             Ok(Self { reply_code, reply_text, class_id, method_id })
         }
-    }
 
-    impl Close<'_> {
         #[inline]
-        pub(super) fn write(&self, writer: &mut Writer<'_>) {
-            writer.short(self.reply_code);
-            writer.utf8(self.reply_text);
-            writer.short(self.class_id);
-            writer.short(self.method_id);
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 50), 7 + self.reply_text.len(), out, |writer| {
+                writer.short(self.reply_code);
+                writer.utf8(self.reply_text);
+                writer.short(self.class_id);
+                writer.short(self.method_id);
+            })
         }
     }
 
@@ -818,6 +780,16 @@ pub mod connection {
         #[inline]
         pub(super) fn read(_: &mut Reader<'_>) -> Result<Self, ReadError> {
             Ok(Self)
+        }
+
+        #[inline]
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 51), 0, out, |_| {
+            })
         }
     }
 
@@ -836,12 +808,16 @@ pub mod connection {
             let reason = reader.utf8()?;
             Ok(Self { reason })
         }
-    }
 
-    impl Blocked<'_> {
         #[inline]
-        pub(super) fn write(&self, writer: &mut Writer<'_>) {
-            writer.utf8(self.reason);
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 60), 1 + self.reason.len(), out, |writer| {
+                writer.utf8(self.reason);
+            })
         }
     }
 
@@ -855,6 +831,16 @@ pub mod connection {
         #[inline]
         pub(super) fn read(_: &mut Reader<'_>) -> Result<Self, ReadError> {
             Ok(Self)
+        }
+
+        #[inline]
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 61), 0, out, |_| {
+            })
         }
     }
 
@@ -875,13 +861,17 @@ pub mod connection {
             let reason = reader.utf8()?;
             Ok(Self { new_secret, reason })
         }
-    }
 
-    impl UpdateSecret<'_> {
         #[inline]
-        pub(super) fn write(&self, writer: &mut Writer<'_>) {
-            writer.longstr(self.new_secret);
-            writer.utf8(self.reason);
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 70), 5 + self.new_secret.len() + self.reason.len(), out, |writer| {
+                writer.longstr(self.new_secret);
+                writer.utf8(self.reason);
+            })
         }
     }
 
@@ -896,12 +886,22 @@ pub mod connection {
         pub(super) fn read(_: &mut Reader<'_>) -> Result<Self, ReadError> {
             Ok(Self)
         }
+
+        #[inline]
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 71), 0, out, |_| {
+            })
+        }
     }
 }
 
 /// Channels: conversations within a connection.
 pub mod channel {
-    use crate::{reader::{ReadError, Reader}, writer::Writer};
+    use crate::{TooLong, method::encode_method, reader::{ReadError, Reader}};
 
     /// The class's number.
     pub const CLASS_ID: u16 = 20;
@@ -918,12 +918,16 @@ pub mod channel {
             reader.utf8()?;
             Ok(Self)
         }
-    }
 
-    impl Open {
         #[inline]
-        pub(super) fn write(&self, writer: &mut Writer<'_>) {
-            writer.utf8("");
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 10), 1, out, |writer| {
+                writer.utf8("");
+            })
         }
     }
 
@@ -939,12 +943,16 @@ pub mod channel {
             reader.longstr()?;
             Ok(Self)
         }
-    }
 
-    impl OpenOk {
         #[inline]
-        pub(super) fn write(&self, writer: &mut Writer<'_>) {
-            writer.longstr(b"");
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 11), 4, out, |writer| {
+                writer.longstr(b"");
+            })
         }
     }
 
@@ -964,12 +972,16 @@ pub mod channel {
             let active = bits & 1 != 0;
             Ok(Self { active })
         }
-    }
 
-    impl Flow {
         #[inline]
-        pub(super) fn write(&self, writer: &mut Writer<'_>) {
-            writer.octet(u8::from(self.active));
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 20), 1, out, |writer| {
+                writer.octet(u8::from(self.active));
+            })
         }
     }
 
@@ -989,12 +1001,16 @@ pub mod channel {
             let active = bits & 1 != 0;
             Ok(Self { active })
         }
-    }
 
-    impl FlowOk {
         #[inline]
-        pub(super) fn write(&self, writer: &mut Writer<'_>) {
-            writer.octet(u8::from(self.active));
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 21), 1, out, |writer| {
+                writer.octet(u8::from(self.active));
+            })
         }
     }
 
@@ -1019,15 +1035,19 @@ pub mod channel {
             let method_id = reader.short()?;
             Ok(Self { reply_code, reply_text, class_id, method_id })
         }
-    }
 
-    impl Close<'_> {
         #[inline]
-        pub(super) fn write(&self, writer: &mut Writer<'_>) {
-            writer.short(self.reply_code);
-            writer.utf8(self.reply_text);
-            writer.short(self.class_id);
-            writer.short(self.method_id);
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 40), 7 + self.reply_text.len(), out, |writer| {
+                writer.short(self.reply_code);
+                writer.utf8(self.reply_text);
+                writer.short(self.class_id);
+                writer.short(self.method_id);
+            })
         }
     }
 
@@ -1042,12 +1062,22 @@ pub mod channel {
         pub(super) fn read(_: &mut Reader<'_>) -> Result<Self, ReadError> {
             Ok(Self)
         }
+
+        #[inline]
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 41), 0, out, |_| {
+            })
+        }
     }
 }
 
 /// Access tickets: without meaning since AMQP 0-9-1.
 pub mod access {
-    use crate::{reader::{ReadError, Reader}, writer::Writer};
+    use crate::{TooLong, method::encode_method, reader::{ReadError, Reader}};
 
     /// The class's number.
     pub const CLASS_ID: u16 = 30;
@@ -1078,13 +1108,17 @@ pub mod access {
             let read = bits & 16 != 0;
             Ok(Self { realm, exclusive, passive, active, write, read })
         }
-    }
 
-    impl Request<'_> {
         #[inline]
-        pub(super) fn write(&self, writer: &mut Writer<'_>) {
-            writer.utf8(self.realm);
-            writer.octet(u8::from(self.exclusive) | u8::from(self.passive) << 1 | u8::from(self.active) << 2 | u8::from(self.write) << 3 | u8::from(self.read) << 4);
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 10), 2 + self.realm.len(), out, |writer| {
+                writer.utf8(self.realm);
+                writer.octet(u8::from(self.exclusive) | u8::from(self.passive) << 1 | u8::from(self.active) << 2 | u8::from(self.write) << 3 | u8::from(self.read) << 4);
+            })
         }
     }
 
@@ -1103,19 +1137,23 @@ pub mod access {
             let ticket = reader.short()?;
             Ok(Self { ticket })
         }
-    }
 
-    impl RequestOk {
         #[inline]
-        pub(super) fn write(&self, writer: &mut Writer<'_>) {
-            writer.short(self.ticket);
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 11), 2, out, |writer| {
+                writer.short(self.ticket);
+            })
         }
     }
 }
 
 /// Exchanges, and bindings between them.
 pub mod exchange {
-    use crate::{RawTable, reader::{ReadError, Reader}, writer::Writer};
+    use crate::{RawTable, TooLong, method::encode_method, reader::{ReadError, Reader}};
 
     /// The class's number.
     pub const CLASS_ID: u16 = 40;
@@ -1151,16 +1189,20 @@ pub mod exchange {
             let arguments = reader.table()?;
             Ok(Self { exchange, exchange_type, passive, durable, auto_delete, internal, nowait, arguments })
         }
-    }
 
-    impl Declare<'_> {
         #[inline]
-        pub(super) fn write(&self, writer: &mut Writer<'_>) {
-            writer.short(0);
-            writer.utf8(self.exchange);
-            writer.utf8(self.exchange_type);
-            writer.octet(u8::from(self.passive) | u8::from(self.durable) << 1 | u8::from(self.auto_delete) << 2 | u8::from(self.internal) << 3 | u8::from(self.nowait) << 4);
-            writer.table(self.arguments);
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 10), 9 + self.exchange.len() + self.exchange_type.len() + self.arguments.as_bytes().len(), out, |writer| {
+                writer.short(0);
+                writer.utf8(self.exchange);
+                writer.utf8(self.exchange_type);
+                writer.octet(u8::from(self.passive) | u8::from(self.durable) << 1 | u8::from(self.auto_delete) << 2 | u8::from(self.internal) << 3 | u8::from(self.nowait) << 4);
+                writer.table(self.arguments);
+            })
         }
     }
 
@@ -1174,6 +1216,16 @@ pub mod exchange {
         #[inline]
         pub(super) fn read(_: &mut Reader<'_>) -> Result<Self, ReadError> {
             Ok(Self)
+        }
+
+        #[inline]
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 11), 0, out, |_| {
+            })
         }
     }
 
@@ -1198,14 +1250,18 @@ pub mod exchange {
             let nowait = bits & 2 != 0;
             Ok(Self { exchange, if_unused, nowait })
         }
-    }
 
-    impl Delete<'_> {
         #[inline]
-        pub(super) fn write(&self, writer: &mut Writer<'_>) {
-            writer.short(0);
-            writer.utf8(self.exchange);
-            writer.octet(u8::from(self.if_unused) | u8::from(self.nowait) << 1);
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 20), 4 + self.exchange.len(), out, |writer| {
+                writer.short(0);
+                writer.utf8(self.exchange);
+                writer.octet(u8::from(self.if_unused) | u8::from(self.nowait) << 1);
+            })
         }
     }
 
@@ -1219,6 +1275,16 @@ pub mod exchange {
         #[inline]
         pub(super) fn read(_: &mut Reader<'_>) -> Result<Self, ReadError> {
             Ok(Self)
+        }
+
+        #[inline]
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 21), 0, out, |_| {
+            })
         }
     }
 
@@ -1247,17 +1313,21 @@ pub mod exchange {
             let arguments = reader.table()?;
             Ok(Self { destination, source, routing_key, nowait, arguments })
         }
-    }
 
-    impl Bind<'_> {
         #[inline]
-        pub(super) fn write(&self, writer: &mut Writer<'_>) {
-            writer.short(0);
-            writer.utf8(self.destination);
-            writer.utf8(self.source);
-            writer.utf8(self.routing_key);
-            writer.octet(u8::from(self.nowait));
-            writer.table(self.arguments);
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 30), 10 + self.destination.len() + self.source.len() + self.routing_key.len() + self.arguments.as_bytes().len(), out, |writer| {
+                writer.short(0);
+                writer.utf8(self.destination);
+                writer.utf8(self.source);
+                writer.utf8(self.routing_key);
+                writer.octet(u8::from(self.nowait));
+                writer.table(self.arguments);
+            })
         }
     }
 
@@ -1271,6 +1341,16 @@ pub mod exchange {
         #[inline]
         pub(super) fn read(_: &mut Reader<'_>) -> Result<Self, ReadError> {
             Ok(Self)
+        }
+
+        #[inline]
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 31), 0, out, |_| {
+            })
         }
     }
 
@@ -1299,17 +1379,21 @@ pub mod exchange {
             let arguments = reader.table()?;
             Ok(Self { destination, source, routing_key, nowait, arguments })
         }
-    }
 
-    impl Unbind<'_> {
         #[inline]
-        pub(super) fn write(&self, writer: &mut Writer<'_>) {
-            writer.short(0);
-            writer.utf8(self.destination);
-            writer.utf8(self.source);
-            writer.utf8(self.routing_key);
-            writer.octet(u8::from(self.nowait));
-            writer.table(self.arguments);
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 40), 10 + self.destination.len() + self.source.len() + self.routing_key.len() + self.arguments.as_bytes().len(), out, |writer| {
+                writer.short(0);
+                writer.utf8(self.destination);
+                writer.utf8(self.source);
+                writer.utf8(self.routing_key);
+                writer.octet(u8::from(self.nowait));
+                writer.table(self.arguments);
+            })
         }
     }
 
@@ -1324,12 +1408,22 @@ pub mod exchange {
         pub(super) fn read(_: &mut Reader<'_>) -> Result<Self, ReadError> {
             Ok(Self)
         }
+
+        #[inline]
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 51), 0, out, |_| {
+            })
+        }
     }
 }
 
 /// Queues, and their bindings.
 pub mod queue {
-    use crate::{RawTable, reader::{ReadError, Reader}, writer::Writer};
+    use crate::{RawTable, TooLong, method::encode_method, reader::{ReadError, Reader}};
 
     /// The class's number.
     pub const CLASS_ID: u16 = 50;
@@ -1363,15 +1457,19 @@ pub mod queue {
             let arguments = reader.table()?;
             Ok(Self { queue, passive, durable, exclusive, auto_delete, nowait, arguments })
         }
-    }
 
-    impl Declare<'_> {
         #[inline]
-        pub(super) fn write(&self, writer: &mut Writer<'_>) {
-            writer.short(0);
-            writer.utf8(self.queue);
-            writer.octet(u8::from(self.passive) | u8::from(self.durable) << 1 | u8::from(self.exclusive) << 2 | u8::from(self.auto_delete) << 3 | u8::from(self.nowait) << 4);
-            writer.table(self.arguments);
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 10), 8 + self.queue.len() + self.arguments.as_bytes().len(), out, |writer| {
+                writer.short(0);
+                writer.utf8(self.queue);
+                writer.octet(u8::from(self.passive) | u8::from(self.durable) << 1 | u8::from(self.exclusive) << 2 | u8::from(self.auto_delete) << 3 | u8::from(self.nowait) << 4);
+                writer.table(self.arguments);
+            })
         }
     }
 
@@ -1394,14 +1492,18 @@ pub mod queue {
             let consumer_count = reader.long()?;
             Ok(Self { queue, message_count, consumer_count })
         }
-    }
 
-    impl DeclareOk<'_> {
         #[inline]
-        pub(super) fn write(&self, writer: &mut Writer<'_>) {
-            writer.utf8(self.queue);
-            writer.long(self.message_count);
-            writer.long(self.consumer_count);
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 11), 9 + self.queue.len(), out, |writer| {
+                writer.utf8(self.queue);
+                writer.long(self.message_count);
+                writer.long(self.consumer_count);
+            })
         }
     }
 
@@ -1430,17 +1532,21 @@ pub mod queue {
             let arguments = reader.table()?;
             Ok(Self { queue, exchange, routing_key, nowait, arguments })
         }
-    }
 
-    impl Bind<'_> {
         #[inline]
-        pub(super) fn write(&self, writer: &mut Writer<'_>) {
-            writer.short(0);
-            writer.utf8(self.queue);
-            writer.utf8(self.exchange);
-            writer.utf8(self.routing_key);
-            writer.octet(u8::from(self.nowait));
-            writer.table(self.arguments);
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 20), 10 + self.queue.len() + self.exchange.len() + self.routing_key.len() + self.arguments.as_bytes().len(), out, |writer| {
+                writer.short(0);
+                writer.utf8(self.queue);
+                writer.utf8(self.exchange);
+                writer.utf8(self.routing_key);
+                writer.octet(u8::from(self.nowait));
+                writer.table(self.arguments);
+            })
         }
     }
 
@@ -1454,6 +1560,16 @@ pub mod queue {
         #[inline]
         pub(super) fn read(_: &mut Reader<'_>) -> Result<Self, ReadError> {
             Ok(Self)
+        }
+
+        #[inline]
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 21), 0, out, |_| {
+            })
         }
     }
 
@@ -1476,14 +1592,18 @@ pub mod queue {
             let nowait = bits & 1 != 0;
             Ok(Self { queue, nowait })
         }
-    }
 
-    impl Purge<'_> {
         #[inline]
-        pub(super) fn write(&self, writer: &mut Writer<'_>) {
-            writer.short(0);
-            writer.utf8(self.queue);
-            writer.octet(u8::from(self.nowait));
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 30), 4 + self.queue.len(), out, |writer| {
+                writer.short(0);
+                writer.utf8(self.queue);
+                writer.octet(u8::from(self.nowait));
+            })
         }
     }
 
@@ -1502,12 +1622,16 @@ pub mod queue {
             let message_count = reader.long()?;
             Ok(Self { message_count })
         }
-    }
 
-    impl PurgeOk {
         #[inline]
-        pub(super) fn write(&self, writer: &mut Writer<'_>) {
-            writer.long(self.message_count);
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 31), 4, out, |writer| {
+                writer.long(self.message_count);
+            })
         }
     }
 
@@ -1534,14 +1658,18 @@ pub mod queue {
             let nowait = bits & 4 != 0;
             Ok(Self { queue, if_unused, if_empty, nowait })
         }
-    }
 
-    impl Delete<'_> {
         #[inline]
-        pub(super) fn write(&self, writer: &mut Writer<'_>) {
-            writer.short(0);
-            writer.utf8(self.queue);
-            writer.octet(u8::from(self.if_unused) | u8::from(self.if_empty) << 1 | u8::from(self.nowait) << 2);
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 40), 4 + self.queue.len(), out, |writer| {
+                writer.short(0);
+                writer.utf8(self.queue);
+                writer.octet(u8::from(self.if_unused) | u8::from(self.if_empty) << 1 | u8::from(self.nowait) << 2);
+            })
         }
     }
 
@@ -1560,12 +1688,16 @@ pub mod queue {
             let message_count = reader.long()?;
             Ok(Self { message_count })
         }
-    }
 
-    impl DeleteOk {
         #[inline]
-        pub(super) fn write(&self, writer: &mut Writer<'_>) {
-            writer.long(self.message_count);
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 41), 4, out, |writer| {
+                writer.long(self.message_count);
+            })
         }
     }
 
@@ -1591,16 +1723,20 @@ pub mod queue {
             let arguments = reader.table()?;
             Ok(Self { queue, exchange, routing_key, arguments })
         }
-    }
 
-    impl Unbind<'_> {
         #[inline]
-        pub(super) fn write(&self, writer: &mut Writer<'_>) {
-            writer.short(0);
-            writer.utf8(self.queue);
-            writer.utf8(self.exchange);
-            writer.utf8(self.routing_key);
-            writer.table(self.arguments);
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 50), 9 + self.queue.len() + self.exchange.len() + self.routing_key.len() + self.arguments.as_bytes().len(), out, |writer| {
+                writer.short(0);
+                writer.utf8(self.queue);
+                writer.utf8(self.exchange);
+                writer.utf8(self.routing_key);
+                writer.table(self.arguments);
+            })
         }
     }
 
@@ -1615,12 +1751,22 @@ pub mod queue {
         pub(super) fn read(_: &mut Reader<'_>) -> Result<Self, ReadError> {
             Ok(Self)
         }
+
+        #[inline]
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 51), 0, out, |_| {
+            })
+        }
     }
 }
 
 /// Messages: published, delivered, settled.
 pub mod basic {
-    use crate::{RawTable, ShortStr, reader::{ReadError, Reader}, writer::Writer};
+    use crate::{RawTable, ShortStr, TooLong, method::encode_method, reader::{ReadError, Reader}};
 
     /// The class's number.
     pub const CLASS_ID: u16 = 60;
@@ -1645,14 +1791,18 @@ pub mod basic {
             let global = bits & 1 != 0;
             Ok(Self { prefetch_size, prefetch_count, global })
         }
-    }
 
-    impl Qos {
         #[inline]
-        pub(super) fn write(&self, writer: &mut Writer<'_>) {
-            writer.long(self.prefetch_size);
-            writer.short(self.prefetch_count);
-            writer.octet(u8::from(self.global));
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 10), 7, out, |writer| {
+                writer.long(self.prefetch_size);
+                writer.short(self.prefetch_count);
+                writer.octet(u8::from(self.global));
+            })
         }
     }
 
@@ -1666,6 +1816,16 @@ pub mod basic {
         #[inline]
         pub(super) fn read(_: &mut Reader<'_>) -> Result<Self, ReadError> {
             Ok(Self)
+        }
+
+        #[inline]
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 11), 0, out, |_| {
+            })
         }
     }
 
@@ -1698,16 +1858,20 @@ pub mod basic {
             let arguments = reader.table()?;
             Ok(Self { queue, consumer_tag, no_local, no_ack, exclusive, nowait, arguments })
         }
-    }
 
-    impl Consume<'_> {
         #[inline]
-        pub(super) fn write(&self, writer: &mut Writer<'_>) {
-            writer.short(0);
-            writer.utf8(self.queue);
-            writer.utf8(self.consumer_tag);
-            writer.octet(u8::from(self.no_local) | u8::from(self.no_ack) << 1 | u8::from(self.exclusive) << 2 | u8::from(self.nowait) << 3);
-            writer.table(self.arguments);
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 20), 9 + self.queue.len() + self.consumer_tag.len() + self.arguments.as_bytes().len(), out, |writer| {
+                writer.short(0);
+                writer.utf8(self.queue);
+                writer.utf8(self.consumer_tag);
+                writer.octet(u8::from(self.no_local) | u8::from(self.no_ack) << 1 | u8::from(self.exclusive) << 2 | u8::from(self.nowait) << 3);
+                writer.table(self.arguments);
+            })
         }
     }
 
@@ -1726,12 +1890,16 @@ pub mod basic {
             let consumer_tag = reader.utf8()?;
             Ok(Self { consumer_tag })
         }
-    }
 
-    impl ConsumeOk<'_> {
         #[inline]
-        pub(super) fn write(&self, writer: &mut Writer<'_>) {
-            writer.utf8(self.consumer_tag);
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 21), 1 + self.consumer_tag.len(), out, |writer| {
+                writer.utf8(self.consumer_tag);
+            })
         }
     }
 
@@ -1753,13 +1921,17 @@ pub mod basic {
             let nowait = bits & 1 != 0;
             Ok(Self { consumer_tag, nowait })
         }
-    }
 
-    impl Cancel<'_> {
         #[inline]
-        pub(super) fn write(&self, writer: &mut Writer<'_>) {
-            writer.utf8(self.consumer_tag);
-            writer.octet(u8::from(self.nowait));
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 30), 2 + self.consumer_tag.len(), out, |writer| {
+                writer.utf8(self.consumer_tag);
+                writer.octet(u8::from(self.nowait));
+            })
         }
     }
 
@@ -1778,12 +1950,16 @@ pub mod basic {
             let consumer_tag = reader.utf8()?;
             Ok(Self { consumer_tag })
         }
-    }
 
-    impl CancelOk<'_> {
         #[inline]
-        pub(super) fn write(&self, writer: &mut Writer<'_>) {
-            writer.utf8(self.consumer_tag);
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 31), 1 + self.consumer_tag.len(), out, |writer| {
+                writer.utf8(self.consumer_tag);
+            })
         }
     }
 
@@ -1810,15 +1986,19 @@ pub mod basic {
             let immediate = bits & 2 != 0;
             Ok(Self { exchange, routing_key, mandatory, immediate })
         }
-    }
 
-    impl Publish<'_> {
         #[inline]
-        pub(super) fn write(&self, writer: &mut Writer<'_>) {
-            writer.short(0);
-            writer.shortstr(self.exchange);
-            writer.shortstr(self.routing_key);
-            writer.octet(u8::from(self.mandatory) | u8::from(self.immediate) << 1);
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 40), 5 + self.exchange.len() + self.routing_key.len(), out, |writer| {
+                writer.short(0);
+                writer.shortstr(self.exchange);
+                writer.shortstr(self.routing_key);
+                writer.octet(u8::from(self.mandatory) | u8::from(self.immediate) << 1);
+            })
         }
     }
 
@@ -1843,15 +2023,19 @@ pub mod basic {
             let routing_key = reader.shortstr()?;
             Ok(Self { reply_code, reply_text, exchange, routing_key })
         }
-    }
 
-    impl Return<'_> {
         #[inline]
-        pub(super) fn write(&self, writer: &mut Writer<'_>) {
-            writer.short(self.reply_code);
-            writer.shortstr(self.reply_text);
-            writer.shortstr(self.exchange);
-            writer.shortstr(self.routing_key);
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 50), 5 + self.reply_text.len() + self.exchange.len() + self.routing_key.len(), out, |writer| {
+                writer.short(self.reply_code);
+                writer.shortstr(self.reply_text);
+                writer.shortstr(self.exchange);
+                writer.shortstr(self.routing_key);
+            })
         }
     }
 
@@ -1879,16 +2063,20 @@ pub mod basic {
             let routing_key = reader.shortstr()?;
             Ok(Self { consumer_tag, delivery_tag, redelivered, exchange, routing_key })
         }
-    }
 
-    impl Deliver<'_> {
         #[inline]
-        pub(super) fn write(&self, writer: &mut Writer<'_>) {
-            writer.shortstr(self.consumer_tag);
-            writer.longlong(self.delivery_tag);
-            writer.octet(u8::from(self.redelivered));
-            writer.shortstr(self.exchange);
-            writer.shortstr(self.routing_key);
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 60), 12 + self.consumer_tag.len() + self.exchange.len() + self.routing_key.len(), out, |writer| {
+                writer.shortstr(self.consumer_tag);
+                writer.longlong(self.delivery_tag);
+                writer.octet(u8::from(self.redelivered));
+                writer.shortstr(self.exchange);
+                writer.shortstr(self.routing_key);
+            })
         }
     }
 
@@ -1911,14 +2099,18 @@ pub mod basic {
             let no_ack = bits & 1 != 0;
             Ok(Self { queue, no_ack })
         }
-    }
 
-    impl Get<'_> {
         #[inline]
-        pub(super) fn write(&self, writer: &mut Writer<'_>) {
-            writer.short(0);
-            writer.utf8(self.queue);
-            writer.octet(u8::from(self.no_ack));
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 70), 4 + self.queue.len(), out, |writer| {
+                writer.short(0);
+                writer.utf8(self.queue);
+                writer.octet(u8::from(self.no_ack));
+            })
         }
     }
 
@@ -1946,16 +2138,20 @@ pub mod basic {
             let message_count = reader.long()?;
             Ok(Self { delivery_tag, redelivered, exchange, routing_key, message_count })
         }
-    }
 
-    impl GetOk<'_> {
         #[inline]
-        pub(super) fn write(&self, writer: &mut Writer<'_>) {
-            writer.longlong(self.delivery_tag);
-            writer.octet(u8::from(self.redelivered));
-            writer.shortstr(self.exchange);
-            writer.shortstr(self.routing_key);
-            writer.long(self.message_count);
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 71), 15 + self.exchange.len() + self.routing_key.len(), out, |writer| {
+                writer.longlong(self.delivery_tag);
+                writer.octet(u8::from(self.redelivered));
+                writer.shortstr(self.exchange);
+                writer.shortstr(self.routing_key);
+                writer.long(self.message_count);
+            })
         }
     }
 
@@ -1971,12 +2167,16 @@ pub mod basic {
             reader.utf8()?;
             Ok(Self)
         }
-    }
 
-    impl GetEmpty {
         #[inline]
-        pub(super) fn write(&self, writer: &mut Writer<'_>) {
-            writer.utf8("");
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 72), 1, out, |writer| {
+                writer.utf8("");
+            })
         }
     }
 
@@ -1998,13 +2198,17 @@ pub mod basic {
             let multiple = bits & 1 != 0;
             Ok(Self { delivery_tag, multiple })
         }
-    }
 
-    impl Ack {
         #[inline]
-        pub(super) fn write(&self, writer: &mut Writer<'_>) {
-            writer.longlong(self.delivery_tag);
-            writer.octet(u8::from(self.multiple));
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 80), 9, out, |writer| {
+                writer.longlong(self.delivery_tag);
+                writer.octet(u8::from(self.multiple));
+            })
         }
     }
 
@@ -2026,13 +2230,17 @@ pub mod basic {
             let requeue = bits & 1 != 0;
             Ok(Self { delivery_tag, requeue })
         }
-    }
 
-    impl Reject {
         #[inline]
-        pub(super) fn write(&self, writer: &mut Writer<'_>) {
-            writer.longlong(self.delivery_tag);
-            writer.octet(u8::from(self.requeue));
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 90), 9, out, |writer| {
+                writer.longlong(self.delivery_tag);
+                writer.octet(u8::from(self.requeue));
+            })
         }
     }
 
@@ -2052,12 +2260,16 @@ pub mod basic {
             let requeue = bits & 1 != 0;
             Ok(Self { requeue })
         }
-    }
 
-    impl RecoverAsync {
         #[inline]
-        pub(super) fn write(&self, writer: &mut Writer<'_>) {
-            writer.octet(u8::from(self.requeue));
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 100), 1, out, |writer| {
+                writer.octet(u8::from(self.requeue));
+            })
         }
     }
 
@@ -2077,12 +2289,16 @@ pub mod basic {
             let requeue = bits & 1 != 0;
             Ok(Self { requeue })
         }
-    }
 
-    impl Recover {
         #[inline]
-        pub(super) fn write(&self, writer: &mut Writer<'_>) {
-            writer.octet(u8::from(self.requeue));
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 110), 1, out, |writer| {
+                writer.octet(u8::from(self.requeue));
+            })
         }
     }
 
@@ -2096,6 +2312,16 @@ pub mod basic {
         #[inline]
         pub(super) fn read(_: &mut Reader<'_>) -> Result<Self, ReadError> {
             Ok(Self)
+        }
+
+        #[inline]
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 111), 0, out, |_| {
+            })
         }
     }
 
@@ -2119,20 +2345,24 @@ pub mod basic {
             let requeue = bits & 2 != 0;
             Ok(Self { delivery_tag, multiple, requeue })
         }
-    }
 
-    impl Nack {
         #[inline]
-        pub(super) fn write(&self, writer: &mut Writer<'_>) {
-            writer.longlong(self.delivery_tag);
-            writer.octet(u8::from(self.multiple) | u8::from(self.requeue) << 1);
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 120), 9, out, |writer| {
+                writer.longlong(self.delivery_tag);
+                writer.octet(u8::from(self.multiple) | u8::from(self.requeue) << 1);
+            })
         }
     }
 }
 
 /// Transactions.
 pub mod tx {
-    use crate::reader::{ReadError, Reader};
+    use crate::{TooLong, method::encode_method, reader::{ReadError, Reader}};
 
     /// The class's number.
     pub const CLASS_ID: u16 = 90;
@@ -2148,6 +2378,16 @@ pub mod tx {
         pub(super) fn read(_: &mut Reader<'_>) -> Result<Self, ReadError> {
             Ok(Self)
         }
+
+        #[inline]
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 10), 0, out, |_| {
+            })
+        }
     }
 
     /// `tx.select-ok`
@@ -2160,6 +2400,16 @@ pub mod tx {
         #[inline]
         pub(super) fn read(_: &mut Reader<'_>) -> Result<Self, ReadError> {
             Ok(Self)
+        }
+
+        #[inline]
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 11), 0, out, |_| {
+            })
         }
     }
 
@@ -2174,6 +2424,16 @@ pub mod tx {
         pub(super) fn read(_: &mut Reader<'_>) -> Result<Self, ReadError> {
             Ok(Self)
         }
+
+        #[inline]
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 20), 0, out, |_| {
+            })
+        }
     }
 
     /// `tx.commit-ok`
@@ -2186,6 +2446,16 @@ pub mod tx {
         #[inline]
         pub(super) fn read(_: &mut Reader<'_>) -> Result<Self, ReadError> {
             Ok(Self)
+        }
+
+        #[inline]
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 21), 0, out, |_| {
+            })
         }
     }
 
@@ -2200,6 +2470,16 @@ pub mod tx {
         pub(super) fn read(_: &mut Reader<'_>) -> Result<Self, ReadError> {
             Ok(Self)
         }
+
+        #[inline]
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 30), 0, out, |_| {
+            })
+        }
     }
 
     /// `tx.rollback-ok`
@@ -2213,12 +2493,22 @@ pub mod tx {
         pub(super) fn read(_: &mut Reader<'_>) -> Result<Self, ReadError> {
             Ok(Self)
         }
+
+        #[inline]
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 31), 0, out, |_| {
+            })
+        }
     }
 }
 
 /// Publisher confirms. RabbitMQ's extension.
 pub mod confirm {
-    use crate::{reader::{ReadError, Reader}, writer::Writer};
+    use crate::{TooLong, method::encode_method, reader::{ReadError, Reader}};
 
     /// The class's number.
     pub const CLASS_ID: u16 = 85;
@@ -2239,12 +2529,16 @@ pub mod confirm {
             let nowait = bits & 1 != 0;
             Ok(Self { nowait })
         }
-    }
 
-    impl Select {
         #[inline]
-        pub(super) fn write(&self, writer: &mut Writer<'_>) {
-            writer.octet(u8::from(self.nowait));
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 10), 1, out, |writer| {
+                writer.octet(u8::from(self.nowait));
+            })
         }
     }
 
@@ -2258,6 +2552,16 @@ pub mod confirm {
         #[inline]
         pub(super) fn read(_: &mut Reader<'_>) -> Result<Self, ReadError> {
             Ok(Self)
+        }
+
+        #[inline]
+        pub(super) fn encode(
+            &self,
+            channel: u16,
+            out: &mut Vec<u8>,
+        ) -> Result<(), TooLong> {
+            encode_method(channel, (CLASS_ID, 11), 0, out, |_| {
+            })
         }
     }
 }

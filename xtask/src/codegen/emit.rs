@@ -18,11 +18,7 @@ fn write_file(code: &mut String, classes: &[Class]) -> fmt::Result {
         "\
 //! The methods of AMQP 0-9-1, written by `cargo xtask codegen` from `spec/methods.txt`: edit that.
 
-use crate::{
-    MethodError,
-    reader::Reader,
-    writer::Writer,
-};
+use crate::{MethodError, TooLong, reader::Reader};
 
 ",
     );
@@ -103,24 +99,19 @@ fn write_enum(code: &mut String, classes: &[Class]) -> fmt::Result {
         .collect();
     writeln!(code, "        matches!(self, {})\n    }}\n", contents.join(" | "))?;
 
-    writeln!(code, "    /// How many octets the arguments take.\n    #[inline]")?;
-    writeln!(code, "    pub(crate) fn arguments_len(&self) -> usize {{\n        match self {{")?;
+    code.push_str(
+        "    /// Appends the method as one whole frame.
+    ///
+    /// # Errors
+    /// [`TooLong`] if a string does not fit its field; `out` is as it was.
+    #[inline]
+    pub fn try_encode(&self, channel: u16, out: &mut Vec<u8>) -> Result<(), TooLong> {
+        match self {
+",
+    );
     for (class, method) in all() {
         let name = variant(class, method);
-        let (fixed, strings) = lengths(method);
-        let terms: Vec<String> = [fixed.to_string()].into_iter().chain(strings).collect();
-        let m = if terms.len() == 1 { "_" } else { "m" };
-        writeln!(code, "            Self::{name}({m}) => {},", terms.join(" + "))?;
-    }
-    writeln!(code, "        }}\n    }}\n\n    /// Appends the arguments.\n    #[inline]")?;
-    writeln!(code, "    pub(crate) fn write_arguments(&self, writer: &mut Writer<'_>) {{")?;
-    writeln!(code, "        match self {{")?;
-    for (class, method) in all() {
-        let name = variant(class, method);
-        match method.fields.is_empty() {
-            true => writeln!(code, "            Self::{name}(_) => {{}}")?,
-            false => writeln!(code, "            Self::{name}(m) => m.write(writer),")?,
-        }
+        writeln!(code, "            Self::{name}(method) => method.encode(channel, out),")?;
     }
     writeln!(code, "        }}\n    }}\n}}")
 }
@@ -144,20 +135,19 @@ fn write_class(code: &mut String, class: &Class) -> fmt::Result {
     writeln!(code, "\n/// {}", class.doc)?;
     writeln!(code, "pub mod {} {{", class.name)?;
     let fields = || class.methods.iter().flat_map(|m| m.fields.iter().map(move |f| (m, f)));
-    let mut imports = vec!["reader::{ReadError, Reader}"];
-    if fields().any(|(_, field)| field.kind == Kind::Table) {
-        imports.insert(0, "RawTable");
-    }
-    if fields().any(|(method, field)| field.kind == Kind::Shortstr && method.has_content) {
-        imports.insert(1, "ShortStr");
-    }
-    if fields().next().is_some() {
-        imports.push("writer::Writer");
-    }
-    match *imports {
-        [import] => writeln!(code, "    use crate::{import};\n")?,
-        _ => writeln!(code, "    use crate::{{{}}};\n", imports.join(", "))?,
-    }
+    let has_tables = fields().any(|(_, field)| field.kind == Kind::Table);
+    let has_bytes = fields().any(|(m, field)| field.kind == Kind::Shortstr && m.has_content);
+    let imports: Vec<&str> = [
+        has_tables.then_some("RawTable"),
+        has_bytes.then_some("ShortStr"),
+        Some("TooLong"),
+        Some("method::encode_method"),
+        Some("reader::{ReadError, Reader}"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    writeln!(code, "    use crate::{{{}}};\n", imports.join(", "))?;
     writeln!(code, "    /// The class's number.\n    pub const CLASS_ID: u16 = {};", class.id)?;
     for method in &class.methods {
         write_method(code, class, method)?;
@@ -166,8 +156,7 @@ fn write_class(code: &mut String, class: &Class) -> fmt::Result {
 }
 
 fn write_method(code: &mut String, class: &Class, method: &Method) -> fmt::Result {
-    let (own, any, given) =
-        if borrows(method) { ("<'a>", "<'_>", "<'a>") } else { ("", "", "<'_>") };
+    let (own, given) = if borrows(method) { ("<'a>", "<'a>") } else { ("", "<'_>") };
     let name = camel(&method.name);
     let public = || method.fields.iter().filter(|field| !field.is_reserved);
 
@@ -199,30 +188,36 @@ fn write_method(code: &mut String, class: &Class, method: &Method) -> fmt::Resul
     }
     let names: Vec<&str> = public().map(|field| field.name.as_str()).collect();
     match names.is_empty() {
-        true => writeln!(code, "            Ok(Self)\n        }}\n    }}")?,
-        false => {
-            writeln!(code, "            Ok(Self {{ {} }})\n        }}\n    }}", names.join(", "))?
-        }
+        true => writeln!(code, "            Ok(Self)\n        }}\n")?,
+        false => writeln!(code, "            Ok(Self {{ {} }})\n        }}\n", names.join(", "))?,
     }
-    if method.fields.is_empty() {
-        return Ok(());
-    }
+    write_encode(code, method)?;
+    writeln!(code, "    }}")
+}
 
-    writeln!(code, "\n    impl {name}{any} {{\n        #[inline]")?;
-    writeln!(code, "        pub(super) fn write(&self, writer: &mut Writer<'_>) {{")?;
+fn write_encode(code: &mut String, method: &Method) -> fmt::Result {
+    writeln!(code, "        #[inline]\n        pub(super) fn encode(")?;
+    writeln!(
+        code,
+        "            &self,\n            channel: u16,\n            out: &mut Vec<u8>,"
+    )?;
+    writeln!(code, "        ) -> Result<(), TooLong> {{")?;
+    let writer = if method.fields.is_empty() { "_" } else { "writer" };
+    let (ids, len) = (format!("(CLASS_ID, {})", method.id), arguments_len(method));
+    writeln!(code, "            encode_method(channel, {ids}, {len}, out, |{writer}| {{")?;
     let mut rest = method.fields.as_slice();
     while let Some((field, after)) = rest.split_first() {
         if field.kind == Kind::Bit {
             let len = rest.iter().take_while(|field| field.kind == Kind::Bit).count();
             let (bits, after) = rest.split_at(len);
-            writeln!(code, "            writer.octet({});", packed(bits))?;
+            writeln!(code, "                writer.octet({});", packed(bits))?;
             rest = after;
         } else {
-            writeln!(code, "            writer.{};", write_call(method, field))?;
+            writeln!(code, "                writer.{};", write_call(method, field))?;
             rest = after;
         }
     }
-    writeln!(code, "        }}\n    }}")
+    writeln!(code, "            }})\n        }}")
 }
 
 /// The place of a field in its run of bits, counted from 1; 0 if it is no bit.
@@ -289,10 +284,10 @@ fn packed(bits: &[Field]) -> String {
     if set.is_empty() { "0".to_owned() } else { set.join(" | ") }
 }
 
-/// The octets that the arguments take at least, and the terms that come on top.
-fn lengths(method: &Method) -> (usize, Vec<String>) {
+/// An expression: how many octets the arguments take.
+fn arguments_len(method: &Method) -> String {
     let mut fixed = 0;
-    let mut strings = Vec::new();
+    let mut terms = Vec::new();
     let mut bit = 0;
     for field in &method.fields {
         bit = next_bit(field, bit);
@@ -310,10 +305,11 @@ fn lengths(method: &Method) -> (usize, Vec<String>) {
         if let Some(length) = length
             && !field.is_reserved
         {
-            strings.push(format!("m.{}.{length}", field.name));
+            terms.push(format!("self.{}.{length}", field.name));
         }
     }
-    (fixed, strings)
+    terms.insert(0, fixed.to_string());
+    terms.join(" + ")
 }
 
 fn borrows(method: &Method) -> bool {
