@@ -7,7 +7,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,8 +43,8 @@ def celery_environment(settings: dict) -> dict[str, str]:
     return {**os.environ, "CELERY_TEST_SETTINGS": json.dumps(settings), "C_FORCE_ROOT": "1"}
 
 
-def run_celery(settings: dict, *arguments: object, timeout_secs: float = 30) -> str:
-    """Run one of Celery's commands to its end, and return what it printed."""
+def run_celery(settings: dict, *arguments: object, typed: str = "") -> str:
+    """Run one of Celery's commands to its end, give it what is `typed`, and return what it printed."""
     return subprocess.run(
         celery_command(*arguments),
         cwd=HERE,
@@ -52,7 +52,8 @@ def run_celery(settings: dict, *arguments: object, timeout_secs: float = 30) -> 
         check=True,
         capture_output=True,
         text=True,
-        timeout=timeout_secs,
+        input=typed,
+        timeout=30,
     ).stdout
 
 
@@ -99,14 +100,17 @@ class CeleryProcess:
 
     def stop(self) -> int:
         """Ask the process to end after what it has begun, and return its exit code."""
-        if self.process.poll() is None:
-            self.process.terminate()
+        self.process.terminate()
         try:
             return self.process.wait(20)
         finally:
-            if self.process.poll() is None:
-                self.send(signal.SIGKILL)
-                self.process.wait()
+            self.kill()
+
+    def kill(self) -> None:
+        """End the process and its children at once."""
+        with suppress(ProcessLookupError):
+            self.send(signal.SIGKILL)
+        self.process.wait()
 
 
 class Worker(CeleryProcess):
@@ -138,7 +142,6 @@ def running_worker(settings: dict, log_dir: Path, *arguments: object, **options:
         worker.wait_until_ready()
         yield worker
     finally:
-        worker.send(signal.SIGCONT)
         worker.stop()
 
 

@@ -2,7 +2,6 @@
 
 import json
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,11 +28,12 @@ TIMEOUT_SECS = 30
 def shop(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
     """Start a prefork worker `w1`, whose tasks can be terminated, and beside it `w2` with threads."""
     directory = tmp_path_factory.mktemp("workers")
-    settings = settings_of_their_own(broker, worker_send_task_events=True, task_send_sent_event=True)
+    settings = settings_of_their_own(broker, task_send_sent_event=True)
     with (
         workshop(settings, directory, "w1", "prefork") as shop,
         running_worker(settings, directory, "w2", "threads", 2, "-Q", f"{shop.app.conf.task_default_queue}-2"),
     ):
+        shop.app.control.enable_events(destination=["w1@test"], reply=True, timeout=10)
         yield shop
 
 
@@ -98,11 +98,11 @@ def test_inspect_worker(shop: Workshop, inspect: Inspect) -> None:
     assert stats["prefetch_count"] == 8
 
 
-def test_revoke_before_it_runs(shop: Workshop, inspect: Inspect) -> None:
+def test_revoke_before_it_runs(shop: Workshop, inspect: Inspect, command: dict) -> None:
     """A task that waits for its time never starts."""
     result = shop.task("add").apply_async([1, 1], countdown=1)
     eventually(lambda: inspect.scheduled()["w1@test"])
-    result.revoke(reply=True, timeout=10, destination=[shop.worker.node])
+    shop.app.control.revoke(result.id, **command)
     assert result.id in inspect.revoked()["w1@test"]
     with pytest.raises(TaskRevokedError):
         result.get(TIMEOUT_SECS)
@@ -252,7 +252,9 @@ def test_amqp_shell(shop: Workshop, name: str) -> None:
         f"basic.get {name}",
         f"queue.delete {name}",
     ]
-    assert "hello" in run_celery_shell(shop.worker.settings, script)
+    printed = run_celery(shop.worker.settings, "amqp", "repl", typed="\n".join(script))
+    assert "'body': 'hello'" in printed
+    assert "ERROR" not in printed
 
 
 def test_warm_shutdown(broker: Broker, tmp_path: Path) -> None:

@@ -35,10 +35,10 @@ def started_at(delay_secs: float = 0) -> float:
 
 
 @shared_task(bind=True)
-def flaky(self: Task, failures: int) -> int:
+def flaky(self: Task, failures: int, countdown: float = 0.2) -> int:
     """Fail that often, then return the number of retries."""
     if self.request.retries < failures:
-        raise self.retry(countdown=0.2)
+        raise self.retry(countdown=countdown)
     return self.request.retries
 
 
