@@ -468,3 +468,6 @@ fn unknown_frame_len(frame: &[u8]) -> usize {
         _ => frame.len(),
     }
 }
+
+#[cfg(test)]
+mod tests;

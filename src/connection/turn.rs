@@ -131,6 +131,10 @@ impl<'c, 'i, B: Broker> Turn<'c, 'i, B> {
         }
     }
 
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "whatever else there is or will be does not belong here"
+    )]
     fn handle_connection_method(&mut self, payload: &[u8], len: usize) -> Outcome<Step> {
         let method =
             Method::decode(payload).map_err(|error| Failure::method(&error, payload, 0))?;
@@ -191,6 +195,10 @@ impl<'c, 'i, B: Broker> Turn<'c, 'i, B> {
     }
 
     /// After our close everything is dropped but what ends the channel; a close that crossed ours is answered.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "whatever else there is or will be is dropped"
+    )]
     fn handle_while_closing(&mut self, method: &Method<'_>, number: u16) {
         match method {
             Method::ChannelClose(_) => {
@@ -211,6 +219,10 @@ impl<'c, 'i, B: Broker> Turn<'c, 'i, B> {
     }
 
     /// A method on an open channel that neither publishes nor settles: most have an answer.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "whatever else there is or will be is the server's to send"
+    )]
     fn handle_method(&mut self, method: &Method<'_>, number: u16, len: usize) -> Outcome<Step> {
         if self.broker.is_congested() {
             return Ok(Step::Stop(Stopped::Drain));

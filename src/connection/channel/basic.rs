@@ -80,6 +80,7 @@ pub(crate) struct Settle {
 impl Settle {
     /// What the method settles, if it is one that does.
     #[inline]
+    #[expect(clippy::wildcard_enum_match_arm, reason = "three methods of many settle")]
     pub(crate) const fn from_method(method: &Method<'_>) -> Option<Self> {
         // A reject counts towards a delivery limit, a nack does not.
         let (delivery_tag, multiple, requeue, counted) = match method {

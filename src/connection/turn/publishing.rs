@@ -194,7 +194,7 @@ impl<'i, B: Broker> Turn<'_, 'i, B> {
                 self.run = Some(OpenRun { frame, channel, exchange, routing_key, mandatory });
                 self.connection.items.push(content.item(&inspected));
             }
-            name => {
+            name @ (Cow::Borrowed(_) | Cow::Owned(_)) => {
                 let properties = content.properties.as_bytes();
                 let body = Body::Inline(content.body);
                 self.publish_single(target, &name, (properties, body), inspected)?;
@@ -331,7 +331,7 @@ impl<'i, B: Broker> Turn<'_, 'i, B> {
                 self.connection.release(assembly.held_bytes());
                 self.publish_assembled(ChannelNumber(number), assembly)
             }
-            unfinished => {
+            unfinished @ (Content::Idle | Content::AwaitHeader(_) | Content::AwaitBody(_)) => {
                 open.content = unfinished;
                 Ok(())
             }

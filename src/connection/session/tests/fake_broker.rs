@@ -1,0 +1,484 @@
+//! A broker of plain values that writes down what it is asked and what it sends.
+//!
+//! Queues are reached through the default exchange only; `logs` is an exchange without bindings, `internal` an internal
+//! one. The queue `full` refuses every message, and declaring `waiting` has to wait once.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    fmt::Write,
+};
+
+use ::broker::{Refusal, Timestamp, VhostName, message::short_strings, queue::Settlement};
+use amqp::{HEARTBEAT_FRAME, Method, ProtocolHeader, RawProperties, ReplyCode, basic};
+
+use crate::{
+    Bind, Broker, ChannelNumber, Consume, DeclareError, Deliveries, DeliveryTag, ExchangeDeclare,
+    Login, LoginRefused, PublishOutcome, PublishRun, QueueDeclare, QueueDeclared, RunMessage,
+    Tuning, Unacked, UnknownDeliveryTag,
+};
+
+#[derive(Debug, Default)]
+pub(super) struct FakeBroker {
+    pub(super) log: Vec<String>,
+    pub(super) is_congested: bool,
+    user: String,
+    queues: BTreeMap<String, VecDeque<u32>>,
+    messages: Vec<Stored>,
+    channels: BTreeMap<u16, FakeChannel>,
+    has_waited: bool,
+}
+
+#[derive(Debug)]
+struct Stored {
+    exchange: String,
+    routing_key: Vec<u8>,
+    properties: Vec<u8>,
+    body: Vec<u8>,
+    redelivered: bool,
+}
+
+#[derive(Debug, Default)]
+struct FakeChannel {
+    deliveries: Deliveries<u32>,
+    held: Vec<Unacked<u32>>,
+    consumers: Vec<String>,
+    reply_address: Option<String>,
+}
+
+impl FakeBroker {
+    fn note(&mut self, channel: ChannelNumber, text: &str) {
+        self.log.push(format!("{channel}: {text}"));
+    }
+
+    fn channel(&mut self, channel: ChannelNumber) -> &mut FakeChannel {
+        self.channels.get_mut(&channel.0).expect("the channel is open")
+    }
+
+    fn check_queue(&self, queue: &str) -> Result<(), Refusal> {
+        if self.queues.contains_key(queue) {
+            return Ok(());
+        }
+        Err(Refusal::NoSuchQueue { queue: queue.into(), vhost: VhostName::from("/") })
+    }
+
+    fn check_exchange(exchange: &str) -> Result<(), Refusal> {
+        if matches!(exchange, "" | "logs" | "internal") {
+            return Ok(());
+        }
+        Err(Refusal::NoSuchExchange { exchange: exchange.into(), vhost: VhostName::from("/") })
+    }
+
+    /// Takes the message at the head of a queue and numbers its delivery.
+    fn deliver(
+        &mut self,
+        channel: ChannelNumber,
+        queue: &str,
+        no_ack: bool,
+    ) -> Option<(DeliveryTag, u32)> {
+        let id = self.queues.get_mut(queue)?.pop_front()?;
+        let deliveries = &mut self.channel(channel).deliveries;
+        let tag =
+            if no_ack { deliveries.next_tag() } else { deliveries.push(id, Timestamp(0), true) };
+        Some((tag, id))
+    }
+
+    fn requeue(&mut self, unacked: Vec<Unacked<u32>>) {
+        for Unacked { link: id, .. } in unacked.into_iter().rev() {
+            let message = &mut self.messages[id as usize];
+            message.redelivered = true;
+            let queue = String::from_utf8_lossy(&message.routing_key).into_owned();
+            if let Some(queue) = self.queues.get_mut(&queue) {
+                queue.push_front(id);
+            }
+        }
+    }
+
+    fn send_stored(&mut self, channel: ChannelNumber, id: u32, method: &Method<'_>) {
+        let message = &self.messages[id as usize];
+        let (properties, body) = (message.properties.clone(), message.body.clone());
+        self.send_content(channel, method, &properties, &body);
+    }
+}
+
+impl Broker for FakeBroker {
+    fn send(&mut self, channel: ChannelNumber, method: &Method<'_>) {
+        // Whatever is sent can be encoded.
+        method.try_encode(channel.0, &mut Vec::new()).expect("it fits");
+        self.note(channel, &format!("→ {}", describe(method)));
+    }
+
+    fn send_content(
+        &mut self,
+        channel: ChannelNumber,
+        method: &Method<'_>,
+        properties: &[u8],
+        body: &[u8],
+    ) {
+        let content = describe_content(properties, body);
+        self.note(channel, &format!("→ {} {content}", describe(method)));
+    }
+
+    fn send_raw(&mut self, bytes: &[u8]) {
+        let first_line = bytes.split(|&byte| byte == b'\r').next().unwrap_or_default();
+        self.log.push(match bytes {
+            bytes if *bytes == HEARTBEAT_FRAME => "→ heartbeat".to_owned(),
+            _ => format!("→ raw {}", first_line.escape_ascii()),
+        });
+    }
+
+    fn is_congested(&self) -> bool {
+        self.is_congested
+    }
+
+    fn foreign_protocol(&mut self, header: ProtocolHeader) {
+        self.log.push(format!("⇒ foreign protocol {header:?}"));
+    }
+
+    fn closing(&mut self, _: ChannelNumber, _: ReplyCode, _: &str) {}
+
+    fn authenticate(&mut self, login: &Login<'_>) -> Result<(), LoginRefused> {
+        if login.user != login.password.0.escape_ascii().to_string() {
+            return Err(LoginRefused);
+        }
+        login.user.clone_into(&mut self.user);
+        Ok(())
+    }
+
+    fn tuned(&mut self, _: Tuning) {}
+
+    fn open(&mut self, vhost: &str) -> Result<(), Refusal> {
+        if vhost == "/" { Ok(()) } else { Err(Refusal::NoSuchVhost { vhost: vhost.to_owned() }) }
+    }
+
+    fn closed(&mut self) {
+        self.log.push("⇒ closed".to_owned());
+    }
+
+    fn user_name(&self) -> &str {
+        &self.user
+    }
+
+    fn may_impersonate(&self) -> bool {
+        false
+    }
+
+    fn open_channel(&mut self, channel: ChannelNumber) {
+        let known = self.channels.insert(channel.0, FakeChannel::default());
+        assert!(known.is_none(), "a channel is opened once");
+    }
+
+    fn close_channel(&mut self, channel: ChannelNumber) {
+        let mut ended = self.channels.remove(&channel.0).expect("it was open");
+        let mut unacked = Vec::new();
+        ended.deliveries.drain(&mut unacked);
+        unacked.extend(ended.held);
+        self.requeue(unacked);
+        self.note(channel, "⇒ ended");
+    }
+
+    fn qos(&mut self, channel: ChannelNumber, count: u16, global: bool) -> Result<(), Refusal> {
+        self.note(channel, &format!("⇒ qos {count}{}", flag(global, "global")));
+        Ok(())
+    }
+
+    fn exchange_declare(&mut self, request: &ExchangeDeclare<'_>) -> Result<(), Refusal> {
+        let ExchangeDeclare { exchange, kind, .. } = request;
+        self.log.push(format!("⇒ declare exchange {exchange:?} {kind}"));
+        Ok(())
+    }
+
+    fn exchange_delete(&mut self, exchange: &str, _: bool) -> Result<(), Refusal> {
+        self.log.push(format!("⇒ delete exchange {exchange:?}"));
+        Ok(())
+    }
+
+    fn exchange_bind(&mut self, request: &Bind<'_>) -> Result<(), Refusal> {
+        self.queue_bind(request)
+    }
+
+    fn exchange_unbind(&mut self, request: &Bind<'_>) -> Result<(), Refusal> {
+        self.queue_unbind(request)
+    }
+
+    fn queue_declare(&mut self, request: &QueueDeclare<'_>) -> Result<QueueDeclared, DeclareError> {
+        if request.queue == "waiting" && !self.has_waited {
+            self.has_waited = true;
+            return Err(DeclareError::Wait);
+        }
+        if request.passive {
+            self.check_queue(request.queue)?;
+        }
+        let name = if request.queue.is_empty() { "amq.gen-1" } else { request.queue };
+        let ready = self.queues.entry(name.to_owned()).or_default().len();
+        let message_count = u32::try_from(ready).unwrap();
+        Ok(QueueDeclared { queue: name.into(), message_count, consumer_count: 0 })
+    }
+
+    fn queue_bind(&mut self, request: &Bind<'_>) -> Result<(), Refusal> {
+        let Bind { destination, source, binding_key, .. } = request;
+        Self::check_exchange(source)?;
+        self.log.push(format!("⇒ bind {source} {destination} {binding_key:?}"));
+        Ok(())
+    }
+
+    fn queue_unbind(&mut self, request: &Bind<'_>) -> Result<(), Refusal> {
+        let Bind { destination, source, binding_key, .. } = request;
+        self.log.push(format!("⇒ unbind {source} {destination} {binding_key:?}"));
+        Ok(())
+    }
+
+    fn queue_purge(&mut self, queue: &str) -> Result<u32, Refusal> {
+        self.check_queue(queue)?;
+        let purged = self.queues.get_mut(queue).map(std::mem::take).unwrap_or_default();
+        Ok(u32::try_from(purged.len()).unwrap())
+    }
+
+    fn queue_delete(&mut self, queue: &str, _: bool, _: bool) -> Result<u32, Refusal> {
+        let deleted = self.queues.remove(queue).unwrap_or_default();
+        Ok(u32::try_from(deleted.len()).unwrap())
+    }
+
+    fn check_publish(&mut self, _: ChannelNumber, exchange: &str, _: &[u8]) -> Result<(), Refusal> {
+        Self::check_exchange(exchange)?;
+        if exchange == "internal" {
+            let (exchange, vhost) = (exchange.into(), VhostName::from("/"));
+            return Err(Refusal::InternalExchange { exchange, vhost });
+        }
+        Ok(())
+    }
+
+    fn publish(
+        &mut self,
+        run: &PublishRun<'_>,
+        outcome: &mut PublishOutcome,
+    ) -> Result<(), Refusal> {
+        assert_eq!(*outcome, PublishOutcome::default());
+        let key = String::from_utf8_lossy(run.routing_key).into_owned();
+        for (index, message) in (0..).zip(run.messages()) {
+            let noted = describe_published(run, &key, &message);
+            self.note(run.channel, &noted);
+            let queue = if run.exchange.is_empty() { self.queues.get_mut(&key) } else { None };
+            if key == "full" {
+                outcome.rejected.push(index);
+            } else if let Some(queue) = queue {
+                queue.push_back(u32::try_from(self.messages.len()).unwrap());
+                self.messages.push(Stored {
+                    exchange: run.exchange.to_owned(),
+                    routing_key: run.routing_key.to_vec(),
+                    properties: message.properties.to_vec(),
+                    body: message.body.as_bytes().to_vec(),
+                    redelivered: false,
+                });
+            } else {
+                outcome.unroutable.push(index);
+            }
+        }
+        Ok(())
+    }
+
+    fn has_consumer(&self, channel: ChannelNumber, consumer_tag: &str) -> bool {
+        self.channels[&channel.0].consumers.iter().any(|tag| tag == consumer_tag)
+    }
+
+    fn consume(&mut self, channel: ChannelNumber, request: &Consume<'_>) -> Result<(), Refusal> {
+        self.check_queue(request.queue)?;
+        let consumer_tag = match request.consumer_tag {
+            "" => "amq.ctag-1",
+            tag => tag,
+        };
+        self.channel(channel).consumers.push(consumer_tag.to_owned());
+        if !request.nowait {
+            self.send(channel, &Method::BasicConsumeOk(basic::ConsumeOk { consumer_tag }));
+        }
+        while let Some((tag, id)) = self.deliver(channel, request.queue, request.no_ack) {
+            let Stored { exchange, routing_key, redelivered, .. } = &self.messages[id as usize];
+            let (exchange, routing_key) = (exchange.clone(), routing_key.clone());
+            let deliver = basic::Deliver {
+                consumer_tag: consumer_tag.as_bytes(),
+                delivery_tag: tag.0,
+                redelivered: *redelivered,
+                exchange: exchange.as_bytes(),
+                routing_key: &routing_key,
+            };
+            self.send_stored(channel, id, &Method::BasicDeliver(deliver));
+        }
+        Ok(())
+    }
+
+    fn cancel(&mut self, channel: ChannelNumber, consumer_tag: &str, nowait: bool) {
+        self.channel(channel).consumers.retain(|tag| tag != consumer_tag);
+        if !nowait {
+            self.send(channel, &Method::BasicCancelOk(basic::CancelOk { consumer_tag }));
+        }
+    }
+
+    fn expel_consumer(&mut self, channel: ChannelNumber, consumer_tag: &str) {
+        self.note(channel, &format!("⇒ expel {consumer_tag}"));
+    }
+
+    fn get(&mut self, channel: ChannelNumber, queue: &str, no_ack: bool) -> Result<bool, Refusal> {
+        self.check_queue(queue)?;
+        let Some((tag, id)) = self.deliver(channel, queue, no_ack) else { return Ok(false) };
+        let message_count = u32::try_from(self.queues[queue].len()).unwrap();
+        let Stored { exchange, routing_key, redelivered, .. } = &self.messages[id as usize];
+        let (exchange, routing_key) = (exchange.clone(), routing_key.clone());
+        let get_ok = basic::GetOk {
+            delivery_tag: tag.0,
+            redelivered: *redelivered,
+            exchange: exchange.as_bytes(),
+            routing_key: &routing_key,
+            message_count,
+        };
+        self.send_stored(channel, id, &Method::BasicGetOk(get_ok));
+        Ok(true)
+    }
+
+    fn settle(
+        &mut self,
+        channel: ChannelNumber,
+        delivery_tag: DeliveryTag,
+        multiple: bool,
+        settlement: Settlement,
+    ) -> Result<(), UnknownDeliveryTag> {
+        let mut settled = Vec::new();
+        self.channel(channel).deliveries.take(delivery_tag, multiple, &mut settled)?;
+        self.note(channel, &format!("⇒ {settlement:?} {}", describe_tags(&settled)));
+        if let Settlement::Requeue { .. } = settlement {
+            self.requeue(settled);
+        }
+        Ok(())
+    }
+
+    fn hold_settlement(
+        &mut self,
+        channel: ChannelNumber,
+        delivery_tag: DeliveryTag,
+        multiple: bool,
+        _: Settlement,
+    ) -> Result<(), UnknownDeliveryTag> {
+        let FakeChannel { deliveries, held, .. } = self.channel(channel);
+        deliveries.hold(delivery_tag, multiple, held)
+    }
+
+    fn commit_settlements(&mut self, channel: ChannelNumber) {
+        let held = std::mem::take(&mut self.channel(channel).held);
+        self.channel(channel).deliveries.release(&held);
+        self.note(channel, &format!("⇒ commit {}", describe_tags(&held)));
+    }
+
+    fn roll_back_settlements(&mut self, channel: ChannelNumber) {
+        let held = std::mem::take(&mut self.channel(channel).held);
+        self.note(channel, &format!("⇒ roll back {}", describe_tags(&held)));
+        self.channel(channel).deliveries.put_back(held);
+    }
+
+    fn recover(&mut self, channel: ChannelNumber) {
+        let mut unacked = Vec::new();
+        self.channel(channel).deliveries.drain(&mut unacked);
+        self.note(channel, &format!("⇒ recover {}", describe_tags(&unacked)));
+        self.requeue(unacked);
+    }
+
+    fn consume_replies(&mut self, channel: ChannelNumber, consumer_tag: &str, nowait: bool) {
+        self.channel(channel).reply_address = Some("amq.rabbitmq.reply-to.token".to_owned());
+        if !nowait {
+            self.send(channel, &Method::BasicConsumeOk(basic::ConsumeOk { consumer_tag }));
+        }
+    }
+
+    fn reply_address(&self, channel: ChannelNumber) -> Option<&str> {
+        self.channels.get(&channel.0)?.reply_address.as_deref()
+    }
+
+    fn reply_address_exists(&self, address: &str) -> bool {
+        self.channels.values().any(|channel| channel.reply_address.as_deref() == Some(address))
+    }
+}
+
+fn describe_tags(unacked: &[Unacked<u32>]) -> String {
+    let tags: Vec<_> = unacked.iter().map(|unacked| unacked.delivery_tag.to_string()).collect();
+    tags.join(",")
+}
+
+fn describe_published(run: &PublishRun<'_>, key: &str, message: &RunMessage<'_>) -> String {
+    let mut text = format!(
+        "⇒ publish {}/{key} {}",
+        run.exchange,
+        describe_content(message.properties, message.body.as_bytes())
+    );
+    for (name, keys) in [("cc", run.carbon_keys), ("bcc", run.blind_keys)] {
+        for key in short_strings(keys) {
+            write!(text, " {name}={}", key.escape_ascii()).unwrap();
+        }
+    }
+    if let Some(ms) = message.expiration_ms {
+        write!(text, " expires-in={ms}").unwrap();
+    }
+    text + &flag(message.persistent, "persistent")
+}
+
+/// The body, or how long it is, and those properties that the session looks at.
+fn describe_content(properties: &[u8], body: &[u8]) -> String {
+    let mut text = match body {
+        [_, .., _] if body.len() > 40 => format!("({} octets)", body.len()),
+        body => format!("\"{}\"", body.escape_ascii()),
+    };
+    let raw = RawProperties::from_bytes(properties);
+    if let Some(reply_to) = raw.reply_to().expect("they are well-formed") {
+        write!(text, " reply-to={}", reply_to.escape_ascii()).unwrap();
+    }
+    for (key, _) in raw.headers().expect("they are well-formed").iter().flat_map(|t| t.iter()) {
+        write!(text, " {}", key.escape_ascii()).unwrap();
+    }
+    text
+}
+
+/// The method in the words of the scripts.
+fn describe(method: &Method<'_>) -> String {
+    let name = method.name();
+    let close = |code: u16, text: &str, ids: (u16, u16)| {
+        format!("{name} {code} {}/{} {text}", ids.0, ids.1)
+    };
+    let bytes = |bytes: &[u8]| bytes.escape_ascii().to_string();
+    match method {
+        Method::ConnectionClose(m) => close(m.reply_code, m.reply_text, (m.class_id, m.method_id)),
+        Method::ChannelClose(m) => close(m.reply_code, m.reply_text, (m.class_id, m.method_id)),
+        Method::ConnectionStart(m) => format!("{name} {}", bytes(m.mechanisms)),
+        Method::ConnectionTune(m) => {
+            format!("{name} {} {} {}", m.channel_max, m.frame_max, m.heartbeat)
+        }
+        Method::ConnectionBlocked(m) => format!("{name} {}", m.reason),
+        Method::QueueDeclareOk(m) => {
+            format!(
+                "{name} {} messages={} consumers={}",
+                m.queue, m.message_count, m.consumer_count
+            )
+        }
+        Method::QueuePurgeOk(m) => format!("{name} {}", m.message_count),
+        Method::QueueDeleteOk(m) => format!("{name} {}", m.message_count),
+        Method::BasicConsumeOk(m) => format!("{name} {}", m.consumer_tag),
+        Method::BasicCancelOk(m) => format!("{name} {}", m.consumer_tag),
+        Method::BasicCancel(m) => format!("{name} {}{}", m.consumer_tag, flag(m.nowait, "nowait")),
+        Method::BasicAck(m) => format!("{name} {}{}", m.delivery_tag, flag(m.multiple, "multiple")),
+        Method::BasicNack(m) => {
+            format!("{name} {}{}", m.delivery_tag, flag(m.multiple, "multiple"))
+        }
+        Method::BasicReturn(m) => {
+            let (text, exchange) = (bytes(m.reply_text), bytes(m.exchange));
+            format!("{name} {} {text} {exchange}/{}", m.reply_code, bytes(m.routing_key))
+        }
+        Method::BasicDeliver(m) => {
+            let redelivered = flag(m.redelivered, "redelivered");
+            format!("{name} {} {}{redelivered}", bytes(m.consumer_tag), m.delivery_tag)
+        }
+        Method::BasicGetOk(m) => {
+            let redelivered = flag(m.redelivered, "redelivered");
+            format!("{name} {} left={}{redelivered}", m.delivery_tag, m.message_count)
+        }
+        _ => name.to_owned(),
+    }
+}
+
+fn flag(is_set: bool, name: &str) -> String {
+    if is_set { format!(" {name}") } else { String::new() }
+}
