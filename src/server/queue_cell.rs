@@ -157,6 +157,58 @@ impl QueueCell {
         self.state.lock().armed = None;
     }
 
+    /// Adds a consumer. `link` makes its place in its client's outbox and announces it there; then messages follow.
+    ///
+    /// # Errors
+    /// Why the queue refuses it; `link` is not called then. `None` if the queue was deleted.
+    pub(crate) fn add_consumer(
+        self: &Arc<Self>,
+        vhost: &Vhost,
+        now: Timestamp,
+        effects: &mut Effects,
+        settings: ConsumerSettings,
+        link: impl FnOnce() -> ConsumerLink,
+    ) -> Option<Result<ConsumerId, Refusal>> {
+        let id = {
+            let mut state = self.state.lock();
+            if state.deleted {
+                return None;
+            }
+            let id = match state.queue.consume(now, &vhost.name, settings) {
+                Ok(id) => id,
+                Err(refusal) => return Some(Err(refusal)),
+            };
+            let place = id.0 as usize;
+            if state.links.len() <= place {
+                state.links.resize_with(place + 1, || None);
+            }
+            state.links[place] = Some(link());
+            id
+        };
+        self.visit(vhost, now, effects, |queue, sink| queue.dispatch(now, sink))?;
+        Some(Ok(id))
+    }
+
+    /// From now on a consumer is given nothing; it is still there until it is removed.
+    pub(crate) fn detach_consumer(&self, id: ConsumerId) {
+        if let Some(link) = self.state.lock().links.get_mut(id.0 as usize) {
+            *link = None;
+        }
+    }
+
+    /// Removes a consumer; nothing is delivered to it any more. Whether the queue is to be deleted for lack of consumers.
+    pub(crate) fn remove_consumer(
+        self: &Arc<Self>,
+        vhost: &Vhost,
+        now: Timestamp,
+        effects: &mut Effects,
+        id: ConsumerId,
+    ) -> bool {
+        self.detach_consumer(id);
+        self.visit(vhost, now, effects, |queue, sink| queue.cancel(id, now, sink))
+            .is_some_and(|cancelled| cancelled.queue_unused)
+    }
+
     /// Whether it is gone: it takes no message and has no consumer.
     pub(crate) fn is_deleted(&self) -> bool {
         self.state.lock().deleted
