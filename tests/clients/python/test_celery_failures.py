@@ -5,8 +5,8 @@ import signal
 import time
 from pathlib import Path
 
+import pika
 import pytest
-from amqp.exceptions import NotFound
 
 from broker import Broker
 from celery_app import make_app
@@ -56,18 +56,19 @@ def test_broker_restarted(own_broker: Broker, tmp_path: Path, pool: str) -> None
         assert "Connection to broker lost" in shop.worker.log
 
 
-def test_queue_deleted(broker: Broker, tmp_path: Path) -> None:
+def test_queue_deleted(broker: Broker, connection: pika.BlockingConnection, tmp_path: Path) -> None:
     """A worker is told that its queue is gone, and declares and consumes it again."""
-    with workshop(settings_of_their_own(broker), tmp_path) as shop, shop.app.connection_for_write() as connection:
+
+    def consumer_count() -> int:
+        try:
+            return connection.channel().queue_declare(queue, passive=True).method.consumer_count
+        except pika.exceptions.ChannelClosedByBroker:
+            return 0
+
+    with workshop(settings_of_their_own(broker), tmp_path) as shop:
         queue = shop.app.conf.task_default_queue
-
-        def consumer_count() -> int:
-            try:
-                return connection.default_channel.queue_declare(queue, passive=True).consumer_count
-            except NotFound:
-                return 0
-
-        connection.default_channel.queue_delete(queue)
+        assert shop.task("add").delay(1, 1).get(TIMEOUT_SECS) == 2
+        connection.channel().queue_delete(queue)
         eventually(lambda: consumer_count() == 1)
         assert shop.task("add").delay(1, 1).get(TIMEOUT_SECS) == 2
 

@@ -43,20 +43,25 @@ def test_tuning(broker: Broker) -> None:
         assert connection.heartbeat == 17
 
 
+def ended(stream: socket.socket) -> bool:
+    """Return whether the other side has closed, after reading what has come."""
+    try:
+        return not stream.recv(4096)
+    except TimeoutError:
+        return False
+    except ConnectionResetError:
+        return True
+
+
 def test_silent_client_is_cut(broker: Broker) -> None:
-    """A client that misses its heartbeats loses its connection and exclusive queues; the others do not."""
-    parameters = pika.URLParameters(f"{broker.url}/%2f?heartbeat=1")
+    """A client that misses its heartbeats loses its connection; one that sends them does not."""
     silent = amqp.Connection(f"{broker.host}:{broker.port}", heartbeat=1)
     silent.connect()
-    with pika.BlockingConnection(parameters) as alive:
+    with pika.BlockingConnection(pika.URLParameters(f"{broker.url}/%2f?heartbeat=1")) as alive:
         started = time.monotonic()
-        silent.transport.sock.settimeout(10)
-        with pytest.raises((OSError, AssertionError)):
-            while silent.transport.sock.recv(4096):
-                alive.process_data_events()
-            raise OSError("end of stream")
+        silent.transport.sock.settimeout(0.1)
+        eventually(lambda: (alive.process_data_events(), ended(silent.transport.sock))[1])
         assert 1 < time.monotonic() - started < 5
-        alive.process_data_events()
         assert alive.channel().is_open
 
 
@@ -77,7 +82,7 @@ def test_client_that_just_leaves(broker: Broker, name: str) -> None:
         leaving = amqp.Connection(f"{broker.host}:{broker.port}")
         leaving.connect()
         leaving.channel().queue_declare(f"{name}-exclusive", exclusive=True)
-        assert eventually(lambda: leaving.channel().basic_get(name)).body == "again"
+        assert eventually(lambda: leaving.channel().basic_get(name)).body == b"again"
         leaving.transport.sock.shutdown(socket.SHUT_RDWR)
 
         method, _, body = eventually(lambda: found if (found := channel.basic_get(name, auto_ack=True))[0] else None)

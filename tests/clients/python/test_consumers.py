@@ -138,11 +138,10 @@ def test_cancel_of_an_unknown_consumer(amqp_channel: amqp.Channel) -> None:
     assert amqp_channel.queue_declare(exclusive=True).queue
 
 
-def test_server_named_consumer(channel: BlockingChannel, queue: str) -> None:
+def test_server_named_consumer(amqp_channel: amqp.Channel, name: str) -> None:
     """A consumer without a tag gets one from the broker."""
-    inbox = Inbox(channel, queue)
-    channel._generate_consumer_tag = lambda: ""
-    assert inbox.wait_for(1)[0].method.consumer_tag.startswith("amq.ctag-")
+    amqp_channel.queue_declare(name, exclusive=True)
+    assert amqp_channel.basic_consume(name).startswith("amq.ctag-")
 
 
 def test_consumer_tags_belong_to_their_channel(connection: pika.BlockingConnection, name: str) -> None:
