@@ -32,7 +32,7 @@ pub use self::{
     methods::{Method, access, basic, channel, confirm, connection, exchange, queue, tx},
     properties::{ContentHeader, Properties, PropertyError, PropertyPeek, RawProperties},
     protocol_header::ProtocolHeader,
-    reply_code::{ReplyCode, UnknownReplyCode},
+    reply_code::{ReplyCode, UnknownReplyCode, cut_reply_text},
     short_string::{ShortStr, ShortString, TooLong},
     table::{
         ELEMENTS_MAX, FieldTable, FieldValue, FieldValueRef, NESTING_MAX, RawArray, RawTable,
