@@ -29,8 +29,7 @@ pub struct Route {
 impl Route {
     /// Finds the queues that a message published to `first` goes to.
     ///
-    /// Each queue shows once, in the order of their names, however many ways lead to it. An exchange is asked once,
-    /// so that cycles end. Where an exchange itself sends the message nowhere, its alternate is asked; an exchange
+    /// Each queue shows once, however many ways lead to it. An exchange is asked once, so that cycles end. Where an exchange itself sends the message nowhere, its alternate is asked; an exchange
     /// that does not exist is passed over. The default exchange sends to the queues that the keys name, whether
     /// they exist or not.
     ///
@@ -67,12 +66,11 @@ impl Route {
             }
             self.sort_destinations();
         }
-        self.queues.sort_unstable();
-        self.queues.dedup();
+        keep_each_once(&mut self.queues);
         routes_by
     }
 
-    /// The queues, each once, in the order of their names. Some may not exist any more.
+    /// The queues, each once. Their order depends on the bindings alone. Some may not exist any more.
     pub fn queues(&self) -> &[QueueName] {
         &self.queues
     }
@@ -105,6 +103,21 @@ impl Route {
     fn add_named_queues(&mut self, input: &RoutingInput<'_>) {
         let names = input.keys().filter_map(|key| std::str::from_utf8(key).ok());
         self.queues.extend(names.map(QueueName::from));
+    }
+}
+
+/// How many names are sorted faster than hashed.
+const SORTED_MAX: usize = 64;
+
+/// Removes repeated names.
+fn keep_each_once(names: &mut Vec<QueueName>) {
+    // What one exchange finds often is in order already, and then it cannot be told twice but side by side.
+    if names.len() <= SORTED_MAX || names.is_sorted() {
+        names.sort_unstable();
+        names.dedup();
+    } else {
+        let mut seen = AHashSet::with_capacity(names.len());
+        names.retain(|name| seen.insert(name.clone()));
     }
 }
 

@@ -3,14 +3,21 @@
 //! Keys are words between dots; in a pattern `*` stands for one word and `#` for any number of them, none included.
 //! The empty key has no words, so `#` matches it and `*` does not; `a.` has two.
 //!
-//! The patterns form a trie that is walked with the set of all places reached so far, a word at a time. A place is
-//! in that set at most once, so the work is bounded by words × places reached, whatever the patterns are, and never
-//! grows with patterns that do not match.
+//! The patterns form a trie, and a key is matched by walking down from all places that its words so far lead to, a
+//! word at a time. The cost does not grow with patterns that begin otherwise. A `#` keeps its place for the rest of
+//! the key, so what follows it is looked for again at each word; see [`walk`] for how that stays cheap.
 
-use std::{mem, sync::Arc};
+mod walk;
+mod words;
 
-use ahash::{AHashMap, AHashSet};
+use std::sync::Arc;
 
+use ahash::AHashMap;
+
+use self::{
+    walk::Walk,
+    words::{WordId, Words, split},
+};
 use super::{
     Binding, Destination, ExchangeType, RoutesBy, RoutingInput, destinations::Destinations,
 };
@@ -32,10 +39,13 @@ pub(super) struct Topic {
 }
 
 type NodeId = u32;
-type WordId = u32;
 
 const ROOT: NodeId = 0;
 
+/// A place in the trie: what patterns have in common up to here.
+///
+/// The nodes from the root, or from one after a `#`, to before the next `#` are a *stretch*: a walk passes it word by
+/// word.
 #[derive(Debug, Default)]
 struct Node {
     /// The node after `*`, if any.
@@ -47,14 +57,21 @@ struct Node {
     /// From where, and over what, this node is reached.
     parent: NodeId,
     edge: Edge,
+    /// Whether a `#` comes before this node.
+    after_hash: bool,
+    /// How many edges, of words, `*` and `#`, lead on to a `#` of this stretch.
+    to_hash: u32,
+    /// The patterns that end in this stretch, from here on.
+    ends: Ends,
     destinations: Destinations,
 }
 
-impl Node {
-    /// Whether a further word may lead on from here.
-    fn takes_words(&self) -> bool {
-        self.edges > 0 || self.star.is_some()
-    }
+/// Where patterns end without a further `#`, in words from here. The bounds may be too wide after some went.
+#[derive(Debug, Clone, Copy, Default)]
+struct Ends {
+    count: u32,
+    nearest: usize,
+    farthest: usize,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -66,19 +83,31 @@ enum Edge {
     Hash,
 }
 
-/// The words of all patterns, by number: a routing key's words are looked up once, not at every node.
-#[derive(Debug, Default)]
-struct Words {
-    ids: AHashMap<Arc<[u8]>, WordId>,
-    /// By number: the word, and how many edges carry it.
-    known: Vec<(Arc<[u8]>, u32)>,
-    free: Vec<WordId>,
+impl Node {
+    /// Whether a further word may lead on from here.
+    fn takes_words(&self) -> bool {
+        self.edges > 0 || self.star.is_some()
+    }
+
+    /// Whether a stretch begins here.
+    fn begins_stretch(&self) -> bool {
+        matches!(self.edge, Edge::Root | Edge::Hash)
+    }
 }
 
-/// The words of a key; none if it is empty.
-fn split(key: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let words = if key.is_empty() { None } else { Some(key.split(|&byte| byte == b'.')) };
-    words.into_iter().flatten()
+impl Ends {
+    fn add(&mut self, distance: usize) {
+        if self.count == 0 {
+            (self.nearest, self.farthest) = (distance, distance);
+        }
+        self.count += 1;
+        self.nearest = self.nearest.min(distance);
+        self.farthest = self.farthest.max(distance);
+    }
+
+    fn may_be_at(&self, distance: usize) -> bool {
+        self.count > 0 && (self.nearest..=self.farthest).contains(&distance)
+    }
 }
 
 impl Default for Topic {
@@ -107,26 +136,39 @@ impl ExchangeType for Topic {
     }
 
     fn add(&mut self, binding: &Arc<Binding>) {
-        let mut node = ROOT;
+        let mut id = ROOT;
         for word in split(&binding.key) {
-            node = self.step_or_grow(node, word);
+            id = self.step_or_grow(id, word);
         }
-        self.node_mut(node).destinations.add(&binding.destination);
+        let node = self.node_mut(id);
+        let was_empty = node.destinations.is_empty();
+        node.destinations.add(&binding.destination);
+        if was_empty && node.edge != Edge::Hash {
+            self.up_the_stretch(id, |node, distance| node.ends.add(distance));
+        }
     }
 
     fn remove(&mut self, binding: &Arc<Binding>) {
-        let mut node = ROOT;
+        let mut id = ROOT;
         for word in split(&binding.key) {
-            let Some(next) = self.step(node, word) else { return };
-            node = next;
+            let Some(next) = self.step(id, word) else { return };
+            id = next;
         }
-        self.node_mut(node).destinations.remove(&binding.destination);
-        self.prune(node);
+        let node = self.node_mut(id);
+        let was_empty = node.destinations.is_empty();
+        node.destinations.remove(&binding.destination);
+        if was_empty || !node.destinations.is_empty() {
+            return;
+        }
+        if node.edge != Edge::Hash {
+            self.up_the_stretch(id, |node, _| node.ends.count -= 1);
+        }
+        self.prune(id);
     }
 
     fn route(&self, input: &RoutingInput<'_>, out: &mut Vec<Destination>) {
         for key in input.keys() {
-            self.walk(key, out);
+            Walk::new(self).match_key(key, out);
         }
     }
 
@@ -162,22 +204,25 @@ impl Topic {
             b"#" => Edge::Hash,
             _ => Edge::Word(self.words.hold(word)),
         };
-        let grown = Node { parent, edge, ..Node::default() };
+        let after_hash = edge == Edge::Hash || self.node(parent).after_hash;
+        let grown = Node { parent, edge, after_hash, ..Node::default() };
         let id = match self.free.pop() {
             Some(id) => {
                 *self.node_mut(id) = grown;
                 id
             }
             None => {
-                let id = NodeId::try_from(self.nodes.len())
-                    .expect("fewer than 2^32 patterns fit in memory");
+                let id = NodeId::try_from(self.nodes.len());
                 self.nodes.push(grown);
-                id
+                id.expect("fewer than 2^32 nodes fit in memory")
             }
         };
         match edge {
             Edge::Star => self.node_mut(parent).star = Some(id),
-            Edge::Hash => self.node_mut(parent).hash = Some(id),
+            Edge::Hash => {
+                self.node_mut(parent).hash = Some(id);
+                self.add_way_to_hash(parent);
+            }
             Edge::Word(word) => {
                 self.node_mut(parent).edges += 1;
                 self.edges.insert((parent, word), id);
@@ -197,7 +242,10 @@ impl Topic {
             let (parent, edge) = (node.parent, node.edge);
             match edge {
                 Edge::Star => self.node_mut(parent).star = None,
-                Edge::Hash => self.node_mut(parent).hash = None,
+                Edge::Hash => {
+                    self.node_mut(parent).hash = None;
+                    self.remove_way_to_hash(parent);
+                }
                 Edge::Word(word) => {
                     self.node_mut(parent).edges -= 1;
                     self.edges.remove(&(parent, word));
@@ -210,135 +258,37 @@ impl Topic {
         }
     }
 
-    /// Appends the destinations of all patterns that match `key`.
-    fn walk(&self, key: &[u8], out: &mut Vec<Destination>) {
-        let mut walk = Walk::new(self);
-        walk.reach(ROOT);
-        walk.advance();
-        for word in split(key) {
-            walk.take(self.words.find(word));
-        }
-        walk.finish(out);
-    }
-}
-
-/// A walk down the trie, after some words of a key.
-///
-/// - `here` holds each place at most once. A node has one parent and one edge from it, so only a node after `#` can
-///   be reached twice: from its parent and from itself. Those stay for the rest of the walk once they are reached:
-///   they are all in `stays`, and at most once in each of `staying` and `matched`.
-struct Walk<'a> {
-    topic: &'a Topic,
-    /// The nodes reached with exactly the words so far, but for those after a `#`.
-    here: Vec<NodeId>,
-    next: Vec<NodeId>,
-    /// The nodes after a `#` from which words lead on.
-    staying: Vec<NodeId>,
-    /// The nodes after a `#` at which patterns end: they match whatever follows.
-    matched: Vec<NodeId>,
-    stays: AHashSet<NodeId>,
-}
-
-impl<'a> Walk<'a> {
-    fn new(topic: &'a Topic) -> Self {
-        Self {
-            topic,
-            here: Vec::new(),
-            next: Vec::new(),
-            staying: Vec::new(),
-            matched: Vec::new(),
-            stays: AHashSet::new(),
-        }
-    }
-
-    /// Adds a place that the next word starts from, and those behind a `#` that stands for no word.
-    fn reach(&mut self, id: NodeId) {
-        let mut node = self.topic.node(id);
-        if node.takes_words() || !node.destinations.is_empty() {
-            self.next.push(id);
-        }
-        while let Some(id) = node.hash.filter(|id| self.stays.insert(*id)) {
-            node = self.topic.node(id);
-            if node.takes_words() {
-                self.staying.push(id);
+    /// Calls `f` with `id` and the nodes before it in its stretch, and how many words each is before it.
+    fn up_the_stretch(&mut self, mut id: NodeId, f: impl Fn(&mut Node, usize)) {
+        for distance in 0.. {
+            let node = self.node_mut(id);
+            f(node, distance);
+            if node.begins_stretch() {
+                return;
             }
-            if !node.destinations.is_empty() {
-                self.matched.push(id);
+            id = node.parent;
+        }
+    }
+
+    fn add_way_to_hash(&mut self, mut id: NodeId) {
+        loop {
+            let node = self.node_mut(id);
+            node.to_hash += 1;
+            if node.to_hash > 1 || node.begins_stretch() {
+                return;
             }
+            id = node.parent;
         }
     }
 
-    fn advance(&mut self) {
-        mem::swap(&mut self.here, &mut self.next);
-        self.next.clear();
-    }
-
-    /// Goes on from every place with one word of the key; `None` if no pattern has that word.
-    fn take(&mut self, word: Option<WordId>) {
-        // What begins to stay with this word has not seen it.
-        let staying = self.staying.len();
-        for index in 0..self.here.len() {
-            self.take_from(self.here[index], word);
-        }
-        for index in 0..staying {
-            self.take_from(self.staying[index], word);
-        }
-        self.advance();
-    }
-
-    fn take_from(&mut self, id: NodeId, word: Option<WordId>) {
-        let node = self.topic.node(id);
-        if let (Some(word), 1..) = (word, node.edges)
-            && let Some(&next) = self.topic.edges.get(&(id, word))
-        {
-            self.reach(next);
-        }
-        if let Some(next) = node.star {
-            self.reach(next);
-        }
-    }
-
-    fn finish(self, out: &mut Vec<Destination>) {
-        for id in self.here.into_iter().chain(self.matched) {
-            self.topic.node(id).destinations.append_to(out);
-        }
-    }
-}
-
-impl Words {
-    fn find(&self, word: &[u8]) -> Option<WordId> {
-        self.ids.get(word).copied()
-    }
-
-    /// The number of a word that one more edge carries.
-    fn hold(&mut self, word: &[u8]) -> WordId {
-        if let Some(id) = self.find(word) {
-            self.known[id as usize].1 += 1;
-            return id;
-        }
-        let word: Arc<[u8]> = Arc::from(word);
-        let id = match self.free.pop() {
-            Some(id) => {
-                self.known[id as usize] = (Arc::clone(&word), 1);
-                id
+    fn remove_way_to_hash(&mut self, mut id: NodeId) {
+        loop {
+            let node = self.node_mut(id);
+            node.to_hash -= 1;
+            if node.to_hash > 0 || node.begins_stretch() {
+                return;
             }
-            None => {
-                self.known.push((Arc::clone(&word), 1));
-                WordId::try_from(self.known.len() - 1).expect("fewer than 2^32 words fit in memory")
-            }
-        };
-        self.ids.insert(word, id);
-        id
-    }
-
-    /// One edge less carries the word.
-    fn release(&mut self, id: WordId) {
-        let (word, count) = &mut self.known[id as usize];
-        *count -= 1;
-        if *count == 0 {
-            self.ids.remove(word);
-            *word = Arc::from([]);
-            self.free.push(id);
+            id = node.parent;
         }
     }
 }

@@ -143,6 +143,19 @@ fn celerys_delays_walk_down_the_levels() {
     assert_eq!(all.queues("celery_delayed_27", &key(0)), "celery");
 }
 
+#[test]
+fn many_queues_show_once_too() {
+    let mut all = Exchanges::default();
+    all.declare("x", ExchangeKind::Topic, None);
+    for index in (0..500).rev() {
+        let (queue, key) =
+            (format!("q{index}"), format!("{}.#", if index % 2 == 0 { "*" } else { "a" }));
+        all.bind_queue("x", &queue, &key);
+        all.bind_queue("x", &queue, "#.a");
+    }
+    assert_eq!(all.queues("x", "a").split(' ').count(), 500);
+}
+
 fn headers(fields: &[(&'static str, FieldValue)]) -> FieldTable {
     fields.iter().map(|(key, value)| (ShortString::from_static(key), value.clone())).collect()
 }
@@ -173,7 +186,10 @@ fn bcc_is_taken_away() {
     };
     let (cc, bcc) = (("CC", FieldValue::from(vec![])), ("BCC", FieldValue::from(vec![])));
     let both = with(&[cc.clone(), bcc]);
-    assert_eq!(without_bcc(RawProperties::from_bytes(&both)), Ok(Some(with(std::slice::from_ref(&cc)))));
+    assert_eq!(
+        without_bcc(RawProperties::from_bytes(&both)),
+        Ok(Some(with(std::slice::from_ref(&cc))))
+    );
     assert_eq!(without_bcc(RawProperties::from_bytes(&with(&[cc]))), Ok(None));
     assert_eq!(without_bcc(RawProperties::EMPTY), Ok(None));
 }
