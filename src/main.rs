@@ -2,7 +2,7 @@
 
 mod config;
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -137,7 +137,10 @@ fn announce(server: &Server) -> std::io::Result<()> {
 fn start_log(config: &Config) -> Result<()> {
     let filter = EnvFilter::try_new(&config.log.level)
         .with_context(|| format!("[log] level is '{}'", config.log.level))?;
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     match config.log.format {
         LogFormat::Text => subscriber.init(),
         LogFormat::Json => subscriber.json().flatten_event(true).init(),

@@ -70,8 +70,12 @@ impl ExchangeKind {
     /// The type of that name: the first check of `exchange.declare`.
     ///
     /// # Errors
-    /// [`Refusal::UnknownExchangeType`].
+    /// [`Refusal::UnknownExchangeType`], or [`Refusal::PreconditionFailed`] for no name.
     pub fn parse(name: &str) -> Result<Self, Refusal> {
+        if name.is_empty() {
+            let explanation = "invalid exchange type ''".to_owned();
+            return Err(Refusal::PreconditionFailed { explanation });
+        }
         Self::ALL
             .into_iter()
             .find(|kind| kind.as_str() == name)
