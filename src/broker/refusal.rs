@@ -198,8 +198,6 @@ impl Refusal {
     }
 }
 
-const DOTS: &str = "...";
-
 #[cfg(test)]
 mod tests {
     use super::*;
