@@ -26,5 +26,4 @@ pub use self::{
     resource::{Resource, ResourceKind},
     time::Timestamp,
     user::{User, UserTags},
-    vhost::Vhost,
 };

@@ -1,14 +1,12 @@
-//! From an exchange to queues: over bindings between exchanges, alternates, and the keys of `CC` and `BCC`.
+//! From an exchange to queues: over bindings between exchanges, and alternates.
 //!
 //! RabbitMQ: `rabbit_exchange:route`.
 
-use ahash::AHashSet;
-use amqp::{FieldValueRef, Properties, PropertyError, RawProperties, RawTable};
-
 use crate::{
-    ExchangeName, QueueName, Refusal,
+    ExchangeName, QueueName,
     exchange::{Destination, Exchange, RoutesBy, RoutingInput},
 };
+use ahash::AHashSet;
 
 /// Where exchanges are found by name.
 pub trait ExchangeDirectory {
@@ -21,7 +19,9 @@ pub trait ExchangeDirectory {
 #[derive(Debug, Default)]
 pub struct Route {
     queues: Vec<QueueName>,
+    /// The exchanges that were asked, or are to be, in this order.
     visited: Vec<ExchangeName>,
+    /// The same, once there is more than the first.
     seen: AHashSet<ExchangeName>,
     destinations: Vec<Destination>,
 }
@@ -33,9 +33,8 @@ impl Route {
     /// that does not exist is passed over. The default exchange sends to the queues that the keys name, whether
     /// they exist or not.
     ///
-    /// Returns what the result depends on, besides the bindings and alternates of the exchanges that were
-    /// [`visited`](Self::visited). With [`RoutesBy::Key`] it holds for every message with this routing key that
-    /// has no `CC` and `BCC`.
+    /// Returns what the result depends on, besides exchanges and bindings. With [`RoutesBy::Key`] it holds for every
+    /// message with this routing key and no others, until an exchange or binding changes.
     pub fn find(
         &mut self,
         directory: &(impl ExchangeDirectory + ?Sized),
@@ -73,11 +72,6 @@ impl Route {
     /// The queues, each once. Their order depends on the bindings alone. Some may not exist any more.
     pub fn queues(&self) -> &[QueueName] {
         &self.queues
-    }
-
-    /// The exchanges that were asked, and those that were missing: what the result depends on.
-    pub fn visited(&self) -> &[ExchangeName] {
-        &self.visited
     }
 
     fn sort_destinations(&mut self) {
@@ -119,46 +113,6 @@ fn keep_each_once(names: &mut Vec<QueueName>) {
         let mut seen = AHashSet::with_capacity(names.len());
         names.retain(|name| seen.insert(name.clone()));
     }
-}
-
-/// Appends the routing keys that the headers `CC` and `BCC` add; elements that are no strings are passed over.
-///
-/// # Errors
-/// [`Refusal::InvalidRoutingHeader`] if one of them is no array.
-pub fn extra_routing_keys<'a>(
-    headers: RawTable<'a>,
-    keys: &mut Vec<&'a [u8]>,
-) -> Result<(), Refusal> {
-    for header in ["CC", "BCC"] {
-        match headers.get(header) {
-            None => {}
-            Some(FieldValueRef::Array(array)) => {
-                keys.extend(array.iter().filter_map(FieldValueRef::as_long_string));
-            }
-            Some(_) => {
-                let type_name =
-                    headers.to_owned().get(header).map_or("void", |value| value.erlang_type_name());
-                return Err(Refusal::InvalidRoutingHeader { header, type_name });
-            }
-        }
-    }
-    Ok(())
-}
-
-/// The properties without their `BCC` header, which no consumer sees; `None` if they have none.
-///
-/// # Errors
-/// [`PropertyError`] if they are malformed.
-pub fn without_bcc(properties: RawProperties<'_>) -> Result<Option<Vec<u8>>, PropertyError> {
-    let headers = properties.headers()?;
-    if headers.is_none_or(|headers| headers.get("BCC").is_none()) {
-        return Ok(None);
-    }
-    let mut properties = Properties::decode(properties)?;
-    if let Some(headers) = &mut properties.headers {
-        headers.remove("BCC");
-    }
-    Ok(Some(properties.to_bytes()))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use amqp::{FieldTable, FieldValue, ShortString};
+use amqp::{FieldTable, ShortString};
 
 use super::*;
 use crate::{
@@ -113,9 +113,6 @@ fn the_result_says_what_it_depends_on() {
     assert_eq!(by("direct", "d"), RoutesBy::Key);
     assert_eq!(by("random", ""), RoutesBy::Chance);
     assert_eq!(by("direct", "h"), RoutesBy::Chance);
-    let mut route = Route::default();
-    route.find(&all, &"direct".into(), &RoutingInput::of_key(b"d"));
-    assert_eq!(route.visited(), ["direct", "missing"].map(ExchangeName::from));
 }
 
 #[test]
@@ -154,42 +151,4 @@ fn many_queues_show_once_too() {
         all.bind_queue("x", &queue, "#.a");
     }
     assert_eq!(all.queues("x", "a").split(' ').count(), 500);
-}
-
-fn headers(fields: &[(&'static str, FieldValue)]) -> FieldTable {
-    fields.iter().map(|(key, value)| (ShortString::from_static(key), value.clone())).collect()
-}
-
-#[test]
-fn cc_and_bcc_add_keys() {
-    let strings =
-        |keys: &[&str]| FieldValue::from(keys.iter().map(|key| (*key).into()).collect::<Vec<_>>());
-    let mixed = FieldValue::from(vec!["c".into(), 5.into(), FieldValue::Void]);
-    let table = headers(&[("BCC", mixed), ("CC", strings(&["a", "b"]))]).to_bytes();
-    let mut keys = Vec::new();
-    extra_routing_keys(RawTable::from_bytes(&table).unwrap(), &mut keys).unwrap();
-    assert_eq!(keys, [b"a", b"b", b"c"]);
-
-    let table = headers(&[("BCC", "a".into())]).to_bytes();
-    let refusal = extra_routing_keys(RawTable::from_bytes(&table).unwrap(), &mut keys).unwrap_err();
-    assert_eq!(
-        refusal.to_string(),
-        "PRECONDITION_FAILED - invalid message: {unacceptable_type_in_header,\"BCC\",longstr}"
-    );
-}
-
-#[test]
-fn bcc_is_taken_away() {
-    let with = |fields: &[(&'static str, FieldValue)]| {
-        let properties = Properties { headers: Some(headers(fields)), ..Properties::default() };
-        properties.to_bytes()
-    };
-    let (cc, bcc) = (("CC", FieldValue::from(vec![])), ("BCC", FieldValue::from(vec![])));
-    let both = with(&[cc.clone(), bcc]);
-    assert_eq!(
-        without_bcc(RawProperties::from_bytes(&both)),
-        Ok(Some(with(std::slice::from_ref(&cc))))
-    );
-    assert_eq!(without_bcc(RawProperties::from_bytes(&with(&[cc]))), Ok(None));
-    assert_eq!(without_bcc(RawProperties::EMPTY), Ok(None));
 }
