@@ -12,8 +12,8 @@ use std::{
     time::Duration,
 };
 
-use amqp::{HEARTBEAT_FRAME, Method, connection, decode_frame};
-use bytes::BytesMut;
+use amqp::{HEARTBEAT_FRAME, Method, connection};
+use bytes::{Buf, BytesMut};
 use tokio::{
     io::AsyncWrite,
     net::TcpStream,
@@ -242,16 +242,18 @@ impl Driver {
 
     /// Hands on every whole frame of `input`; the start of one stays.
     fn handle_input(&mut self) -> Result<Flow, Error> {
-        let mut len = 0;
-        while let Some((_, frame)) = decode_frame(&self.input[len..], self.shared.frame_max)? {
-            len += frame;
-        }
-        if len == 0 {
-            return Ok(Flow::Open);
-        }
-        let chunk = self.input.split_to(len).freeze();
+        // Frozen, so that large bodies can be slices of it.
+        let chunk = self.input.split().freeze();
         let mut incoming = self.shared.incoming.lock();
-        let flow = incoming.handle(&chunk, &mut self.replies);
+        let (taken, flow) = incoming.handle(&chunk, &mut self.replies);
+        self.input = match chunk.try_into_mut() {
+            Ok(mut input) => {
+                input.advance(taken);
+                input
+            }
+            // Somebody keeps a part of it.
+            Err(kept) => BytesMut::from(&kept[taken..]),
+        };
         if !self.replies.is_empty() {
             // Before the lock is dropped: a channel number that has become free is not used before its close-ok.
             let replies = &mut self.replies;

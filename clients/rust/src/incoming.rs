@@ -160,24 +160,47 @@ impl Incoming {
         }
     }
 
-    /// Hands on every frame of `chunk`, which has only whole ones; answers are appended to `out`.
-    pub(crate) fn handle(&mut self, chunk: &Bytes, out: &mut Vec<u8>) -> Result<Flow, Error> {
+    /// Hands on every whole frame of `chunk` and appends answers to `out`; returns how many octets that were, and
+    /// whether the connection goes on.
+    pub(crate) fn handle(
+        &mut self,
+        chunk: &Bytes,
+        out: &mut Vec<u8>,
+    ) -> (usize, Result<Flow, Error>) {
         let mut at = 0;
-        let mut flow = Flow::Open;
-        while let Some((frame, len)) = decode_frame(&chunk[at..], self.frame_max)? {
-            at += len;
-            if frame.channel == 0 {
-                flow = self.handle_connection(frame, out)?;
-                continue;
+        let flow = loop {
+            match self.handle_frame(chunk, &mut at, out) {
+                Ok(Some(Flow::Open)) => {}
+                Ok(Some(Flow::CloseOk)) => break Ok(Flow::CloseOk),
+                Ok(None) => break Ok(Flow::Open),
+                Err(error) => break Err(error),
             }
-            match frame.kind {
-                FrameType::Method => at += self.handle_method(frame, chunk, at, out)?,
-                FrameType::Header | FrameType::Body => self.handle_content(frame, chunk, out)?,
-                FrameType::Heartbeat => {}
-            }
-        }
+        };
         self.tell_read_done(out);
-        Ok(flow)
+        (at, flow)
+    }
+
+    /// Hands on the frame at `at`, moving that behind it, and behind the whole content if it begins one.
+    #[inline]
+    fn handle_frame(
+        &mut self,
+        chunk: &Bytes,
+        at: &mut usize,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<Flow>, Error> {
+        let Some((frame, len)) = decode_frame(&chunk[*at..], self.frame_max)? else {
+            return Ok(None);
+        };
+        *at += len;
+        if frame.channel == 0 {
+            return self.handle_connection(frame, out).map(Some);
+        }
+        match frame.kind {
+            FrameType::Method => *at += self.handle_method(frame, chunk, *at, out)?,
+            FrameType::Header | FrameType::Body => self.handle_content(frame, chunk, out)?,
+            FrameType::Heartbeat => {}
+        }
+        Ok(Some(Flow::Open))
     }
 
     fn tell_read_done(&mut self, out: &mut Vec<u8>) {
