@@ -147,7 +147,11 @@ impl ReplyCode {
 pub fn cut_reply_text(mut text: String) -> String {
     const DOTS: &str = "...";
     if text.len() > ShortString::LEN_MAX {
-        text.truncate(text.floor_char_boundary(ShortString::LEN_MAX - DOTS.len()));
+        let mut len = ShortString::LEN_MAX - DOTS.len();
+        while !text.is_char_boundary(len) {
+            len -= 1;
+        }
+        text.truncate(len);
         text.push_str(DOTS);
     }
     text
