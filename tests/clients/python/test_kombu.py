@@ -104,10 +104,11 @@ def test_producer_pool_survives_a_lost_connection(broker: Broker, name: str) -> 
     with Connection(f"{broker.url}//") as connection, producers[connection].acquire(block=True) as producer:
         queue = Queue(name, routing_key=name)
         producer.publish(1, routing_key=name, declare=[queue])
+        queue(producer.connection).queue_declare(passive=True)
         producer.connection.connection.transport.sock.shutdown(socket.SHUT_RDWR)
         producer.publish(2, routing_key=name, retry=True, retry_policy={"max_retries": 3}, declare=[queue])
         bound = queue(producer.connection)
-        assert [bound.get(no_ack=True).payload for _ in range(2)] == [1, 2]
+        assert [eventually(lambda: bound.get(no_ack=True)).payload for _ in range(2)] == [1, 2]
         bound.delete()
 
 
