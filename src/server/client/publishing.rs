@@ -60,7 +60,15 @@ impl Client {
         let route = self.route(run);
         match &route.queues {
             Some(queues) if run.carbon_keys.is_empty() && run.blind_keys.is_empty() => {
-                self.publish_to(queues, run, outcome)
+                if self.publish_to(queues, run, outcome) {
+                    return Ok(());
+                }
+                // The queues that the cache knew are gone, and the cache is empty now; another may have their name.
+                let route = self.route(run);
+                let queues = route.queues.as_deref().unwrap_or_default();
+                if !self.publish_to(queues, run, outcome) {
+                    outcome.unroutable.extend(0..length_of(run));
+                }
             }
             _ => self.publish_each(&route, run, outcome)?,
         }
@@ -88,14 +96,14 @@ impl Client {
         route
     }
 
-    /// Publishes a run to queues that are known: one visit each.
+    /// Publishes a run to queues that are known, one visit each; whether any is still there.
     #[inline]
     fn publish_to(
         &mut self,
         queues: &[Arc<QueueCell>],
         run: &PublishRun<'_>,
         outcome: &mut PublishOutcome,
-    ) {
+    ) -> bool {
         let first = self.shared.take_sequences(run.len());
         let mut reached = false;
         match queues {
@@ -109,9 +117,7 @@ impl Client {
                 outcome.rejected.dedup();
             }
         }
-        if !reached {
-            outcome.unroutable.extend(0..length_of(run));
-        }
+        reached
     }
 
     /// Publishes a run to one queue; whether the queue is still there.
@@ -237,7 +243,7 @@ impl Client {
             let delivery = Delivery {
                 slot: None,
                 redelivered: false,
-                exchange: run.exchange,
+                exchange: run.exchange.as_bytes(),
                 routing_key: run.routing_key,
                 properties: message.properties,
                 body: message.body,

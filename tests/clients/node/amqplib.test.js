@@ -225,6 +225,18 @@ test('a consumer hears that its queue was deleted', { timeout }, async () => {
   assert.equal(await inbox.next(), null);
 });
 
+test('a queue declared again gets what a publisher of the deleted one sends', { timeout }, async () => {
+  const publishing = await sender.createConfirmChannel();
+  const other = await receiver.createChannel();
+  for (const round of ['first', 'second']) {
+    await other.assertQueue('again', { durable: false, autoDelete: true });
+    publishing.sendToQueue('again', Buffer.from(round));
+    await publishing.waitForConfirms();
+    assert.equal(text(await other.get('again', { noAck: true })), round);
+    await other.deleteQueue('again');
+  }
+});
+
 test('recovery: consuming goes on after a restart of the broker', { timeout }, async () => {
   const inbox = new Inbox();
   const first = await startBroker();
