@@ -203,7 +203,7 @@ impl OutboxBuffer {
         let ok = Method::BasicGetOk(basic::GetOk {
             delivery_tag: tag.0,
             redelivered: delivery.redelivered,
-            exchange: delivery.exchange.as_bytes(),
+            exchange: delivery.exchange,
             routing_key: delivery.routing_key,
             message_count: u32::try_from(remaining).unwrap_or(u32::MAX),
         });
@@ -240,22 +240,17 @@ impl OutboxConsumer {
     fn address(
         &mut self,
         channel: ChannelNumber,
-        exchange: &str,
+        exchange: &[u8],
         routing_key: &[u8],
     ) -> &DeliverTemplate {
         let known = self.template.as_ref().is_some_and(|known| {
-            *known.routing_key == *routing_key && *known.exchange == *exchange.as_bytes()
+            *known.routing_key == *routing_key && *known.exchange == *exchange
         });
         if !known {
-            let frame = DeliverTemplate::new(
-                channel.0,
-                self.tag.as_bytes(),
-                exchange.as_bytes(),
-                routing_key,
-            )
-            .expect("tags, names and keys came as short strings");
+            let frame = DeliverTemplate::new(channel.0, self.tag.as_bytes(), exchange, routing_key)
+                .expect("tags, names and keys came as short strings");
             self.template = Some(Box::new(Addressed {
-                exchange: exchange.as_bytes().into(),
+                exchange: exchange.into(),
                 routing_key: routing_key.into(),
                 frame,
             }));

@@ -33,6 +33,9 @@ const READ_BYTES: usize = 64 * 1024;
 /// The least of the session's leftovers for which a larger buffer is made: a frame that is no body, cut in two.
 const TAIL_BYTES: usize = 160 * 1024;
 
+/// How often an outbox is refilled in one turn.
+const REFILLS_MAX: usize = 4;
+
 /// How long a publisher to a crowded queue waits between two reads.
 const SLOWED_MS: u64 = 10;
 
@@ -170,24 +173,26 @@ impl ConnectionTask {
             && self.outbox.lock().outgoing.is_empty()
     }
 
-    /// Writes until nothing is left or the socket takes no more; starved consumers are served in between.
+    /// Writes until nothing is left, the socket takes no more or it is somebody else's turn; starved consumers are
+    /// served in between.
     fn write_and_refill(&mut self, cx: &mut Context<'_>, now: Timestamp) -> Result<(), Ended> {
-        loop {
+        for _ in 0..REFILLS_MAX {
             self.outbox.begin_turn(cx.waker());
             self.handle_events(now)?;
             match self.poll_write(cx, now) {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(error)) => return Err(Ended(Some(error))),
-                Poll::Pending => break,
+                Poll::Pending => return Ok(()),
             }
             self.outbox.take_starved(&mut self.starved);
             if self.starved.is_empty() {
-                break;
+                return Ok(());
             }
             let client = self.session.broker_mut();
             self.starved.drain(..).for_each(|starved| client.resume(starved));
             client.finish();
         }
+        cx.waker().wake_by_ref();
         Ok(())
     }
 
@@ -263,6 +268,7 @@ impl ConnectionTask {
             Reading::Slowed(until) if until <= now => self.reading = Reading::On,
             Reading::Retry(at) if at <= now => {
                 self.reading = Reading::On;
+                self.session.handle_reading_resumed(now);
                 let tail = std::mem::take(&mut self.tail);
                 self.handle_input(now, &tail)?;
             }
@@ -312,7 +318,10 @@ impl ConnectionTask {
     fn follow(&mut self, now: Timestamp, next: Next) -> Result<(), Ended> {
         match next {
             Next::Read => {}
-            Next::Retry => self.reading = Reading::Retry(now.plus_ms(connection::RETRY_MS)),
+            Next::Retry => {
+                self.reading = Reading::Retry(now.plus_ms(connection::RETRY_MS));
+                self.session.handle_reading_paused();
+            }
             Next::Drain => self.reading = Reading::Drain,
             Next::Linger { ms } => {
                 if matches!(self.reading, Reading::Blocked | Reading::Slowed(_)) {

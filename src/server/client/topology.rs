@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use broker::arguments::{QueueDeclaration, alternate_exchange, dead_letter_exchange};
 use broker::exchange::{Destination, ExchangeKind, ExchangeSpec};
+use broker::permission::Authority;
 use broker::queue::Queue;
 use broker::{
     Action, ExchangeName, QueueKind, QueueName, Refusal, Resource, ResourceKind, Timestamp,
@@ -31,10 +32,16 @@ const RESERVED: &str = "amq.";
 
 impl Client {
     pub(super) fn authorize(&self, action: Action, resource: Resource) -> Result<(), Refusal> {
-        self.authority
-            .as_ref()
-            .expect("a session asks for this only after it has opened the vhost")
-            .authorize_on(action, &resource)
+        self.authority().authorize_on(action, &resource)
+    }
+
+    /// Checks what a passive declaration needs.
+    fn authorize_any(&self, kind: ResourceKind, name: &str) -> Result<(), Refusal> {
+        self.authority().authorize_any(kind, name)
+    }
+
+    fn authority(&self) -> &Authority {
+        self.authority.as_ref().expect("a session asks for this only after it has opened the vhost")
     }
 
     /// A queue that is there and not another connection's own.
@@ -63,6 +70,7 @@ impl Client {
         let vhost = self.opened();
         if request.passive {
             refuse_default(request.exchange)?;
+            self.authorize_any(ResourceKind::Exchange, request.exchange)?;
             return match vhost.exchange(request.exchange) {
                 Some(_) => Ok(()),
                 None => Err(vhost.no_such_exchange(request.exchange)),
@@ -110,13 +118,11 @@ impl Client {
     }
 
     pub(super) fn bind_exchange(&mut self, request: &Bind<'_>) -> Result<(), Refusal> {
-        refuse_default(request.destination)?;
         self.check_binding(request, ResourceKind::Exchange)?;
         self.bind(request, &Destination::Exchange(request.destination.into()))
     }
 
     pub(super) fn unbind_exchange(&mut self, request: &Bind<'_>) -> Result<(), Refusal> {
-        refuse_default(request.destination)?;
         self.check_binding(request, ResourceKind::Exchange)?;
         self.unbind(request, &Destination::Exchange(request.destination.into()));
         Ok(())
@@ -141,15 +147,18 @@ impl Client {
         Ok(())
     }
 
-    /// The source is not the default exchange, the destination may be written, the source may be read.
+    /// The destination may be written, neither end is the default exchange, the source may be read.
     fn check_binding(&self, request: &Bind<'_>, destination: ResourceKind) -> Result<(), Refusal> {
-        refuse_default(request.source)?;
         let vhost = &self.opened().name;
         let written = match destination {
             ResourceKind::Queue => Resource::queue(vhost, &request.destination.into()),
             ResourceKind::Exchange => Resource::exchange(vhost, &request.destination.into()),
         };
         self.authorize(Action::Write, written)?;
+        if destination == ResourceKind::Exchange {
+            refuse_default(request.destination)?;
+        }
+        refuse_default(request.source)?;
         self.authorize(Action::Read, Resource::exchange(vhost, &request.source.into()))
     }
 
@@ -341,7 +350,7 @@ impl Client {
         let Some(queue) = vhost.queue(name) else { return Ok(0) };
         self.check_owner(&queue)?;
         if queue.definition.settings.kind == QueueKind::Quorum {
-            refuse_conditions(&resource, if_unused, if_empty)?;
+            refuse_conditions(&vhost, &queue, if_unused, if_empty)?;
         }
         let permit = |machine: &Queue| {
             if if_unused && machine.consumer_count() > 0 {
@@ -381,16 +390,17 @@ fn refuse_default(exchange: &str) -> Result<(), Refusal> {
 }
 
 /// Quorum queues are deleted without conditions.
-fn refuse_conditions(resource: &Resource, if_unused: bool, if_empty: bool) -> Result<(), Refusal> {
+fn refuse_conditions(
+    vhost: &Vhost,
+    queue: &QueueCell,
+    if_unused: bool,
+    if_empty: bool,
+) -> Result<(), Refusal> {
     let flag = match (if_unused, if_empty) {
         (true, _) => "if-unused",
         (false, true) => "if-empty",
         (false, false) => return Ok(()),
     };
-    Err(Refusal::NotImplemented {
-        explanation: format!(
-            "cannot delete {resource}. queue.delete operations with {flag} flag set are not \
-             supported by quorum queues"
-        ),
-    })
+    let vhost = vhost.name.clone();
+    Err(Refusal::ConditionalQuorumDelete { queue: queue.name.clone(), vhost, flag })
 }
