@@ -10,13 +10,15 @@ use bytes::Bytes;
 use super::{
     entry::{Entry, Mark},
     pool::{SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, SegmentPool},
-    record::{Record, StoredBody},
+    record::{Draft, Record, StoredBody},
 };
 use crate::{
     Timestamp,
     message::{Arrival, Body, SHARED_BODY_BYTES_MIN},
 };
 
+/// One sparse segment is left alone.
+const SPARSE_SEGMENTS_KEPT: u32 = 1;
 /// An emptied queue keeps room for no more references to bodies.
 const KEPT_BODIES_MAX: usize = 16;
 
@@ -32,12 +34,15 @@ pub(super) struct Content {
     with_deadline: usize,
     segment_bytes: usize,
     sparse_bytes: usize,
+    sparse_segments: u32,
     pool: SegmentPool,
 }
 
 #[derive(Debug, Default)]
 struct Segment {
-    bytes: Vec<u8>,
+    bytes: Box<[u8]>,
+    /// How much of it is written: the next record begins here.
+    filled: usize,
     live_records: u32,
     live_bytes: u32,
     is_sparse: bool,
@@ -63,11 +68,13 @@ impl Content {
             with_deadline: 0,
             segment_bytes: 0,
             sparse_bytes: 0,
+            sparse_segments: 0,
             pool,
         }
     }
 
     /// How many records live.
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.records
     }
@@ -91,28 +98,24 @@ impl Content {
         level: u8,
         deadline: Option<Timestamp>,
     ) -> (Entry, u32) {
-        let body = match arrival.body {
-            Body::Inline(bytes) if bytes.len() < SHARED_BODY_BYTES_MIN => StoredBody::Inline(bytes),
-            body @ (Body::Inline(_) | Body::Shared(_)) => {
-                StoredBody::Shared(self.bodies.insert(body.to_bytes()))
-            }
+        let shared_body = match arrival.body {
+            Body::Inline(bytes) if bytes.len() < SHARED_BODY_BYTES_MIN => None,
+            body @ (Body::Inline(_) | Body::Shared(_)) => Some(self.bodies.insert(body.to_bytes())),
         };
-        let record = Record::new(arrival, body, level, deadline);
-        let index = self.open_for(record.bytes as usize);
+        let draft = Draft::new(arrival, shared_body, level, deadline);
+        let index = self.open_for(draft.bytes);
         let segment = &mut self.segments[index as usize];
-        let mut entry = Entry::new(arrival.sequence, index, segment.bytes.len());
-        record.write(&mut segment.bytes);
-        segment.live_records += 1;
-        segment.live_bytes += record.bytes;
+        let mut entry = Entry::new(arrival.sequence, index, segment.filled);
+        draft.write(segment.append(draft.bytes));
         self.records += 1;
         if deadline.is_some() {
             self.with_deadline += 1;
             entry = entry.with(Mark::Deadline);
         }
-        if let StoredBody::Shared(_) = body {
+        if shared_body.is_some() {
             entry = entry.with(Mark::SharedBody);
         }
-        (entry, record.bytes)
+        (entry, draft.bytes)
     }
 
     /// The record of a message.
@@ -124,7 +127,7 @@ impl Content {
     /// The body of a record.
     #[inline]
     pub(super) fn body<'a>(&'a self, record: &Record<'a>) -> Body<'a> {
-        match record.body {
+        match record.body() {
             StoredBody::Inline(bytes) => Body::Inline(bytes),
             StoredBody::Shared(number) => Body::Shared(self.bodies.get(number)),
         }
@@ -134,7 +137,7 @@ impl Content {
     #[inline]
     pub(super) fn release(&mut self, entry: Entry, bytes: u32) {
         if entry.is(Mark::SharedBody)
-            && let StoredBody::Shared(number) = self.read(entry).body
+            && let StoredBody::Shared(number) = self.read(entry).body()
         {
             self.bodies.remove(number);
         }
@@ -156,10 +159,13 @@ impl Content {
         *self = Self::new(self.pool.clone());
     }
 
-    /// How much memory [`relocate`](Self::relocate) would give back if called for every entry, nearly.
+    /// Whether what [`relocate`](Self::relocate) would give back is worth calling it for every entry.
+    ///
+    /// A queue that is served in order always has a sparse segment for a moment: the one it is reading.
     #[inline]
-    pub(super) fn sparse_bytes(&self) -> usize {
-        self.sparse_bytes
+    pub(super) fn is_worth_relocating(&self) -> bool {
+        self.sparse_segments > SPARSE_SEGMENTS_KEPT
+            && self.sparse_bytes > self.records * size_of::<Entry>()
     }
 
     /// Copies a message out of a sparse segment; nothing happens to others.
@@ -168,15 +174,14 @@ impl Content {
         if !self.segments[source as usize].is_sparse {
             return;
         }
-        let size = self.read(*entry).bytes;
+        let size = self.read(*entry).bytes();
         // The open segment is never sparse, so the source is another one.
-        let index = self.open_for(size as usize);
+        let index = self.open_for(size);
         let from = std::mem::take(&mut self.segments[source as usize].bytes);
         let target = &mut self.segments[index as usize];
-        let offset = target.bytes.len();
-        target.bytes.extend_from_slice(&from[entry.offset()..entry.offset() + size as usize]);
-        target.live_records += 1;
-        target.live_bytes += size;
+        let offset = target.filled;
+        let record = &from[entry.offset()..entry.offset() + size as usize];
+        target.append(size).copy_from_slice(record);
         self.segments[source as usize].bytes = from;
         entry.move_to(index, offset);
         self.leave(source, size);
@@ -184,14 +189,14 @@ impl Content {
 
     /// The open segment, or a new one if its room is less than `bytes`.
     #[inline]
-    fn open_for(&mut self, bytes: usize) -> u32 {
+    fn open_for(&mut self, bytes: u32) -> u32 {
         if let Some(open) = self.open {
-            let segment = &self.segments[open as usize].bytes;
-            if segment.capacity() - segment.len() >= bytes {
+            let segment = &self.segments[open as usize];
+            if segment.bytes.len() - segment.filled >= bytes as usize {
                 return open;
             }
         }
-        self.open_another(bytes)
+        self.open_another(bytes as usize)
     }
 
     #[cold]
@@ -199,7 +204,7 @@ impl Content {
         let mut size = SEGMENT_BYTES_MIN;
         if let Some(sealed) = self.open.take() {
             let segment = &self.segments[sealed as usize];
-            size = (segment.bytes.capacity() * 2).clamp(SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX);
+            size = (segment.bytes.len() * 2).clamp(SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX);
             if segment.live_records == 0 {
                 self.remove(sealed);
             } else {
@@ -211,7 +216,7 @@ impl Content {
             size *= 2;
         }
         let segment = Segment { bytes: self.pool.take(size.max(bytes)), ..Segment::default() };
-        self.segment_bytes += segment.bytes.capacity();
+        self.segment_bytes += segment.bytes.len();
         let index = match self.vacant.pop() {
             Some(index) => {
                 self.segments[index as usize] = segment;
@@ -234,7 +239,7 @@ impl Content {
         segment.live_bytes -= bytes;
         if self.open == Some(index) {
             if segment.live_records == 0 {
-                segment.bytes.clear();
+                segment.filled = 0;
             }
         } else if segment.live_records == 0 {
             self.remove(index);
@@ -246,18 +251,20 @@ impl Content {
     #[inline]
     fn mark_if_sparse(&mut self, index: u32) {
         let segment = &mut self.segments[index as usize];
-        let capacity = segment.bytes.capacity();
+        let capacity = segment.bytes.len();
         if !segment.is_sparse && (segment.live_bytes as usize) < capacity / 8 {
             segment.is_sparse = true;
             self.sparse_bytes += capacity;
+            self.sparse_segments += 1;
         }
     }
 
     fn remove(&mut self, index: u32) {
         let segment = std::mem::take(&mut self.segments[index as usize]);
-        self.segment_bytes -= segment.bytes.capacity();
+        self.segment_bytes -= segment.bytes.len();
         if segment.is_sparse {
-            self.sparse_bytes -= segment.bytes.capacity();
+            self.sparse_bytes -= segment.bytes.len();
+            self.sparse_segments -= 1;
         }
         self.pool.give_back(segment.bytes);
         self.vacant.push(index);
@@ -270,7 +277,7 @@ impl Content {
             return;
         }
         if let Some(open) = self.open
-            && self.segments[open as usize].bytes.capacity() > SEGMENT_BYTES_MIN
+            && self.segments[open as usize].bytes.len() > SEGMENT_BYTES_MIN
         {
             self.remove(open);
             self.open = None;
@@ -290,6 +297,18 @@ impl Drop for Content {
         for segment in self.segments.drain(..) {
             self.pool.give_back(segment.bytes);
         }
+    }
+}
+
+impl Segment {
+    /// Room for one more living record. The caller has seen to it that there is so much.
+    #[inline]
+    fn append(&mut self, bytes: u32) -> &mut [u8] {
+        let start = self.filled;
+        self.filled += bytes as usize;
+        self.live_records += 1;
+        self.live_bytes += bytes;
+        &mut self.bytes[start..self.filled]
     }
 }
 

@@ -33,8 +33,8 @@ pub struct Delivery<'a> {
     pub slot: Option<Slot>,
     /// Whether it may have been delivered before.
     pub redelivered: bool,
-    /// The exchange that it was published to.
-    pub exchange: &'a str,
+    /// The exchange that it was published to, UTF-8.
+    pub exchange: &'a [u8],
     /// The routing key that it was published with.
     pub routing_key: &'a [u8],
     /// The flags and property list as on the wire.

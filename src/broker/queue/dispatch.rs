@@ -158,7 +158,7 @@ impl Queue {
         let delivery = Delivery {
             slot,
             redelivered: false,
-            exchange: arrival.exchange,
+            exchange: arrival.exchange.as_bytes(),
             routing_key: arrival.routing_key,
             properties: arrival.properties,
             body: arrival.body,
@@ -176,13 +176,13 @@ impl Queue {
         deliver: impl FnOnce(&Delivery<'_>),
     ) {
         let record = self.content.read(entry);
-        let (bytes, body) = (record.bytes, self.content.body(&record));
-        self.ready_bytes -= body.as_bytes().len() as u64;
+        let (bytes, body) = (record.bytes(), self.content.body(&record));
+        self.ready_bytes -= record.body_bytes();
         let slot: Option<Slot> =
             holder.map(|holder| self.unacked.insert(Unacked { entry, bytes, holder }));
         let redelivered = entry.is(Mark::Returned);
         let counted;
-        let mut properties = record.properties;
+        let mut properties = record.properties();
         if redelivered {
             self.counters.redeliver += 1;
             if let Some(returns) = self.returns.get(&entry.sequence) {
@@ -193,8 +193,8 @@ impl Queue {
         deliver(&Delivery {
             slot,
             redelivered,
-            exchange: std::str::from_utf8(record.exchange).expect("it was stored from a str"),
-            routing_key: record.routing_key,
+            exchange: record.exchange(),
+            routing_key: record.routing_key(),
             properties,
             body,
         });

@@ -76,7 +76,7 @@ impl Queue {
 
     fn deadline_of_head(&self, line: Line) -> Option<Timestamp> {
         let head = self.ready.front(line).filter(|head| head.is(Mark::Deadline))?;
-        self.content.read(head).deadline
+        self.content.read(head).deadline()
     }
 
     /// When the queue goes if nobody uses it until then.

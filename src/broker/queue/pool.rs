@@ -17,7 +17,7 @@ pub struct SegmentPool(Arc<Mutex<Shelves>>);
 
 #[derive(Debug)]
 struct Shelves {
-    free: [Vec<Vec<u8>>; SIZES],
+    free: [Vec<Box<[u8]>>; SIZES],
     free_bytes: usize,
     bytes_max: usize,
 }
@@ -34,25 +34,24 @@ impl SegmentPool {
         self.lock().free_bytes
     }
 
-    /// An empty segment with room for `bytes`.
-    pub(super) fn take(&self, bytes: usize) -> Vec<u8> {
+    /// A segment of this size. What is in it is of no meaning.
+    pub(super) fn take(&self, bytes: usize) -> Box<[u8]> {
         if let Some(shelf) = shelf(bytes) {
             let mut shelves = self.lock();
             if let Some(segment) = shelves.free[shelf].pop() {
-                shelves.free_bytes -= segment.capacity();
+                shelves.free_bytes -= bytes;
                 return segment;
             }
         }
-        Vec::with_capacity(bytes)
+        vec![0; bytes].into_boxed_slice()
     }
 
     /// Takes a segment back. One of an odd size is freed.
-    pub(super) fn give_back(&self, mut segment: Vec<u8>) {
-        let Some(shelf) = shelf(segment.capacity()) else { return };
-        segment.clear();
+    pub(super) fn give_back(&self, segment: Box<[u8]>) {
+        let Some(shelf) = shelf(segment.len()) else { return };
         let mut shelves = self.lock();
-        if shelves.free_bytes + segment.capacity() <= shelves.bytes_max {
-            shelves.free_bytes += segment.capacity();
+        if shelves.free_bytes + segment.len() <= shelves.bytes_max {
+            shelves.free_bytes += segment.len();
             shelves.free[shelf].push(segment);
         }
     }
@@ -77,14 +76,13 @@ mod tests {
     #[test]
     fn a_segment_that_came_back_is_handed_out_again() {
         let pool = SegmentPool::new(1 << 20);
-        let mut segment = pool.take(8192);
-        segment.extend_from_slice(b"old");
+        let segment = pool.take(8192);
         let place = segment.as_ptr();
         pool.give_back(segment);
         assert_eq!(pool.free_bytes(), 8192);
-        assert!(pool.take(4096).capacity() == 4096);
+        assert_eq!(pool.take(4096).len(), 4096);
         let again = pool.take(8192);
-        assert_eq!((again.as_ptr(), again.len()), (place, 0));
+        assert_eq!((again.as_ptr(), again.len()), (place, 8192));
         assert_eq!(pool.free_bytes(), 0);
     }
 
@@ -92,12 +90,12 @@ mod tests {
     fn it_keeps_no_more_than_its_bound_and_nothing_of_an_odd_size() {
         let pool = SegmentPool::new(10_000);
         for _ in 0..3 {
-            pool.give_back(Vec::with_capacity(4096));
+            pool.give_back(vec![0; 4096].into());
         }
         assert_eq!(pool.free_bytes(), 8192);
         let pool = SegmentPool::new(1 << 20);
-        pool.give_back(Vec::with_capacity(5000));
-        pool.give_back(Vec::with_capacity(1 << 19));
+        pool.give_back(vec![0; 5000].into());
+        pool.give_back(vec![0; 1 << 19].into());
         assert_eq!(pool.free_bytes(), 0);
     }
 }

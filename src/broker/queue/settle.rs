@@ -74,8 +74,8 @@ impl Queue {
         sink: &mut impl Sink,
     ) {
         let record = self.content.read(entry);
-        let (bytes, body) = (record.bytes, self.content.body(&record));
-        self.ready_bytes -= body.as_bytes().len() as u64;
+        let bytes = record.bytes();
+        self.ready_bytes -= record.body_bytes();
         self.die(now, entry, bytes, reason, sink);
     }
 
@@ -90,7 +90,7 @@ impl Queue {
     ) {
         match &self.settings.dead_letter {
             Some(target) if target.strategy == DeadLetterStrategy::AtLeastOnce => {
-                let body_bytes = self.arrival(entry).body.as_bytes().len() as u64;
+                let body_bytes = self.content.read(entry).body_bytes();
                 let holder = Holder::DeadLetter;
                 let slot = self.unacked.insert(Unacked { entry, bytes, holder });
                 let held = self.held.get_or_insert_default();
@@ -138,8 +138,7 @@ impl Queue {
     fn requeue(&mut self, now: Timestamp, unacked: Unacked, counted: bool, sink: &mut impl Sink) {
         let entry = unacked.entry.with(Mark::Returned);
         let record = self.content.read(entry);
-        let level = record.level;
-        let body_bytes = self.content.body(&record).as_bytes().len() as u64;
+        let (level, body_bytes) = (record.level, record.body_bytes());
         match self.settings.kind {
             QueueKind::Classic => self.ready.restore(level, entry),
             QueueKind::Quorum => {
@@ -165,16 +164,16 @@ impl Queue {
         let record = self.content.read(entry);
         Arrival {
             sequence: entry.sequence,
-            exchange: std::str::from_utf8(record.exchange).expect("it was stored from a str"),
-            routing_key: record.routing_key,
-            properties: record.properties,
+            exchange: std::str::from_utf8(record.exchange()).expect("it was stored from a str"),
+            routing_key: record.routing_key(),
+            properties: record.properties(),
             body: self.content.body(&record),
-            blind_keys: record.blind_keys,
-            persistent: record.persistent,
+            blind_keys: record.blind_keys(),
+            persistent: record.persistent(),
             // Both can be read from the properties again.
             priority: None,
             expiration_ms: None,
-            origin: record.origin,
+            origin: record.origin(),
         }
     }
 }

@@ -17,7 +17,7 @@ fn arrival(body: &[u8]) -> Arrival<'_> {
 }
 
 fn capacities(content: &Content) -> Vec<usize> {
-    let capacities = content.segments.iter().map(|segment| segment.bytes.capacity());
+    let capacities = content.segments.iter().map(|segment| segment.bytes.len());
     capacities.filter(|capacity| *capacity > 0).collect()
 }
 
@@ -58,16 +58,16 @@ fn a_survivor_moves_out_of_a_sparse_segment_and_reads_the_same() {
             content.release(entry, bytes);
         }
     }
-    let sparse = content.sparse_bytes();
+    let sparse = content.sparse_bytes;
     assert!(sparse > 0);
     let before = (survivor.segment, content.memory_bytes());
     content.relocate(&mut survivor);
     assert_ne!(survivor.segment, before.0);
     assert_eq!(content.memory_bytes(), before.1 - sparse);
-    assert_eq!(content.sparse_bytes(), 0);
+    assert_eq!(content.sparse_bytes, 0);
     let record = content.read(survivor);
-    assert_eq!(record.body, StoredBody::Inline(b"survivor"));
-    assert_eq!((record.level, record.deadline), (3, Some(Timestamp(5))));
+    assert_eq!(record.body(), StoredBody::Inline(b"survivor"));
+    assert_eq!((record.level, record.deadline()), (3, Some(Timestamp(5))));
     assert!(content.has_deadlines());
     let before = survivor;
     content.relocate(&mut survivor);
