@@ -2,7 +2,8 @@
 
 use ::broker::Refusal;
 use amqp::{
-    ErlangBinary, Frame, FrameError, FrameFault, Method, MethodError, ReplyCode, TableError,
+    ErlangBinary, Frame, FrameError, FrameFault, FrameType, Method, MethodError, ReplyCode,
+    TableError,
 };
 
 /// What a client did wrong, boxed because it is rare and large.
@@ -97,6 +98,26 @@ impl From<Refusal> for Box<Failure> {
         let text = refusal.reply_text();
         Self::new(Failure { code: refusal.code(), text, method: (0, 0), is_fatal: false })
     }
+}
+
+/// Class and method.
+const METHOD_IDS_LEN: usize = 4;
+/// Class, weight and body size.
+pub(crate) const CONTENT_HEADER_FIXED_LEN: usize = 12;
+
+/// Checks that a payload has as much as tells what it is; RabbitMQ does so before it looks at the channel.
+#[inline]
+pub(crate) fn check_payload(frame: &Frame<'_>) -> Outcome {
+    let len_min = match frame.kind {
+        FrameType::Method => METHOD_IDS_LEN,
+        FrameType::Header => CONTENT_HEADER_FIXED_LEN,
+        FrameType::Body | FrameType::Heartbeat => 0,
+    };
+    if frame.payload.len() >= len_min {
+        return Ok(());
+    }
+    let error = FrameError::unknown(frame.kind, frame.channel, frame.payload);
+    Err(Failure::frame(&error))
 }
 
 /// A method that a client never sends, or that nobody knows.

@@ -6,13 +6,12 @@
 
 use ::broker::VhostName;
 use amqp::{
-    FieldValueRef, Frame, FrameError, FrameType, Method, RawTable, ReplyCode, connection,
-    decode_frame,
+    FieldValueRef, Frame, FrameType, Method, RawTable, ReplyCode, connection, decode_frame,
 };
 
 use crate::{
     Broker, ChannelNumber, Login, LoginRefused, Password, Settings, Tuning,
-    failure::{Failure, Outcome, ids},
+    failure::{Failure, Outcome, check_payload, ids},
     open_connection::OpenConnection,
     sasl::{MECHANISMS, Mechanism},
 };
@@ -64,15 +63,7 @@ impl Handshake {
 
     /// The next frame and how many octets it takes, if it is complete.
     pub(crate) fn decode<'i>(&self, input: &'i [u8]) -> Outcome<Option<(Frame<'i>, usize)>> {
-        let frame =
-            decode_frame(input, self.frame_max()).map_err(|error| Failure::frame(&error))?;
-        if let Some((Frame { kind: FrameType::Method, channel, payload }, _)) = frame
-            && payload.len() < 4
-        {
-            let error = FrameError::unknown(FrameType::Method, channel, payload);
-            return Err(Failure::frame(&error));
-        }
-        Ok(frame)
+        decode_frame(input, self.frame_max()).map_err(|error| Failure::frame(&error))
     }
 
     /// The protocol header was right.
@@ -97,6 +88,7 @@ impl Handshake {
         settings: &Settings,
         broker: &mut B,
     ) -> Outcome<Advanced> {
+        check_payload(frame)?;
         let method = match frame.kind {
             FrameType::Heartbeat if frame.channel == 0 => return Ok(Advanced::Still(self)),
             FrameType::Method => Method::decode(frame.payload)

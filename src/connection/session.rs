@@ -29,6 +29,8 @@ pub struct Session<B> {
     settings: Arc<Settings>,
     heartbeat: Heartbeat,
     phase: Phase,
+    /// How many octets of the last input were not done with.
+    left_len: usize,
 }
 
 /// ```text
@@ -116,8 +118,6 @@ pub enum Event<'a> {
     },
     /// The client is read again.
     Unblocked,
-    /// Somebody waits for a sign of life of this client: it is sent a heartbeat.
-    Probe,
     /// The connection is to end: `CONNECTION_FORCED` when the node stops or an operator wants it.
     Shutdown {
         /// The reply code.
@@ -141,7 +141,7 @@ impl<B: Broker> Session<B> {
     pub fn new(broker: B, settings: Arc<Settings>, now: Timestamp) -> Self {
         let deadline = now.plus_ms(settings.handshake_ms);
         let phase = Phase::Handshake { state: Handshake::AwaitHeader, deadline, bytes: 0 };
-        Self { broker, settings, heartbeat: Heartbeat::new(0, now), phase }
+        Self { broker, settings, heartbeat: Heartbeat::new(0, now), phase, left_len: 0 }
     }
 
     /// The client's access to the broker.
@@ -163,7 +163,8 @@ impl<B: Broker> Session<B> {
     ///
     /// Returns and confirms of what was published go out before this returns.
     pub fn handle_input(&mut self, now: Timestamp, input: &[u8]) -> Progress {
-        if !input.is_empty() {
+        // What was left of the last input comes again, and is no new sign of life.
+        if input.len() > self.left_len {
             self.heartbeat.on_read(now);
         }
         let mut consumed = 0;
@@ -177,6 +178,7 @@ impl<B: Broker> Session<B> {
             };
             consumed += len;
             if let Some(next) = next {
+                self.left_len = input.len() - consumed;
                 return Progress { consumed, next };
             }
         }
@@ -217,13 +219,11 @@ impl<B: Broker> Session<B> {
                     broker.send(ChannelNumber::CONNECTION, &unblocked);
                 }
             }
-            (Event::Probe, Phase::Open(_)) => broker.send_raw(&HEARTBEAT_FRAME),
             (
                 Event::ConsumerCancelled { .. }
                 | Event::ConsumerTimedOut { .. }
                 | Event::Blocked { .. }
                 | Event::Unblocked
-                | Event::Probe
                 | Event::Shutdown { .. },
                 _,
             ) => {}

@@ -3,15 +3,15 @@
 mod publishing;
 
 use amqp::{
-    Frame, FrameError, FrameType, Method, MethodError, ReplyCode, access, basic as wire,
-    connection, decode_frame,
+    Frame, FrameType, Method, MethodError, ReplyCode, access, basic as wire, connection,
+    decode_frame,
 };
 
 use self::publishing::OpenRun;
 use crate::{
     Broker, ChannelNumber, Settings,
     channel::{self, Channel, Handled, basic, content, exchange, queue},
-    failure::{Failure, Outcome, ids, unimplemented_method},
+    failure::{Failure, Outcome, check_payload, ids, unimplemented_method},
     open_connection::OpenConnection,
 };
 
@@ -110,15 +110,7 @@ impl<'c, 'i, B: Broker> Turn<'c, 'i, B> {
     }
 
     fn handle_frame(&mut self, frame: &Frame<'i>, len: usize) -> Outcome<Step> {
-        let payload_len_min = match frame.kind {
-            FrameType::Method => METHOD_IDS_LEN,
-            FrameType::Header => CONTENT_HEADER_FIXED_LEN,
-            FrameType::Body | FrameType::Heartbeat => 0,
-        };
-        if frame.payload.len() < payload_len_min {
-            let error = FrameError::unknown(frame.kind, frame.channel, frame.payload);
-            return Err(Failure::frame(&error));
-        }
+        check_payload(frame)?;
         match (frame.kind, frame.channel) {
             (FrameType::Heartbeat, 0) => Ok(Step::Skip(len)),
             (FrameType::Method, 0) => self.handle_connection_method(frame.payload, len),
@@ -155,43 +147,57 @@ impl<'c, 'i, B: Broker> Turn<'c, 'i, B> {
 
     fn handle_channel_method(&mut self, frame: &Frame<'i>, len: usize) -> Outcome<Step> {
         let number = frame.channel;
-        let method = Method::decode(frame.payload);
-        let decoded = method.map_err(|error| Failure::method(&error, frame.payload, number));
-        if matches!(method, Err(MethodError::Unknown { .. })) {
-            return decoded.map(|_| Step::Skip(len));
+        let method = match Method::decode(frame.payload) {
+            Ok(method) => method,
+            Err(error) => return Err(self.undecodable(&error, frame)),
+        };
+        let Some(channel) = self.connection.channels.get_mut(&number) else {
+            return self.handle_on_no_channel(&method, number).map(|()| Step::Skip(len));
+        };
+        let Channel::Open(open) = channel else {
+            self.handle_while_closing(&method, number);
+            return Ok(Step::Skip(len));
+        };
+        check_no_content(open)?;
+        if let Method::BasicPublish(publish) = &method {
+            return self.handle_publish(publish, number, len);
         }
-        match self.connection.channels.get_mut(&number) {
-            Some(Channel::Open(open)) => {
-                check_no_content(open)?;
-                let method = decoded?;
-                if let Some(settle) = basic::Settle::from_method(&method) {
-                    // Whoever publishes and then settles must never find only the settlement done.
-                    self.flush_run()?;
-                    return self
-                        .settle(settle, number)
-                        .map_err(|f| f.of(ids(&method)))
-                        .map(|()| Step::Skip(len));
-                }
-                if let Method::BasicPublish(publish) = method {
-                    return self.handle_publish(&publish, number, len);
-                }
-                self.handle_method(&method, number, len).map_err(|f| f.of(ids(&method)))
+        if let Some(settle) = basic::Settle::from_method(&method) {
+            // Whoever publishes and then settles must never find only the settlement done.
+            if self.run.is_some() {
+                self.flush_run()?;
+                return self.settle(settle, number, len).map_err(|f| f.of(ids(&method)));
             }
-            Some(Channel::Closing) => {
-                self.handle_while_closing(&decoded?, number);
-                Ok(Step::Skip(len))
-            }
-            None => {
-                self.connection.check_channel_count()?;
-                let method = decoded?;
-                if !matches!(method, Method::ChannelOpen(_)) {
-                    let failure = Failure::new(ReplyCode::ChannelError, "expected 'channel.open'");
-                    return Err(failure.of(ids(&method)));
-                }
-                self.connection.open_channel(ChannelNumber(number), self.broker);
-                Ok(Step::Skip(len))
-            }
+            let settled = settle.handle(open, ChannelNumber(number), self.broker);
+            return settled.map(|()| Step::Skip(len)).map_err(|f| f.of(ids(&method)));
         }
+        self.handle_method(&method, number, len).map_err(|f| f.of(ids(&method)))
+    }
+
+    /// What is wrong first, with a method that cannot be decoded: RabbitMQ knows only then what a method's arguments
+    /// are when it has a channel that takes one.
+    #[cold]
+    fn undecodable(&mut self, error: &MethodError, frame: &Frame<'_>) -> Box<Failure> {
+        let failure = Failure::method(error, frame.payload, frame.channel);
+        if matches!(error, MethodError::Unknown { .. }) {
+            return failure;
+        }
+        let checked = match self.connection.channels.get(&frame.channel) {
+            Some(Channel::Open(open)) => check_no_content(open),
+            Some(Channel::Closing) => Ok(()),
+            None => self.connection.check_channel_count(),
+        };
+        checked.err().unwrap_or(failure)
+    }
+
+    fn handle_on_no_channel(&mut self, method: &Method<'_>, number: u16) -> Outcome {
+        self.connection.check_channel_count()?;
+        if !matches!(method, Method::ChannelOpen(_)) {
+            let failure = Failure::new(ReplyCode::ChannelError, "expected 'channel.open'");
+            return Err(failure.of(ids(method)));
+        }
+        self.connection.open_channel(ChannelNumber(number), self.broker);
+        Ok(())
     }
 
     /// After our close everything is dropped but what ends the channel; a close that crossed ours is answered.
@@ -212,10 +218,12 @@ impl<'c, 'i, B: Broker> Turn<'c, 'i, B> {
         }
     }
 
-    #[inline]
-    fn settle(&mut self, settle: basic::Settle, number: u16) -> Outcome {
-        let Some(open) = self.connection.open_channel_mut(number) else { return Ok(()) };
-        settle.handle(open, ChannelNumber(number), self.broker)
+    fn settle(&mut self, settle: basic::Settle, number: u16, len: usize) -> Outcome<Step> {
+        // The run may have closed this very channel.
+        if let Some(open) = self.connection.open_channel_mut(number) {
+            settle.handle(open, ChannelNumber(number), self.broker)?;
+        }
+        Ok(Step::Skip(len))
     }
 
     /// A method on an open channel that neither publishes nor settles: most have an answer.
@@ -294,12 +302,8 @@ impl<'c, 'i, B: Broker> Turn<'c, 'i, B> {
     }
 }
 
-/// Class and method.
-const METHOD_IDS_LEN: usize = 4;
-/// Class, weight and body size.
-const CONTENT_HEADER_FIXED_LEN: usize = 12;
-
 /// A method must not come before the content of the one before it is complete.
+#[inline]
 fn check_no_content(open: &channel::OpenChannel) -> Outcome {
     let explanation = match open.content {
         content::Content::Idle => return Ok(()),

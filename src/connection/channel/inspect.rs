@@ -45,6 +45,19 @@ pub(crate) fn inspect<B: Broker>(
     channel: ChannelNumber,
     broker: &B,
 ) -> Outcome<Inspected> {
+    // Most messages have no properties, or just a delivery mode.
+    match *raw.as_bytes() {
+        [0, 0] => Ok(Inspected::default()),
+        [0x10, 0, mode] => Ok(Inspected { persistent: mode == 2, ..Inspected::default() }),
+        _ => inspect_all(raw, channel, broker),
+    }
+}
+
+fn inspect_all<B: Broker>(
+    raw: RawProperties<'_>,
+    channel: ChannelNumber,
+    broker: &B,
+) -> Outcome<Inspected> {
     let peek = raw.peek().map_err(|_| Failure::internal_error())?;
     let mut inspected = Inspected {
         persistent: peek.is_persistent(),

@@ -11,7 +11,7 @@ use amqp::{
     basic as wire, decode_frame,
 };
 
-use super::{CONTENT_HEADER_FIXED_LEN, Step, Turn};
+use super::{Step, Turn};
 use crate::{
     Broker, ChannelNumber, PublishRun, RunMessage,
     channel::{
@@ -22,7 +22,7 @@ use crate::{
         inspect::{Inspected, Special, inspect},
         transaction::HeldMessage,
     },
-    failure::{Failure, Outcome, QUOTED_LEN_MAX},
+    failure::{CONTENT_HEADER_FIXED_LEN, Failure, Outcome, QUOTED_LEN_MAX},
     open_connection::{BodyPart, PUBLISH},
 };
 

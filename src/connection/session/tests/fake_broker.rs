@@ -434,6 +434,10 @@ fn describe_content(properties: &[u8], body: &[u8]) -> String {
 }
 
 /// The method in the words of the scripts.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the others have nothing to tell but their name"
+)]
 fn describe(method: &Method<'_>) -> String {
     let name = method.name();
     let close = |code: u16, text: &str, ids: (u16, u16)| {

@@ -132,7 +132,6 @@ impl ScriptedClient {
             },
             ["blocked", reason] => Event::Blocked { reason },
             ["unblocked"] => Event::Unblocked,
-            ["probe"] => Event::Probe,
             ["shutdown", explanation] => {
                 Event::Shutdown { code: ReplyCode::ConnectionForced, explanation }
             }
@@ -220,7 +219,7 @@ fn words(line: &str) -> Vec<String> {
 
 /// Hexadecimal digits in pairs, or else the text itself.
 fn raw(word: &str) -> Vec<u8> {
-    let is_hex = word.len() % 2 == 0 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_hex = word.len().is_multiple_of(2) && word.bytes().all(|byte| byte.is_ascii_hexdigit());
     if !is_hex {
         return word.as_bytes().to_vec();
     }
