@@ -11,7 +11,7 @@ use crate::{ChannelNumber, DeliveryTag, PublishRun};
 
 /// One client's access to the broker, and its outbox.
 ///
-/// Permissions, existence and the order in which they are checked are the implementation's (RABBITMQ's order: permission
+/// Permissions, existence and the order in which they are checked are the implementation's (RabbitMQ's order: permission
 /// before existence, exchange before queue). Names come with CR and LF already stripped and are never a shortcut for
 /// "the last declared queue", except that [`queue_declare`](Self::queue_declare) takes an empty name to choose one.
 pub trait Broker {
@@ -60,7 +60,8 @@ pub trait Broker {
 
     /// The connection is over, for whatever reason; called once, unless it never was open, and before any `close-ok`.
     ///
-    /// Every channel ends as by [`close_channel`](Self::close_channel), exclusive queues are deleted.
+    /// Every channel ends as by [`close_channel`](Self::close_channel), exclusive queues are deleted. A close or its
+    /// answer may still be sent.
     fn closed(&mut self);
 
     /// The name of the user, for the check of `user-id`.
