@@ -165,7 +165,7 @@ impl Queue {
             self.ready = Ready::default();
         }
         while let Some(entry) = self.ready.first_line().and_then(|line| self.ready.pop(line)) {
-            let bytes = self.content.read(entry).bytes;
+            let bytes = self.content.read(entry).bytes();
             self.forget(entry, bytes);
         }
         self.ready_bytes = 0;
@@ -270,7 +270,7 @@ impl Queue {
     /// Copies survivors out of sparse segments, once what comes back is worth a walk over all entries.
     #[inline]
     fn tidy(&mut self) {
-        if self.content.sparse_bytes() > self.content.len() * size_of::<Entry>() {
+        if self.content.is_worth_relocating() {
             for entry in self.ready.iter_mut().chain(self.unacked.iter_mut()) {
                 self.content.relocate(entry);
             }
