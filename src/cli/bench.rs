@@ -11,7 +11,6 @@ mod counters;
 mod histogram;
 mod pacer;
 mod plan;
-mod process;
 mod producer;
 mod progress;
 mod stamp;

@@ -1,6 +1,7 @@
 //! The command line beside serving: tools that speak to a broker from outside.
 
 pub mod bench;
+pub mod process;
 
 pub use bench::Bench;
 

@@ -1,6 +1,7 @@
 //! The chores of the project: `cargo xtask <chore>`.
 
 mod codegen;
+mod compare;
 mod test;
 
 use clap::{Parser, Subcommand};
@@ -17,6 +18,8 @@ struct Arguments {
 enum Chore {
     /// Write src/amqp/methods.rs from the method table.
     Codegen(codegen::Arguments),
+    /// Measure this broker and RabbitMQ under the same loads, and print a table.
+    Compare(compare::Arguments),
     /// Test everything, the real clients included.
     Test(test::Arguments),
 }
@@ -24,6 +27,7 @@ enum Chore {
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().chore {
         Chore::Codegen(arguments) => codegen::run(&arguments),
+        Chore::Compare(arguments) => compare::run(&arguments),
         Chore::Test(arguments) => test::run(&arguments),
     }
 }

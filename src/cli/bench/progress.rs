@@ -13,9 +13,9 @@ use super::{
     Run,
     counters::Snapshot,
     histogram::Histogram,
-    process::{cpu_time, resident_bytes},
     summary::{Latency, Summary, microseconds},
 };
+use crate::process::{cpu_time, resident_bytes};
 
 const SECOND: Duration = Duration::from_secs(1);
 

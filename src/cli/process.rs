@@ -8,14 +8,20 @@ use anyhow::Context;
 const TICKS_PER_SEC: u32 = 100;
 
 /// CPU time, user and system together.
-pub(super) fn cpu_time(pid: u32) -> anyhow::Result<Duration> {
+///
+/// # Errors
+/// If there is no such process, or no `/proc`.
+pub fn cpu_time(pid: u32) -> anyhow::Result<Duration> {
     let path = format!("/proc/{pid}/stat");
     let stat = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
     parse_cpu_time(&stat).with_context(|| format!("cannot understand {path}"))
 }
 
 /// Resident memory in bytes.
-pub(super) fn resident_bytes(pid: u32) -> anyhow::Result<u64> {
+///
+/// # Errors
+/// If there is no such process, or no `/proc`.
+pub fn resident_bytes(pid: u32) -> anyhow::Result<u64> {
     let path = format!("/proc/{pid}/status");
     let status = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
     parse_resident_bytes(&status).with_context(|| format!("cannot understand {path}"))
