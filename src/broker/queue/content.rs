@@ -136,10 +136,8 @@ impl Content {
     /// Forgets a message whose record takes `bytes`.
     #[inline]
     pub(super) fn release(&mut self, entry: Entry, bytes: u32) {
-        if entry.is(Mark::SharedBody)
-            && let StoredBody::Shared(number) = self.read(entry).body()
-        {
-            self.bodies.remove(number);
+        if entry.is(Mark::SharedBody) {
+            self.release_body(entry);
         }
         if entry.is(Mark::Deadline) {
             self.with_deadline -= 1;
@@ -148,6 +146,12 @@ impl Content {
         self.leave(entry.segment, bytes);
         if self.records == 0 {
             self.shrink();
+        }
+    }
+
+    fn release_body(&mut self, entry: Entry) {
+        if let StoredBody::Shared(number) = self.read(entry).body() {
+            self.bodies.remove(number);
         }
     }
 
@@ -207,8 +211,8 @@ impl Content {
             size = (segment.bytes.len() * 2).clamp(SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX);
             if segment.live_records == 0 {
                 self.remove(sealed);
-            } else {
-                self.mark_if_sparse(sealed);
+            } else if segment.is_mostly_dead() {
+                self.mark_sparse(sealed);
             }
         }
         // A record must not outgrow its segment; the largest ones have one to themselves.
@@ -234,29 +238,26 @@ impl Content {
     /// A record of this size in this segment is no more.
     #[inline]
     fn leave(&mut self, index: u32, bytes: u32) {
+        let is_open = self.open == Some(index);
         let segment = &mut self.segments[index as usize];
         segment.live_records -= 1;
         segment.live_bytes -= bytes;
-        if self.open == Some(index) {
-            if segment.live_records == 0 {
-                segment.filled = 0;
+        if segment.live_records > 0 {
+            if !is_open && !segment.is_sparse && segment.is_mostly_dead() {
+                self.mark_sparse(index);
             }
-        } else if segment.live_records == 0 {
-            self.remove(index);
+        } else if is_open {
+            segment.filled = 0;
         } else {
-            self.mark_if_sparse(index);
+            self.remove(index);
         }
     }
 
-    #[inline]
-    fn mark_if_sparse(&mut self, index: u32) {
+    fn mark_sparse(&mut self, index: u32) {
         let segment = &mut self.segments[index as usize];
-        let capacity = segment.bytes.len();
-        if !segment.is_sparse && (segment.live_bytes as usize) < capacity / 8 {
-            segment.is_sparse = true;
-            self.sparse_bytes += capacity;
-            self.sparse_segments += 1;
-        }
+        segment.is_sparse = true;
+        self.sparse_bytes += segment.bytes.len();
+        self.sparse_segments += 1;
     }
 
     fn remove(&mut self, index: u32) {
@@ -273,9 +274,13 @@ impl Content {
     /// Nothing lives: at most the smallest segment stays.
     #[inline]
     fn shrink(&mut self) {
-        if self.segment_bytes <= SEGMENT_BYTES_MIN && self.bodies.bodies.len() <= KEPT_BODIES_MAX {
-            return;
+        let is_small = self.segment_bytes <= SEGMENT_BYTES_MIN;
+        if !is_small || self.bodies.bodies.len() > KEPT_BODIES_MAX {
+            self.give_back_all_but_little();
         }
+    }
+
+    fn give_back_all_but_little(&mut self) {
         if let Some(open) = self.open
             && self.segments[open as usize].bytes.len() > SEGMENT_BYTES_MIN
         {
@@ -309,6 +314,11 @@ impl Segment {
         self.live_records += 1;
         self.live_bytes += bytes;
         &mut self.bytes[start..self.filled]
+    }
+
+    #[inline]
+    fn is_mostly_dead(&self) -> bool {
+        (self.live_bytes as usize) < self.bytes.len() / 8
     }
 }
 
