@@ -8,11 +8,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{ArgAction, Parser};
 use server::Server;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing::{error, info, warn};
+use tracing::{error, info};
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{Config, LogFormat};
@@ -118,7 +118,7 @@ fn serve(arguments: Serve, started: Instant) -> Result<()> {
         info!(signal = name, "stopping; a second signal ends it at once");
         tokio::select! {
             () = server.stop("broker is shutting down") => info!("stopped"),
-            name = signals.next() => warn!(signal = name, "ended at once"),
+            name = signals.next() => bail!("ended at once by {name}"),
         }
         Ok(())
     })

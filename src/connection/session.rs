@@ -328,8 +328,8 @@ impl<B: Broker> Session<B> {
     /// The client speaks something else.
     fn refuse_protocol(&mut self, header: ProtocolHeader) {
         const HTTP: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\n\
-            Content-Length: 60\r\nConnection: close\r\n\r\n\
-            This is the AMQP port; the HTTP API listens on another one.\n";
+            Content-Length: 47\r\nConnection: close\r\n\r\n\
+            This is the AMQP port: it does not speak HTTP.\n";
         self.broker.foreign_protocol(header);
         if header == ProtocolHeader::Http {
             self.broker.send_raw(HTTP);

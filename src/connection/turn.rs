@@ -155,7 +155,7 @@ impl<'c, 'i, B: Broker> Turn<'c, 'i, B> {
             return self.handle_on_no_channel(&method, number).map(|()| Step::Skip(len));
         };
         let Channel::Open(open) = channel else {
-            self.handle_while_closing(&method, number);
+            self.handle_while_closing(&method, number).map_err(|f| f.of(ids(&method)))?;
             return Ok(Step::Skip(len));
         };
         check_no_content(open)?;
@@ -205,8 +205,9 @@ impl<'c, 'i, B: Broker> Turn<'c, 'i, B> {
         clippy::wildcard_enum_match_arm,
         reason = "whatever else there is or will be is dropped"
     )]
-    fn handle_while_closing(&mut self, method: &Method<'_>, number: u16) {
+    fn handle_while_closing(&mut self, method: &Method<'_>, number: u16) -> Outcome {
         match method {
+            Method::ChannelOpen(_) => return Err(opened_twice()),
             Method::ChannelClose(_) => {
                 let ok = Method::ChannelCloseOk(amqp::channel::CloseOk);
                 self.broker.send(ChannelNumber(number), &ok);
@@ -216,6 +217,7 @@ impl<'c, 'i, B: Broker> Turn<'c, 'i, B> {
             }
             _ => {}
         }
+        Ok(())
     }
 
     fn settle(&mut self, settle: basic::Settle, number: u16, len: usize) -> Outcome<Step> {
@@ -239,15 +241,13 @@ impl<'c, 'i, B: Broker> Turn<'c, 'i, B> {
         let connection = &mut *self.connection;
         // The run may have closed this very channel.
         let Some(Channel::Open(open)) = connection.channels.get_mut(&number) else {
-            self.handle_while_closing(method, number);
+            self.handle_while_closing(method, number)?;
             return Ok(Step::Skip(len));
         };
         let broker = &mut *self.broker;
         let channel = ChannelNumber(number);
         match method {
-            Method::ChannelOpen(_) => {
-                return Err(Failure::new(ReplyCode::ChannelError, "second 'channel.open' seen"));
-            }
+            Method::ChannelOpen(_) => return Err(opened_twice()),
             Method::ChannelClose(_) => connection.close_channel(channel, broker),
             Method::ChannelFlow(flow) => {
                 let ok = channel::flow(flow.active)?;
@@ -312,4 +312,9 @@ fn check_no_content(open: &channel::OpenChannel) -> Outcome {
     };
     let failure = Failure::new(ReplyCode::UnexpectedFrame, explanation);
     Err(failure.of(crate::open_connection::PUBLISH))
+}
+
+/// `channel.open` on a channel that is open, or whose close the client has yet to answer.
+fn opened_twice() -> Box<Failure> {
+    Failure::new(ReplyCode::ChannelError, "second 'channel.open' seen")
 }

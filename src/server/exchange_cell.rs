@@ -113,7 +113,12 @@ impl ExchangeCell {
         if RecentHistory::<Message>::wants(headers) {
             let message = Message::from_arrival(arrival);
             let bytes = memory_of(&message);
-            history.lock().push(message, bytes);
+            let mut history = history.lock();
+            let before = history.memory_bytes();
+            history.push(message, bytes);
+            if let Some(vhost) = self.vhost.upgrade() {
+                vhost.shared.memory.account(before as u64, history.memory_bytes() as u64);
+            }
         }
     }
 
@@ -122,6 +127,17 @@ impl ExchangeCell {
         match &self.history {
             Some(history) => history.lock().iter().cloned().collect(),
             None => Vec::new(),
+        }
+    }
+}
+
+impl Drop for ExchangeCell {
+    /// What it kept goes with it.
+    fn drop(&mut self) {
+        let delayed = self.delayed.as_mut().map_or(0, |d| d.get_mut().messages.memory_bytes());
+        let remembered = self.history.as_mut().map_or(0, |h| h.get_mut().memory_bytes());
+        if let Some(vhost) = self.vhost.upgrade() {
+            vhost.shared.memory.account((delayed + remembered) as u64, 0);
         }
     }
 }

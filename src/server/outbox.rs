@@ -37,7 +37,7 @@ pub(crate) struct ChannelIndex(pub(crate) u32);
 pub(crate) struct ConsumerIndex(pub(crate) u32);
 
 /// Which queue a delivery came from, as an index into the links of the channel that settles it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct LinkIndex(pub(crate) u32);
 
 /// What settles a delivery.

@@ -3,7 +3,7 @@
 use std::io::IoSlice;
 use std::ops::Range;
 
-use amqp::{DeliverTemplate, FRAME_END, FRAME_OVERHEAD, encode_header_frame};
+use amqp::{DeliverTemplate, FRAME_END, FRAME_OVERHEAD, FrameType, encode_header_frame};
 use broker::message::{Body, SHARED_BODY_BYTES_MIN};
 use bytes::Bytes;
 
@@ -116,9 +116,8 @@ impl Outgoing {
     }
 
     fn append_body_frame(&mut self, channel: u16, body: &Bytes, range: Range<usize>) {
-        const BODY: u8 = 3;
         let size = u32::try_from(range.len()).expect("a frame is smaller than frame_max");
-        self.bytes.push(BODY);
+        self.bytes.push(FrameType::Body as u8);
         self.bytes.extend_from_slice(&channel.to_be_bytes());
         self.bytes.extend_from_slice(&size.to_be_bytes());
         self.shared_len += range.len();

@@ -33,6 +33,9 @@ const READ_BYTES: usize = 64 * 1024;
 /// The least of the session's leftovers for which a larger buffer is made: a frame that is no body, cut in two.
 const TAIL_BYTES: usize = 160 * 1024;
 
+/// How long a client that is being closed has to take what was written before.
+const LAST_WRITE_MS: u64 = 3000;
+
 /// How often an outbox is refilled in one turn.
 const REFILLS_MAX: usize = 4;
 
@@ -66,6 +69,7 @@ pub(crate) struct ConnectionTask {
     sleep: Pin<Box<Sleep>>,
     /// What `sleep` is set to.
     armed: Timestamp,
+    has_ended: bool,
 }
 
 /// Whether the client is read.
@@ -88,6 +92,16 @@ enum Reading {
 /// The connection is over.
 struct Ended(Option<io::Error>);
 
+impl Drop for ConnectionTask {
+    /// Leaves nothing behind even if the task ends by a bug: others wait for its exclusive queues and its deliveries.
+    fn drop(&mut self) {
+        if !self.has_ended {
+            let bug = io::Error::other("the connection's task ended unexpectedly");
+            self.end(Some(bug));
+        }
+    }
+}
+
 impl ConnectionTask {
     pub(crate) fn new(stream: TcpStream, node: Arc<Node>, session: Session<Client>) -> Self {
         let outbox = Arc::clone(&session.broker().entry.outbox);
@@ -107,6 +121,7 @@ impl ConnectionTask {
             has_written: false,
             sleep,
             armed,
+            has_ended: false,
             node,
         }
     }
@@ -114,6 +129,11 @@ impl ConnectionTask {
     /// Serves the client until the connection is over, and leaves nothing of it behind.
     pub(crate) async fn run(mut self) {
         let Ended(error) = poll_fn(|cx| self.poll_turn(cx)).await;
+        self.end(error);
+    }
+
+    fn end(&mut self, error: Option<io::Error>) {
+        self.has_ended = true;
         let now = self.now();
         let _: Next = self.session.handle_event(now, Event::Disconnected);
         self.outbox.lock().close();
@@ -160,17 +180,15 @@ impl ConnectionTask {
             Poll::Ready(Err(ended)) => return Poll::Ready(ended),
             Poll::Pending => {}
         }
-        if self.end_at.is_some() && self.reading == Reading::Off && self.is_over(now) {
-            return Poll::Ready(Ended(None));
-        }
         self.poll_sleep(cx, now);
         Poll::Pending
     }
 
+    /// Whether an ending connection has had its time, and what was to be written to it is written.
     fn is_over(&self, now: Timestamp) -> bool {
-        self.end_at.is_some_and(|end_at| end_at <= now)
-            && self.writing.is_empty()
-            && self.outbox.lock().outgoing.is_empty()
+        let Some(end_at) = self.end_at.filter(|&end_at| end_at <= now) else { return false };
+        let is_written = self.writing.is_empty() && self.outbox.lock().outgoing.is_empty();
+        is_written || end_at.plus_ms(LAST_WRITE_MS) <= now
     }
 
     /// Writes until nothing is left, the socket takes no more or it is somebody else's turn; starved consumers are
@@ -279,11 +297,7 @@ impl ConnectionTask {
             }
             _ => {}
         }
-        // Whoever waits for the peer to close reads until then; nobody waits for longer than this.
-        if self.end_at.is_some_and(|end_at| end_at <= now) {
-            return Err(Ended(None));
-        }
-        Ok(())
+        if self.is_over(now) { Err(Ended(None)) } else { Ok(()) }
     }
 
     /// Deals with consumers that have kept a delivery for too long, and frees the buffers of an idle connection.
@@ -340,7 +354,8 @@ impl ConnectionTask {
 
     /// Reads once, if the client is to be read, and lets the session handle it.
     fn poll_input(&mut self, cx: &mut Context<'_>, now: Timestamp) -> Poll<Result<(), Ended>> {
-        if self.reading != Reading::On {
+        // What a client leaves unread is bounded: it is written on before the client is read on.
+        if self.reading != Reading::On || self.outbox.lock().is_congested() {
             return Poll::Pending;
         }
         READ_BUFFER.with_borrow_mut(|buffer| {
@@ -412,7 +427,10 @@ impl ConnectionTask {
             Reading::Retry(at) | Reading::Slowed(at) => Some(at),
             Reading::On | Reading::Drain | Reading::Blocked | Reading::Off => None,
         };
-        let deadlines = [Some(self.look_at), self.session.next_deadline(), reading, self.end_at];
+        let end_at = self.end_at.map(|end_at| {
+            if end_at <= now { end_at.plus_ms(LAST_WRITE_MS) } else { end_at }
+        });
+        let deadlines = [Some(self.look_at), self.session.next_deadline(), reading, end_at];
         let deadline = deadlines.into_iter().flatten().min().unwrap_or(self.look_at);
         if deadline < self.armed || self.armed <= now {
             self.armed = deadline;

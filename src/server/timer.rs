@@ -95,7 +95,8 @@ fn fire_queue(now: Timestamp, queue: &Arc<QueueCell>) {
     queue.disarm();
     let fate = queue.visit(&vhost, now, &mut effects, |queue, sink| queue.handle_time(now, sink));
     if fate == Some(Fate::Expired) {
-        vhost.expire_queue(queue, &mut effects);
+        tracing::debug!(queue = %queue.name, vhost = %vhost.name, "queue expired");
+        vhost.remove_queue_anyway(queue, &mut effects);
     }
     vhost.carry_out(now, &mut effects);
     effects.wake();

@@ -216,9 +216,8 @@ impl Vhost {
         let _: Option<Result<u64, ()>> = self.remove_queue(queue, effects, still_unused);
     }
 
-    /// Deletes a queue that nobody has used for too long.
-    pub(crate) fn expire_queue(&self, queue: &Arc<QueueCell>, effects: &mut Effects) {
-        tracing::debug!(queue = %queue.name, vhost = %self.name, "queue expired");
+    /// Deletes a queue whatever it holds: it has expired, or its owner is gone.
+    pub(crate) fn remove_queue_anyway(&self, queue: &Arc<QueueCell>, effects: &mut Effects) {
         let _: Option<Result<u64, ()>> = self.remove_queue(queue, effects, |_| Ok(()));
     }
 

@@ -20,9 +20,17 @@ pub(crate) struct ClientChannel {
     pub(super) held: Vec<Held>,
     pub(super) replies: Option<Replies>,
     /// The queue behind each [`LinkIndex`]; one for every consumer and for every queue that was fetched from.
-    links: Vec<Option<Arc<QueueCell>>>,
+    links: Vec<Option<Link>>,
     /// How many links there may be before unused ones are looked for.
     links_max: usize,
+}
+
+/// Where deliveries come from.
+#[derive(Debug)]
+struct Link {
+    queue: Arc<QueueCell>,
+    /// They are fetched by `basic.get`, rather than sent to a consumer.
+    is_fetched: bool,
 }
 
 /// A consumer on a queue.
@@ -78,7 +86,7 @@ impl ClientChannel {
     /// The queue that a delivery came from.
     #[inline]
     pub(super) fn queue(&self, link: LinkIndex) -> Option<&Arc<QueueCell>> {
-        self.links.get(link.0 as usize)?.as_ref()
+        self.links.get(link.0 as usize)?.as_ref().map(|link| &link.queue)
     }
 
     /// A link for a new consumer. `unacked` tells which links are still in use.
@@ -87,6 +95,10 @@ impl ClientChannel {
         queue: &Arc<QueueCell>,
         unacked: Option<&OutboxChannel>,
     ) -> LinkIndex {
+        self.insert_link(Link { queue: Arc::clone(queue), is_fetched: false }, unacked)
+    }
+
+    fn insert_link(&mut self, link: Link, unacked: Option<&OutboxChannel>) -> LinkIndex {
         if self.links.len() >= self.links_max {
             self.drop_unused_links(unacked);
         }
@@ -94,7 +106,7 @@ impl ClientChannel {
         if free == self.links.len() {
             self.links.push(None);
         }
-        self.links[free] = Some(Arc::clone(queue));
+        self.links[free] = Some(link);
         LinkIndex(u32::try_from(free).expect("far fewer consumers than this fit in memory"))
     }
 
@@ -104,13 +116,13 @@ impl ClientChannel {
         queue: &Arc<QueueCell>,
         unacked: Option<&OutboxChannel>,
     ) -> LinkIndex {
-        let known = self
-            .links
-            .iter()
-            .position(|link| link.as_ref().is_some_and(|linked| Arc::ptr_eq(linked, queue)));
+        let is_known = |link: &Link| link.is_fetched && Arc::ptr_eq(&link.queue, queue);
+        let known = self.links.iter().position(|link| link.as_ref().is_some_and(is_known));
         match known {
             Some(known) => LinkIndex(u32::try_from(known).expect("it was made from a u32")),
-            None => self.add_link(queue, unacked),
+            None => {
+                self.insert_link(Link { queue: Arc::clone(queue), is_fetched: true }, unacked)
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ahash::AHashMap;
 use amqp::{Method, basic};
 use broker::arguments::ConsumerArguments;
 use broker::queue::{ConsumerSettings, Settlement};
@@ -11,7 +12,7 @@ use connection::{Broker, ChannelNumber, Consume, DeliveryTag, Unacked, UnknownDe
 use super::channel::{ClientConsumer, Held, Replies};
 use super::{Client, generated_tag};
 use crate::node::ReplyConsumer;
-use crate::outbox::{DeliveryLink, Starved};
+use crate::outbox::{DeliveryLink, LinkIndex, Starved};
 use crate::queue_cell::ConsumerLink;
 
 /// A delivery that its consumer has kept for too long.
@@ -73,14 +74,11 @@ impl Client {
         let Some(added) = added else { return Err(vhost.no_such_queue(request.queue)) };
         let id = added?;
         let (place, link) = placed.expect("the link was asked for before the consumer was added");
-        let timeout_ms = match kind {
-            _ if request.no_ack => None,
-            _ => arguments
-                .timeout_ms
-                .or(queue.definition.settings.consumer_timeout_ms)
-                .or(self.shared.options.consumer_timeout_ms)
-                .filter(|&ms| ms > 0),
-        };
+        let timeout_ms = arguments
+            .timeout_ms
+            .or(queue.definition.settings.consumer_timeout_ms)
+            .or(self.shared.options.consumer_timeout_ms)
+            .filter(|&ms| ms > 0 && !request.no_ack);
         open.consumers.insert(tag, ClientConsumer { queue, id, place, link, timeout_ms });
         Ok(())
     }
@@ -364,19 +362,18 @@ impl Client {
         let outbox = self.outbox.lock();
         for outboxed in outbox.channels() {
             let Some(open) = self.channels.get(&outboxed.number) else { continue };
-            for (tag, consumer) in &open.consumers {
-                let Some(timeout_ms) = consumer.timeout_ms else { continue };
-                shortest = Some(shortest.map_or(timeout_ms, |known| known.min(timeout_ms)));
-                let late = outboxed.deliveries.iter().any(|unacked| {
-                    unacked.link.link == consumer.link
-                        && self.now.ms_since(unacked.delivered_at) > timeout_ms
-                });
-                if late {
-                    overdue.push(Overdue {
-                        channel: outboxed.number,
-                        consumer_tag: tag.clone(),
-                        timeout_ms,
-                    });
+            let timed = open.consumers.iter().filter_map(|(tag, consumer)| {
+                Some((consumer.link, (tag, consumer.timeout_ms?)))
+            });
+            let mut timed: AHashMap<LinkIndex, _> = timed.collect();
+            let least = timed.values().map(|&(_, timeout_ms)| timeout_ms).min();
+            shortest = [shortest, least].into_iter().flatten().min();
+            for unacked in outboxed.deliveries.iter() {
+                // The first delivery of a consumer that is still unacked is its oldest.
+                let Some((tag, timeout_ms)) = timed.remove(&unacked.link.link) else { continue };
+                if self.now.ms_since(unacked.delivered_at) > timeout_ms {
+                    let (channel, consumer_tag) = (outboxed.number, tag.clone());
+                    overdue.push(Overdue { channel, consumer_tag, timeout_ms });
                 }
             }
         }

@@ -271,12 +271,20 @@ impl Client {
         };
         let Ok(queue) = vhost.add_queue(make, declaration.name) else { return Ok(None) };
         if owner.is_some() {
-            self.exclusive_queues.push(Arc::clone(&queue));
+            self.own(&queue);
         }
         // The time that it may live unused begins now.
         let now = self.now;
         queue.visit(vhost, now, &mut self.effects, |machine, _| machine.touch(now));
         Ok(Some(queue))
+    }
+
+    /// Notes an exclusive queue that goes with this connection; those that went before it are forgotten now and then.
+    fn own(&mut self, queue: &Arc<QueueCell>) {
+        if self.exclusive_queues.len() == self.exclusive_queues.capacity() {
+            self.exclusive_queues.retain(|own| !own.is_deleted());
+        }
+        self.exclusive_queues.push(Arc::clone(queue));
     }
 
     fn declared(
@@ -362,15 +370,13 @@ impl Client {
             Ok(())
         };
         let removed = vhost.remove_queue(&queue, &mut self.effects, permit);
-        self.exclusive_queues.retain(|own| !Arc::ptr_eq(own, &queue));
         Ok(count(removed.unwrap_or(Ok(0))?))
     }
 
     pub(super) fn delete_exclusive_queues(&mut self) {
         let Some(vhost) = self.vhost.clone() else { return };
         for queue in std::mem::take(&mut self.exclusive_queues) {
-            let _: Option<Result<u64, ()>> =
-                vhost.remove_queue(&queue, &mut self.effects, |_| Ok(()));
+            vhost.remove_queue_anyway(&queue, &mut self.effects);
         }
     }
 }
