@@ -34,7 +34,7 @@ impl Sink for Outbox {
 
     fn deliver(&mut self, _: ConsumerId, delivery: &Delivery<'_>) {
         self.slots.extend(delivery.slot);
-        self.bytes.extend_from_slice(delivery.exchange.as_bytes());
+        self.bytes.extend_from_slice(delivery.exchange);
         self.bytes.extend_from_slice(delivery.routing_key);
         self.bytes.extend_from_slice(delivery.properties);
         self.bytes.extend_from_slice(delivery.body.as_bytes());
