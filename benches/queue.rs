@@ -137,8 +137,9 @@ fn bench(criterion: &mut Criterion) {
         ] {
             let mut stage = Stage::new(settings);
             stage.publish(BACKLOG, &body);
-            group.bench_function(format!("store, fetch from a long queue, {kind}, {size} B"), |b| {
-                b.iter(|| {
+            let name = format!("store, fetch from a long queue, {kind}, {size} B");
+            group.bench_function(name, |bencher| {
+                bencher.iter(|| {
                     stage.publish(RUN, &body);
                     stage.fetch(RUN);
                 });
