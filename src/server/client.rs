@@ -170,7 +170,9 @@ impl Broker for Client {
             ProtocolHeader::Tls => {
                 "this is TLS, which is not served on this port: use amqp:// instead of amqps://"
             }
-            _ => "this is not AMQP 0-9-1",
+            ProtocolHeader::Amqp091
+            | ProtocolHeader::OtherAmqp { .. }
+            | ProtocolHeader::Garbage(_) => "this is not AMQP 0-9-1",
         };
         warn!(%peer, connection = %self.id, ?header, "refused a connection: {hint}");
         self.close_reason = Some(hint.to_owned());

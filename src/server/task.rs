@@ -282,22 +282,29 @@ impl ConnectionTask {
         if self.look_at <= now {
             self.look_around(now)?;
         }
-        match self.reading {
-            Reading::Slowed(until) if until <= now => self.reading = Reading::On,
-            Reading::Retry(at) if at <= now => {
-                self.reading = Reading::On;
-                self.session.handle_reading_resumed(now);
-                let tail = std::mem::take(&mut self.tail);
-                self.handle_input(now, &tail)?;
-            }
-            Reading::Drain if !self.outbox.lock().is_congested() => {
-                self.reading = Reading::On;
-                let tail = std::mem::take(&mut self.tail);
-                self.handle_input(now, &tail)?;
-            }
-            _ => {}
-        }
+        self.read_on(now)?;
         if self.is_over(now) { Err(Ended(None)) } else { Ok(()) }
+    }
+
+    /// Goes on with a client that was held back, if the time for it has come.
+    fn read_on(&mut self, now: Timestamp) -> Result<(), Ended> {
+        let has_to_wait = match self.reading {
+            Reading::Slowed(until) | Reading::Retry(until) => now < until,
+            Reading::Drain => self.outbox.lock().is_congested(),
+            Reading::On | Reading::Blocked | Reading::Off => true,
+        };
+        if has_to_wait {
+            return Ok(());
+        }
+        let held = std::mem::replace(&mut self.reading, Reading::On);
+        if matches!(held, Reading::Retry(_)) {
+            self.session.handle_reading_resumed(now);
+        }
+        if matches!(held, Reading::Retry(_) | Reading::Drain) {
+            let tail = std::mem::take(&mut self.tail);
+            self.handle_input(now, &tail)?;
+        }
+        Ok(())
     }
 
     /// Deals with consumers that have kept a delivery for too long, and frees the buffers of an idle connection.
@@ -427,9 +434,9 @@ impl ConnectionTask {
             Reading::Retry(at) | Reading::Slowed(at) => Some(at),
             Reading::On | Reading::Drain | Reading::Blocked | Reading::Off => None,
         };
-        let end_at = self.end_at.map(|end_at| {
-            if end_at <= now { end_at.plus_ms(LAST_WRITE_MS) } else { end_at }
-        });
+        let end_at = self
+            .end_at
+            .map(|end_at| if end_at <= now { end_at.plus_ms(LAST_WRITE_MS) } else { end_at });
         let deadlines = [Some(self.look_at), self.session.next_deadline(), reading, end_at];
         let deadline = deadlines.into_iter().flatten().min().unwrap_or(self.look_at);
         if deadline < self.armed || self.armed <= now {

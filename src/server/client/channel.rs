@@ -120,9 +120,7 @@ impl ClientChannel {
         let known = self.links.iter().position(|link| link.as_ref().is_some_and(is_known));
         match known {
             Some(known) => LinkIndex(u32::try_from(known).expect("it was made from a u32")),
-            None => {
-                self.insert_link(Link { queue: Arc::clone(queue), is_fetched: true }, unacked)
-            }
+            None => self.insert_link(Link { queue: Arc::clone(queue), is_fetched: true }, unacked),
         }
     }
 

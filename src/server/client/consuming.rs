@@ -362,9 +362,10 @@ impl Client {
         let outbox = self.outbox.lock();
         for outboxed in outbox.channels() {
             let Some(open) = self.channels.get(&outboxed.number) else { continue };
-            let timed = open.consumers.iter().filter_map(|(tag, consumer)| {
-                Some((consumer.link, (tag, consumer.timeout_ms?)))
-            });
+            let timed = open
+                .consumers
+                .iter()
+                .filter_map(|(tag, consumer)| Some((consumer.link, (tag, consumer.timeout_ms?))));
             let mut timed: AHashMap<LinkIndex, _> = timed.collect();
             let least = timed.values().map(|&(_, timeout_ms)| timeout_ms).min();
             shortest = [shortest, least].into_iter().flatten().min();
