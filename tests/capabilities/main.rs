@@ -1,0 +1,38 @@
+//! What a client can do with the built broker, through a real client library.
+//!
+//! A module for each capability. The tests share one broker and keep apart by the names of their queues; who needs other
+//! settings starts one of its own. With `PILLARBOX_TEST_ADDR=ip:port` they ask another broker instead, without those that
+//! need settings.
+
+#[path = "../broker/mod.rs"]
+mod broker;
+mod client;
+mod raw_client;
+
+mod cancel_notify;
+mod confirms;
+mod connection;
+mod consumer_priorities;
+mod consumer_timeout;
+mod dead_letter;
+mod declare;
+mod delayed;
+mod delete;
+mod exclusive;
+mod get;
+mod length_limits;
+mod limits;
+mod login;
+mod memory;
+mod permissions;
+mod prefetch;
+mod priority;
+mod quorum;
+mod reply_to;
+mod requeue;
+mod routing;
+mod routing_hashes;
+mod routing_headers;
+mod single_active_consumer;
+mod ttl;
+mod tx;
