@@ -38,7 +38,7 @@ pub(crate) struct ServerConfig {
     pub(crate) bind: Vec<IpAddr>,
     /// The port for AMQP; 0 takes a free one.
     pub(crate) port: u16,
-    /// How many threads serve connections; 0 is one for each processor.
+    /// How many threads serve connections; 0 is one for every two processors.
     pub(crate) worker_threads: usize,
     /// What clients are told of the cluster.
     pub(crate) cluster_name: String,

@@ -99,9 +99,11 @@ fn serve(arguments: Serve, started: Instant) -> Result<()> {
     let options = config.options()?;
     start_log(&config)?;
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    if config.server.worker_threads > 0 {
-        runtime.worker_threads(config.server.worker_threads);
-    }
+    runtime.worker_threads(match config.server.worker_threads {
+        0 => std::thread::available_parallelism()
+            .map_or(1, |processors| processors.get().div_ceil(2)),
+        threads => threads,
+    });
     let runtime = runtime.enable_all().build().context("cannot start the runtime")?;
     runtime.block_on(async {
         let mut signals = Signals::listen()?;

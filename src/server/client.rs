@@ -41,6 +41,8 @@ pub(crate) struct Client {
     pub(crate) is_slowed: bool,
     /// It published something since this was last reset.
     pub(crate) has_published: bool,
+    /// Consumers were added since this was last reset, whose timeouts ask for a look within this time.
+    pub(crate) look_within_ms: Option<u64>,
     /// Why it ends, if it ends in error.
     pub(crate) close_reason: Option<String>,
     node: Arc<Node>,
@@ -73,6 +75,7 @@ impl Client {
             now: shared.clock.now(),
             is_slowed: false,
             has_published: false,
+            look_within_ms: None,
             close_reason: None,
             node: Arc::clone(node),
             outbox: Arc::clone(&entry.outbox),

@@ -397,7 +397,11 @@ impl ConnectionTask {
             self.tail.clear();
             self.tail.extend_from_slice(rest);
         }
-        self.session.broker_mut().finish();
+        let client = self.session.broker_mut();
+        client.finish();
+        if let Some(ms) = client.look_within_ms.take() {
+            self.look_at = self.look_at.min(now.plus_ms(ms));
+        }
         self.follow(now, progress.next)?;
         self.hold_back(now);
         Ok(())

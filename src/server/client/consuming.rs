@@ -80,6 +80,9 @@ impl Client {
             .or(self.shared.options.consumer_timeout_ms)
             .filter(|&ms| ms > 0 && !request.no_ack);
         open.consumers.insert(tag, ClientConsumer { queue, id, place, link, timeout_ms });
+        if let Some(ms) = timeout_ms.map(look_every_ms) {
+            self.look_within_ms = Some(self.look_within_ms.map_or(ms, |known| known.min(ms)));
+        }
         Ok(())
     }
 
@@ -296,17 +299,18 @@ impl Client {
 
     pub(super) fn set_qos(&mut self, channel: ChannelNumber, prefetch_count: u16, global: bool) {
         let Some(open) = self.channels.get_mut(&channel) else { return };
-        if global {
-            if let Some(outboxed) = self.outbox.lock().channel_mut(open.index) {
-                outboxed.deliveries.set_window(prefetch_count);
-            }
-            self.resume_window_starved(channel);
-            return;
+        // A limit for each consumer ends the one that they share, as in RabbitMQ.
+        let window = if global { prefetch_count } else { 0 };
+        if let Some(outboxed) = self.outbox.lock().channel_mut(open.index) {
+            outboxed.deliveries.set_window(window);
         }
-        open.prefetch = u32::from(prefetch_count);
-        if self.live_prefetch {
+        if !global {
+            open.prefetch = u32::from(prefetch_count);
+        }
+        if !global && self.live_prefetch {
             self.update_prefetch(channel);
         }
+        self.resume_window_starved(channel);
     }
 
     /// Lets the consumers that are already there have the prefetch of the next ones.
@@ -355,8 +359,6 @@ impl Client {
 
     /// The consumers that have kept a delivery for longer than they may, and when to look again.
     pub(crate) fn overdue(&self) -> (Vec<Overdue>, Option<u64>) {
-        const LOOK_EVERY_MS_MAX: u64 = 60_000;
-        const LOOK_EVERY_MS_MIN: u64 = 100;
         let mut overdue: Vec<Overdue> = Vec::new();
         let mut shortest: Option<u64> = None;
         let outbox = self.outbox.lock();
@@ -378,7 +380,13 @@ impl Client {
                 }
             }
         }
-        let again = shortest.map(|ms| (ms / 4).clamp(LOOK_EVERY_MS_MIN, LOOK_EVERY_MS_MAX));
-        (overdue, again)
+        (overdue, shortest.map(look_every_ms))
     }
+}
+
+/// How often consumers are looked at that may keep a delivery for `timeout_ms`.
+fn look_every_ms(timeout_ms: u64) -> u64 {
+    const LOOK_EVERY_MS_MAX: u64 = 60_000;
+    const LOOK_EVERY_MS_MIN: u64 = 100;
+    (timeout_ms / 4).clamp(LOOK_EVERY_MS_MIN, LOOK_EVERY_MS_MAX)
 }
