@@ -2,10 +2,7 @@
 
 mod publishing;
 
-use amqp::{
-    Frame, FrameType, Method, MethodError, ReplyCode, access, basic as wire, connection,
-    decode_frame,
-};
+use amqp::{Frame, FrameType, Method, MethodError, ReplyCode, access, connection, decode_frame};
 
 use self::publishing::OpenRun;
 use crate::{
@@ -279,10 +276,11 @@ impl<'c, 'i, B: Broker> Turn<'c, 'i, B> {
             // The answer to our own cancel, after which there is nothing to cancel; as in RabbitMQ 4.3 it does.
             Method::BasicCancelOk(method) => broker.cancel(channel, method.consumer_tag, true),
             Method::BasicGet(method) => basic::get(open, method, channel, broker)?,
-            Method::BasicRecoverAsync(method) => basic::recover(method.requeue, channel, broker)?,
+            Method::BasicRecoverAsync(method) => {
+                basic::recover(method.requeue, false, channel, broker)?;
+            }
             Method::BasicRecover(method) => {
-                basic::recover(method.requeue, channel, broker)?;
-                broker.send(channel, &Method::BasicRecoverOk(wire::RecoverOk));
+                basic::recover(method.requeue, true, channel, broker)?;
             }
             Method::TxSelect(_) => {
                 open.select_transaction()?;

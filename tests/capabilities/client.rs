@@ -14,8 +14,8 @@ use std::{
 
 use futures_util::{FutureExt as _, StreamExt as _, future};
 use lapin::{
-    BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, Consumer, Error, ErrorKind,
-    ExchangeKind, Queue,
+    BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, Consumer, Error,
+    ErrorKind, ExchangeKind, Queue,
     message::{BasicGetMessage, Delivery},
     options::{
         BasicAckOptions, BasicConsumeOptions, BasicGetOptions, BasicNackOptions,

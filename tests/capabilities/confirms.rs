@@ -114,7 +114,8 @@ async fn a_user_id_must_be_the_users_own() {
     assert_eq!(client.drain(&queue, 1).await, ["own"]);
     let other = BasicProperties::default().with_user_id("bob".into());
     let refused = client.try_publish("", &queue, "", other).await;
-    let expected = "PRECONDITION_FAILED - user_id property set to 'bob' but authenticated user was 'guest'";
+    let expected =
+        "PRECONDITION_FAILED - user_id property set to 'bob' but authenticated user was 'guest'";
     check_refused(refused, 406, expected);
 }
 

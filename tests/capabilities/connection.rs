@@ -11,7 +11,9 @@ use futures_util::StreamExt as _;
 use lapin::{BasicProperties, Event};
 
 use crate::{
-    client::{Client, PATIENCE, broker_with, check_refused, eventually, next, refusal, shared_broker},
+    client::{
+        Client, PATIENCE, broker_with, check_refused, eventually, next, refusal, shared_broker,
+    },
     raw_client::RawClient,
 };
 
@@ -52,10 +54,7 @@ async fn a_connection_that_fails_takes_its_channels_along() {
     let again = other.consume_with(&queue, tag.as_str(), options, Default::default()).await;
     let expected = format!("NOT_ALLOWED - attempt to reuse consumer tag '{tag}'");
     check_refused(again, 530, &expected);
-    eventually("the connection ends", || async {
-        !client.connection.status().connected()
-    })
-    .await;
+    eventually("the connection ends", || async { !client.connection.status().connected() }).await;
     let witness = Client::connect().await;
     assert_eq!(witness.drain(&queue, 1).await, ["unacked"]);
 }

@@ -45,9 +45,8 @@ async fn or_its_channel_is_closed() {
 #[tokio::test]
 async fn a_queue_or_consumer_may_have_its_own_time() {
     let client = Client::connect().await;
-    let queue = client
-        .queue([("x-queue-type", text("quorum")), ("x-consumer-timeout", int(150))])
-        .await;
+    let queue =
+        client.queue([("x-queue-type", text("quorum")), ("x-consumer-timeout", int(150))]).await;
     let options = BasicConsumeOptions::default();
     let mut by_queue = client.consume(&queue).await;
     client.send(&queue, "kept").await;

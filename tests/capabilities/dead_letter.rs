@@ -52,8 +52,8 @@ async fn a_rejected_message_tells_its_death() {
     let (queue, grave) = with_grave(&client, []).await;
     let exchange = client.exchange("fanout", []).await;
     client.bind(&queue, &exchange, "").await;
-    let properties = with_headers([("CC", texts(&["copy"])), ("own", int(7))])
-        .with_correlation_id("c-1".into());
+    let properties =
+        with_headers([("CC", texts(&["copy"])), ("own", int(7))]).with_correlation_id("c-1".into());
     client.publish(&exchange, "the key", "bad", properties).await;
     let message = client.expect(&queue).await;
     client.reject(message.delivery_tag, false).await;
@@ -69,7 +69,9 @@ async fn a_rejected_message_tells_its_death() {
     assert_eq!(deaths.len(), 1);
     assert_eq!(told(&deaths[0]), ["rejected", &queue, &exchange, "1"]);
     assert_eq!(deaths[0].inner()["routing-keys"], texts(&["the key", "copy"]));
-    assert!(matches!(deaths[0].inner()["time"], AMQPValue::Timestamp(secs) if secs > 1_600_000_000));
+    assert!(
+        matches!(deaths[0].inner()["time"], AMQPValue::Timestamp(secs) if secs > 1_600_000_000)
+    );
     for (end, which) in [("reason", "rejected"), ("queue", &queue), ("exchange", &exchange)] {
         assert_eq!(header(&letter, &format!("x-first-death-{end}")), Some(text(which)));
         assert_eq!(header(&letter, &format!("x-last-death-{end}")), Some(text(which)));
@@ -93,7 +95,9 @@ async fn a_nack_of_several_buries_them_in_order() {
 async fn an_expired_message_keeps_its_expiration_as_a_memory() {
     let client = Client::connect().await;
     let (queue, grave) = with_grave(&client, []).await;
-    client.publish("", &queue, "late", BasicProperties::default().with_expiration("1".into())).await;
+    client
+        .publish("", &queue, "late", BasicProperties::default().with_expiration("1".into()))
+        .await;
     let letter = client.expect(&grave).await;
     assert_eq!(*letter.properties.expiration(), None, "it does not expire a second time");
     let deaths = deaths(&letter);
@@ -109,11 +113,9 @@ async fn what_a_queues_own_limit_drops_is_a_dead_letter() {
     let letter = client.expect(&grave).await;
     assert_eq!(body(&letter), "1");
     assert_eq!(told(&deaths(&letter)[0]), ["maxlen", &queue, "", "1"]);
-    let (queue, grave) = with_grave(
-        &client,
-        [("x-max-length", int(1)), ("x-overflow", text("reject-publish-dlx"))],
-    )
-    .await;
+    let (queue, grave) =
+        with_grave(&client, [("x-max-length", int(1)), ("x-overflow", text("reject-publish-dlx"))])
+            .await;
     client.send_all(&queue, &["1", "2"]).await;
     let letter = client.expect(&grave).await;
     assert_eq!(body(&letter), "2", "the newcomer is refused");

@@ -260,10 +260,11 @@ async fn fault(client: &Client, queue_type: &str, key: &str, value: AMQPValue) -
         return "accepted".to_owned();
     };
     let refused = refusal(&error);
-    let start = format!("406 PRECONDITION_FAILED - invalid arg '{key}' for queue '{name}' in vhost '/'");
-    refused.strip_prefix(&start).map_or(refused.clone(), |fault| {
-        fault.trim_start_matches(": ").to_owned()
-    })
+    let start =
+        format!("406 PRECONDITION_FAILED - invalid arg '{key}' for queue '{name}' in vhost '/'");
+    refused
+        .strip_prefix(&start)
+        .map_or(refused.clone(), |fault| fault.trim_start_matches(": ").to_owned())
 }
 
 #[tokio::test]

@@ -80,8 +80,9 @@ async fn it_needs_to_know_how_to_route() {
     ] {
         let session = client.session().await;
         let shown = format!("{arguments:?}");
-        let declared =
-            session.declare_exchange(&unique("late"), "x-delayed-message", options, arguments).await;
+        let declared = session
+            .declare_exchange(&unique("late"), "x-delayed-message", options, arguments)
+            .await;
         let refused = refusal(&declared.expect_err(&shown));
         assert!(refused.starts_with("406 PRECONDITION_FAILED - "), "{shown}: {refused}");
     }

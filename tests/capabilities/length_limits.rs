@@ -75,7 +75,8 @@ async fn the_refused_may_become_dead_letters() {
 async fn one_of_several_queues_that_refuses_is_enough_for_a_nack() {
     let client = Client::connect().await;
     let exchange = client.exchange("fanout", []).await;
-    let full = client.queue([("x-max-length", int(0)), ("x-overflow", text("reject-publish"))]).await;
+    let full =
+        client.queue([("x-max-length", int(0)), ("x-overflow", text("reject-publish"))]).await;
     client.bind(&full, &exchange, "").await;
     let open = client.bound_queue(&exchange, "").await;
     client.confirm_select().await;
@@ -121,8 +122,7 @@ async fn a_queue_of_length_zero_takes_only_what_a_consumer_takes() {
     client.send(&queue, "nobody").await;
     assert_eq!(client.ready(&queue).await, 0);
     let no_ack = lapin::options::BasicConsumeOptions { no_ack: true, ..Default::default() };
-    let mut consumer =
-        client.consume_with(&queue, "", no_ack, Default::default()).await.unwrap();
+    let mut consumer = client.consume_with(&queue, "", no_ack, Default::default()).await.unwrap();
     client.send(&queue, "somebody").await;
     assert_eq!(crate::client::next_bodies(&mut consumer, 1).await, ["somebody"]);
 }

@@ -47,7 +47,10 @@ async fn transient_queues_may_be_denied() {
     let transient = QueueDeclareOptions::default();
     let exclusive = QueueDeclareOptions { exclusive: true, ..transient };
     let client = Client::connect().await;
-    client.declare(&unique("transient"), transient, table([])).await.expect("by default they are fine");
+    client
+        .declare(&unique("transient"), transient, table([]))
+        .await
+        .expect("by default they are fine");
     let Some(broker) = broker_with("[compat]\ndeny_transient_queues = true") else { return };
     let client = Client::connect_to(&broker).await;
     client.declare("own", exclusive, table([])).await.unwrap();
@@ -63,7 +66,8 @@ async fn the_type_of_queues_without_one_is_a_setting() {
     let client = Client::connect_to(&broker).await;
     client.declare("plain", DURABLE, table([])).await.unwrap();
     client.declare("plain", DURABLE, table([("x-queue-type", text("quorum"))])).await.unwrap();
-    let relaxed = client.declare("plain", DURABLE, table([("x-queue-type", text("classic"))])).await;
+    let relaxed =
+        client.declare("plain", DURABLE, table([("x-queue-type", text("classic"))])).await;
     relaxed.expect("the setting allows it");
 }
 

@@ -74,7 +74,11 @@ async fn each_request_needs_its_permission() {
     check_refused(deleted, 403, &refused("configure", "queue", "inbox"));
     // Permissions are looked at before existence.
     let session = client.session().await;
-    check_refused(session.channel.basic_get(name(), get).await, 403, &refused("read", "queue", "bob-q"));
+    check_refused(
+        session.channel.basic_get(name(), get).await,
+        403,
+        &refused("read", "queue", "bob-q"),
+    );
     let session = client.session().await;
     let consumed =
         session.consume_with("bob-q", "", BasicConsumeOptions::default(), none.clone()).await;
@@ -83,8 +87,7 @@ async fn each_request_needs_its_permission() {
     let purged = session.channel.queue_purge(name(), Default::default()).await;
     check_refused(purged, 403, &refused("read", "queue", "bob-q"));
     let session = client.session().await;
-    let published =
-        session.try_publish("amq.direct", "", "", BasicProperties::default()).await;
+    let published = session.try_publish("amq.direct", "", "", BasicProperties::default()).await;
     check_refused(published, 403, &refused("write", "exchange", "amq.direct"));
     let session = client.session().await;
     let bound = session.bind_with("inbox", "alice-x", "", none.clone()).await;
@@ -134,7 +137,11 @@ async fn vhosts_are_worlds_apart() {
     one.send("same-name", "in /").await;
     assert_eq!(one.drain("same-name", 1).await, ["in /"]);
     assert!(other.drain("same-name", 0).await.is_empty());
-    check_refused(other.passive("no such").await, 404, "NOT_FOUND - no queue 'no such' in vhost 'shop'");
+    check_refused(
+        other.passive("no such").await,
+        404,
+        "NOT_FOUND - no queue 'no such' in vhost 'shop'",
+    );
 
     let uri = format!("amqp://alice:wonderland@{}/shop", broker.addr());
     let refused = Client::login(&broker, &uri).await;

@@ -88,8 +88,11 @@ async fn a_global_prefetch_is_shared_by_the_channel() {
         futures_util::StreamExt::next(&mut first),
         futures_util::StreamExt::next(&mut second),
     );
-    assert!(matches!(gone_to.await, futures_util::future::Either::Left((Some(Ok(_)), _))
-        | futures_util::future::Either::Right((Some(Ok(_)), _))));
+    assert!(matches!(
+        gone_to.await,
+        futures_util::future::Either::Left((Some(Ok(_)), _))
+            | futures_util::future::Either::Right((Some(Ok(_)), _))
+    ));
     client.check_idle(&mut first).await;
     client.check_idle(&mut second).await;
     prefetch_of_channel(&client, 0).await;
@@ -129,8 +132,7 @@ async fn without_acks_there_is_no_limit() {
     prefetch_of_channel(&client, 1).await;
     client.prefetch(1).await;
     let options = lapin::options::BasicConsumeOptions { no_ack: true, ..Default::default() };
-    let mut consumer =
-        client.consume_with(&queue, "", options, Default::default()).await.unwrap();
+    let mut consumer = client.consume_with(&queue, "", options, Default::default()).await.unwrap();
     check_given(&client, &mut consumer, &BODIES).await;
 }
 

@@ -113,9 +113,8 @@ async fn a_quorum_queue_is_durable_and_for_everybody() {
     let declared = session.declare("", DURABLE, table([("x-queue-type", text("quorum"))])).await;
     let refused = refusal(&declared.unwrap_err());
     assert!(
-        refused.starts_with(
-            "406 PRECONDITION_FAILED - Cannot declare a server-named queue for type"
-        ),
+        refused
+            .starts_with("406 PRECONDITION_FAILED - Cannot declare a server-named queue for type"),
         "{refused}"
     );
 }
@@ -137,7 +136,8 @@ async fn it_is_deleted_without_conditions() {
 async fn another_type_is_another_queue() {
     let client = Client::connect().await;
     let queue = quorum_queue(&client).await;
-    let declared = client.declare(&queue, DURABLE, table([("x-queue-type", text("classic"))])).await;
+    let declared =
+        client.declare(&queue, DURABLE, table([("x-queue-type", text("classic"))])).await;
     let expected = format!(
         "PRECONDITION_FAILED - inequivalent arg 'x-queue-type' for queue '{queue}' in vhost '/': received 'classic' but current is 'quorum'"
     );

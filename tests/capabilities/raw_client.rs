@@ -36,11 +36,8 @@ impl RawClient {
             }),
         );
         client.wait_for("connection.tune");
-        let tuning = connection::TuneOk {
-            channel_max: 3,
-            frame_max: FRAME_MAX,
-            heartbeat: heartbeat_secs,
-        };
+        let tuning =
+            connection::TuneOk { channel_max: 3, frame_max: FRAME_MAX, heartbeat: heartbeat_secs };
         client.send_on(0, &Method::ConnectionTuneOk(tuning));
         client.send_on(0, &Method::ConnectionOpen(connection::Open { virtual_host: "/" }));
         client.wait_for("connection.open-ok");

@@ -188,11 +188,8 @@ async fn exchanges_behind_exchanges_deliver_once_even_in_a_circle() {
 async fn cc_and_bcc_name_further_keys() {
     let client = Client::connect().await;
     let [to, cc, bcc] = [client.queue([]).await, client.queue([]).await, client.queue([]).await];
-    let headers = with_headers([
-        ("CC", texts(&[&cc, &to])),
-        ("BCC", texts(&[&bcc, &cc])),
-        ("kept", int(1)),
-    ]);
+    let headers =
+        with_headers([("CC", texts(&[&cc, &to])), ("BCC", texts(&[&bcc, &cc])), ("kept", int(1))]);
     client.publish("", &to, "copied", headers).await;
     for queue in [&to, &cc, &bcc] {
         let message = client.expect(queue).await;

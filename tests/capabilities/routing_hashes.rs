@@ -137,8 +137,7 @@ async fn local_random_takes_no_binding_key() {
 #[tokio::test]
 async fn recent_history_sends_a_new_binding_what_it_missed() {
     let client = Client::connect().await;
-    let exchange =
-        client.exchange("x-recent-history", [("x-recent-history-length", int(2))]).await;
+    let exchange = client.exchange("x-recent-history", [("x-recent-history-length", int(2))]).await;
     for body in ["one", "two", "three"] {
         client.publish(&exchange, "", body, BasicProperties::default()).await;
     }

@@ -84,7 +84,8 @@ async fn integers_of_every_width_are_compared_by_value() {
 async fn an_unknown_match_is_refused() {
     let client = Client::connect().await;
     let queue = client.queue([]).await;
-    let bound = client.bind_with(&queue, "amq.headers", "", table([("x-match", text("foo"))])).await;
+    let bound =
+        client.bind_with(&queue, "amq.headers", "", table([("x-match", text("foo"))])).await;
     check_refused(
         bound,
         406,

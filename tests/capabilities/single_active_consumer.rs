@@ -1,13 +1,8 @@
 //! Queues that serve one consumer at a time.
 
-use lapin::{
-    options::BasicConsumeOptions,
-    types::AMQPValue,
-};
+use lapin::{options::BasicConsumeOptions, types::AMQPValue};
 
-use crate::client::{
-    Client, body, check_refused, int, next, next_bodies, refusal, table, text,
-};
+use crate::client::{Client, body, check_refused, int, next, next_bodies, refusal, table, text};
 
 const SINGLE: (&str, AMQPValue) = ("x-single-active-consumer", AMQPValue::Boolean(true));
 

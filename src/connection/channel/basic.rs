@@ -116,10 +116,19 @@ impl Settle {
     }
 }
 
-/// `basic.recover` and `basic.recover-async`, but for the answer.
-pub(crate) fn recover<B: Broker>(requeue: bool, channel: ChannelNumber, broker: &mut B) -> Outcome {
+/// `basic.recover`, and `basic.recover-async`, which has no answer.
+pub(crate) fn recover<B: Broker>(
+    requeue: bool,
+    answered: bool,
+    channel: ChannelNumber,
+    broker: &mut B,
+) -> Outcome {
     if !requeue {
         return Err(Failure::new(ReplyCode::NotImplemented, "requeue=false"));
+    }
+    if answered {
+        // Before what is delivered again: with the answer, clients drop what they were given until then.
+        broker.send(channel, &Method::BasicRecoverOk(basic::RecoverOk));
     }
     broker.recover(channel);
     Ok(())
