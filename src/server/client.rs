@@ -57,7 +57,7 @@ pub(crate) struct Client {
     name: Option<String>,
     /// `basic.qos` acts on the consumers that are already there.
     live_prefetch: bool,
-    channels: AHashMap<ChannelNumber, ClientChannel>,
+    channels: AHashMap<ChannelNumber, Box<ClientChannel>>,
     exclusive_queues: Vec<Arc<QueueCell>>,
     waiting: Option<Waiting>,
     routes: RouteCache,
@@ -256,7 +256,7 @@ impl Broker for Client {
 
     fn open_channel(&mut self, channel: ChannelNumber) {
         let index = self.outbox.lock().open_channel(channel);
-        self.channels.insert(channel, ClientChannel::new(index));
+        self.channels.insert(channel, Box::new(ClientChannel::new(index)));
     }
 
     fn close_channel(&mut self, channel: ChannelNumber) {

@@ -84,7 +84,7 @@ impl Listener {
         self.node.connections.insert(id, Arc::clone(&entry));
         let client = Client::new(&self.node, id, entry);
         let session = Session::new(client, Arc::clone(&self.settings), now);
-        tasks.spawn(ConnectionTask::new(stream, Arc::clone(&self.node), session).run());
+        tasks.spawn(ConnectionTask::new(stream, Arc::clone(&self.node), session));
     }
 }
 

@@ -66,7 +66,7 @@ pub(crate) struct OutboxBuffer {
     pub(crate) outgoing: Outgoing,
     pub(crate) events: Vec<ClientEvent>,
     pub(crate) frame_max: u32,
-    channels: Vec<Option<OutboxChannel>>,
+    channels: Vec<Option<Box<OutboxChannel>>>,
     closed: bool,
 }
 
@@ -134,21 +134,23 @@ impl OutboxBuffer {
             window_starved: Vec::new(),
             consumers: Vec::new(),
         };
-        ChannelIndex(insert(&mut self.channels, channel))
+        ChannelIndex(insert(&mut self.channels, Box::new(channel)))
     }
 
-    pub(crate) fn close_channel(&mut self, index: ChannelIndex) -> Option<OutboxChannel> {
-        self.channels.get_mut(index.0 as usize)?.take()
+    pub(crate) fn close_channel(&mut self, index: ChannelIndex) {
+        if let Some(channel) = self.channels.get_mut(index.0 as usize) {
+            *channel = None;
+        }
     }
 
     /// The channel behind an index; it is there until its consumers are cancelled and it is closed.
     #[inline]
     pub(crate) fn channel_mut(&mut self, index: ChannelIndex) -> Option<&mut OutboxChannel> {
-        self.channels.get_mut(index.0 as usize)?.as_mut()
+        self.channels.get_mut(index.0 as usize)?.as_deref_mut()
     }
 
     pub(crate) fn channels(&self) -> impl Iterator<Item = &OutboxChannel> {
-        self.channels.iter().flatten()
+        self.channels.iter().flatten().map(Box::as_ref)
     }
 
     /// Numbers a delivery, keeps it until it is settled if it needs to be, and appends its frames.

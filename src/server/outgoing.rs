@@ -1,7 +1,7 @@
 //! Bytes on their way into a socket: small things copied one behind the other, large bodies by reference.
 
 use std::io::IoSlice;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use amqp::{DeliverTemplate, FRAME_END, FRAME_OVERHEAD, FrameType, encode_header_frame};
 use broker::message::{Body, SHARED_BODY_BYTES_MIN};
@@ -35,8 +35,9 @@ struct Written {
 /// How many slices are given to one `writev`.
 const SLICES_MAX: usize = 64;
 
-/// An emptied buffer above this is freed rather than kept for the next burst.
-const KEPT_BYTES_MAX: usize = 1 << 20;
+/// An emptied buffer is kept for the next burst if it is neither so large that it would be a waste, nor so small that
+/// ten thousand idle connections are better off without.
+const KEPT_BYTES: RangeInclusive<usize> = 4 << 10..=1 << 20;
 
 impl Outgoing {
     /// Octets that are held, written ones included.
@@ -183,7 +184,7 @@ impl Outgoing {
         self.shared.clear();
         self.shared_len = 0;
         self.written = Written::default();
-        if self.bytes.capacity() > KEPT_BYTES_MAX {
+        if !KEPT_BYTES.contains(&self.bytes.capacity()) {
             self.bytes = Vec::new();
         }
     }

@@ -8,7 +8,6 @@
 //! One read a turn keeps a light connection beside heavy ones at a millisecond's latency.
 
 use std::cell::RefCell;
-use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -92,6 +91,18 @@ enum Reading {
 /// The connection is over.
 struct Ended(Option<io::Error>);
 
+/// Serves the client until the connection is over. A future of its own, because an `async fn` would hold it twice.
+impl Future for ConnectionTask {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let task = self.get_mut();
+        let Ended(error) = ready!(task.poll_turn(cx));
+        task.end(error);
+        Poll::Ready(())
+    }
+}
+
 impl Drop for ConnectionTask {
     /// Leaves nothing behind even if the task ends by a bug: others wait for its exclusive queues and its deliveries.
     fn drop(&mut self) {
@@ -126,12 +137,7 @@ impl ConnectionTask {
         }
     }
 
-    /// Serves the client until the connection is over, and leaves nothing of it behind.
-    pub(crate) async fn run(mut self) {
-        let Ended(error) = poll_fn(|cx| self.poll_turn(cx)).await;
-        self.end(error);
-    }
-
+    /// Leaves nothing of the connection behind.
     fn end(&mut self, error: Option<io::Error>) {
         self.has_ended = true;
         let now = self.now();
