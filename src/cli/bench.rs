@@ -126,6 +126,9 @@ async fn finished(publishing: &mut JoinSet<anyhow::Result<()>>, run: &Run) -> an
     if run.plan.messages_per_producer.is_none() {
         return std::future::pending().await;
     }
+    if run.plan.consumers == 0 {
+        return Ok(());
+    }
     let mut seen = run.counters.received();
     let mut since = tokio::time::Instant::now();
     while run.counters.in_flight(run.plan.copies) > 0 && since.elapsed() < DRAIN_TIMEOUT {

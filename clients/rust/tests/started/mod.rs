@@ -10,7 +10,7 @@ use std::{
 /// A broker to test against; one that was started ends with it.
 pub(crate) struct Broker {
     pub(crate) uri: String,
-    child: Option<Child>,
+    pub(crate) child: Option<Child>,
 }
 
 impl Broker {
@@ -46,7 +46,7 @@ impl Drop for Broker {
 }
 
 /// The broker beside this test's own executable, built now if nobody has.
-fn binary() -> PathBuf {
+pub(crate) fn binary() -> PathBuf {
     let this = env::current_exe().expect("a test knows where it is");
     let folder = this.parent().and_then(|deps| deps.parent()).expect("it lies in deps/");
     let binary = folder.join("pillarbox");
