@@ -1,8 +1,8 @@
 //! An exchange that tasks share: its lock, and beside the pure exchange the messages that some types keep.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
 
-use ahash::AHashSet;
 use amqp::RawProperties;
 use broker::exchange::{DelayedMessages, Exchange, ExchangeKind, ExchangeSpec, RecentHistory};
 use broker::message::{Arrival, Message};
@@ -19,7 +19,7 @@ pub(crate) struct ExchangeCell {
     pub(crate) spec: ExchangeSpec,
     pub(crate) exchange: RwLock<Exchange>,
     /// The exchanges that have bindings to it.
-    pub(crate) bound_to: Mutex<AHashSet<ExchangeName>>,
+    pub(crate) bound_to: Mutex<BTreeSet<ExchangeName>>,
     /// What an `x-delayed-message` exchange holds back.
     delayed: Option<Mutex<Delayed>>,
     /// What an `x-recent-history` exchange gives to latecomers.

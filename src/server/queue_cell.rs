@@ -1,11 +1,10 @@
 //! A queue that tasks share: its lock, and beside the pure queue the outboxes of its consumers.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
 
-use ahash::AHashSet;
 use broker::arguments::QueueDefinition;
 use broker::queue::{ConsumerId, ConsumerSettings, DeadLetter, Delivery, Queue, Sink};
 use broker::{ConsumerTag, ExchangeName, QueueName, Refusal, Timestamp};
@@ -27,12 +26,12 @@ use crate::vhost::Vhost;
 pub(crate) struct QueueCell {
     pub(crate) name: QueueName,
     /// What it was declared with, for the comparison with a later declaration.
-    pub(crate) definition: QueueDefinition,
+    pub(crate) definition: Box<QueueDefinition>,
     /// The connection that it belongs to, if it is exclusive.
     pub(crate) owner: Option<ConnectionId>,
     pub(crate) vhost: std::sync::Weak<Vhost>,
     /// The exchanges that have bindings to it.
-    pub(crate) bound_to: Mutex<AHashSet<ExchangeName>>,
+    pub(crate) bound_to: Mutex<BTreeSet<ExchangeName>>,
     state: Mutex<QueueState>,
     /// It holds more memory than a queue may: its publishers are slowed.
     crowded: AtomicBool,
@@ -85,7 +84,7 @@ impl QueueCell {
     ) -> Self {
         Self {
             name: queue.name().clone(),
-            definition,
+            definition: Box::new(definition),
             owner,
             vhost: Arc::downgrade(vhost),
             bound_to: Mutex::default(),
