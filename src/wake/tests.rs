@@ -155,7 +155,7 @@ fn a_wake_is_never_lost() {
 
 #[test]
 fn a_refill_is_never_lost() {
-    check(1, 3, 1);
+    check(1, 2, 1);
 }
 
 #[test]
