@@ -3,6 +3,9 @@
 //! A content that lies whole in one read is handed on in place. Only one that is cut by the end of a read, or by
 //! frames of other channels, is put together in a buffer of its own.
 
+mod content;
+mod entry;
+
 use std::{collections::VecDeque, mem, sync::Arc};
 
 use amqp::{
@@ -12,12 +15,17 @@ use amqp::{
 use bytes::{Bytes, BytesMut};
 use tokio::sync::{oneshot, watch};
 
+use self::{
+    content::{Assembly, WholeContent},
+    entry::{Entry, Registered},
+};
 use crate::{
-    Close, ConfirmEvent, DeliveryRef, Error, Replies, ReturnedMessage,
+    Close, DeliveryRef, Error, Replies, ReturnedMessage,
     channel::ChannelShared,
     consumer::{ConsumerHandler, Returner},
     delivery::owned,
-    reply::{Answer, PendingReply, Reply, Request, reply_of, unexpected},
+    repeated::Repeated,
+    reply::{Answer, PendingReply, Reply, Request, unexpected},
 };
 
 /// The receiving side of a connection.
@@ -27,38 +35,12 @@ pub(crate) struct Incoming {
     channels: Vec<Option<Entry>>,
     /// Consumers that got something from this read: channel and place in [`Entry::consumers`].
     touched: Vec<(u16, usize)>,
+    /// The last delivery that came in one piece.
+    repeated: Repeated,
     /// Why the connection is blocked, as long as it is.
     blocked: watch::Sender<Option<String>>,
     /// Why the connection ended.
     ended: Option<Error>,
-}
-
-/// The receiving side of a channel.
-struct Entry {
-    shared: Arc<ChannelShared>,
-    replies: VecDeque<PendingReply>,
-    /// A channel seldom has more than a few, and the last one found is tried first.
-    consumers: Vec<Registered>,
-    last_found: usize,
-    assembly: Option<Assembly>,
-    /// This side has sent `channel.close`: whatever comes before the answer is passed over.
-    is_closing: bool,
-}
-
-struct Registered {
-    tag: Box<str>,
-    no_ack: bool,
-    is_touched: bool,
-    handler: Box<dyn ConsumerHandler>,
-}
-
-/// A content of which not everything has come.
-struct Assembly {
-    /// The payload of the method frame, decoded again at the end.
-    method: Bytes,
-    /// Properties and size of the body, once the header has come.
-    header: Option<(Bytes, u64)>,
-    body: BytesMut,
 }
 
 /// Whether the connection goes on.
@@ -71,7 +53,14 @@ pub(crate) enum Flow {
 
 impl Incoming {
     pub(crate) fn new(frame_max: u32, blocked: watch::Sender<Option<String>>) -> Self {
-        Self { frame_max, channels: Vec::new(), touched: Vec::new(), blocked, ended: None }
+        Self {
+            frame_max,
+            channels: Vec::new(),
+            touched: Vec::new(),
+            repeated: Repeated::default(),
+            blocked,
+            ended: None,
+        }
     }
 
     /// Takes the lowest free number, or `None`; `channel.open` is then to be sent.
@@ -196,7 +185,12 @@ impl Incoming {
             return self.handle_connection(frame, out).map(Some);
         }
         match frame.kind {
-            FrameType::Method => *at += self.handle_method(frame, chunk, *at, out)?,
+            FrameType::Method => {
+                *at += match self.handle_repeated(frame, chunk, *at, out)? {
+                    Some(len) => len,
+                    None => self.handle_method(frame, chunk, *at, out)?,
+                };
+            }
             FrameType::Header | FrameType::Body => self.handle_content(frame, chunk, out)?,
             FrameType::Heartbeat => {}
         }
@@ -249,6 +243,46 @@ impl Incoming {
         }
     }
 
+    /// A delivery like the one before, if it came in one piece: returns how many octets after the method's frame it
+    /// took as well.
+    #[inline]
+    fn handle_repeated(
+        &mut self,
+        frame: Frame<'_>,
+        chunk: &Bytes,
+        at: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<usize>, Error> {
+        let channel = frame.channel;
+        let Some((delivery_tag, redelivered)) = self.repeated.recognise(channel, frame.payload)
+        else {
+            return Ok(None);
+        };
+        let entry = self.channels.get_mut(usize::from(channel)).and_then(Option::as_mut);
+        let Some(entry) = entry.filter(|entry| !entry.is_closing && entry.assembly.is_none())
+        else {
+            return Ok(None);
+        };
+        let Some(content) = WholeContent::decode(&chunk[at..], channel, self.frame_max)? else {
+            return Ok(None);
+        };
+        let Some(consumer) = entry.consumers.get_mut(self.repeated.place) else { return Ok(None) };
+        if !mem::replace(&mut consumer.is_touched, true) {
+            self.touched.push((channel, self.repeated.place));
+        }
+        let delivery = DeliveryRef {
+            delivery_tag,
+            redelivered,
+            exchange: &frame.payload[self.repeated.exchange.clone()],
+            routing_key: &frame.payload[self.repeated.routing_key.clone()],
+            properties: RawProperties::from_bytes(content.properties),
+            body: content.body,
+            origin: chunk,
+        };
+        consumer.handler.delivery(&delivery, &mut Replies { out, channel });
+        Ok(Some(content.len))
+    }
+
     /// Returns how many octets after the method's frame it took as well.
     fn handle_method(
         &mut self,
@@ -259,6 +293,8 @@ impl Incoming {
     ) -> Result<usize, Error> {
         let number = frame.channel;
         let method = Method::decode(frame.payload)?;
+        // Whatever it is, it may end a consumer.
+        self.repeated.forget();
         let frame_max = self.frame_max;
         let Some(entry) = self.entry(number) else {
             return Err(Error::Protocol(format!("channel {number} is not open")));
@@ -270,6 +306,7 @@ impl Incoming {
             if let Some(content) = WholeContent::decode(&chunk[at..], number, frame_max)? {
                 let parts = (content.properties, content.body, chunk);
                 self.handle_message(number, &method, parts, out)?;
+                self.remember(frame, &method);
                 return Ok(content.len);
             }
             let method = chunk.slice_ref(frame.payload);
@@ -291,6 +328,16 @@ impl Incoming {
             entry.handle_method(&method, out)?;
         }
         Ok(0)
+    }
+
+    /// The next delivery is likely to be for the same consumer.
+    fn remember(&mut self, frame: Frame<'_>, method: &Method<'_>) {
+        let Method::BasicDeliver(deliver) = method else { return };
+        if let Some(entry) = &mut self.channels[usize::from(frame.channel)]
+            && let Some(place) = entry.find_consumer(deliver.consumer_tag)
+        {
+            self.repeated.remember(frame.channel, frame.payload, deliver, place);
+        }
     }
 
     fn handle_channel_close(
@@ -423,115 +470,5 @@ impl Incoming {
 
     fn entry(&mut self, number: u16) -> Option<&mut Entry> {
         self.channels.get_mut(usize::from(number)).and_then(Option::as_mut)
-    }
-}
-
-/// A content of which every frame has come.
-struct WholeContent<'a> {
-    properties: &'a [u8],
-    body: &'a [u8],
-    /// What its frames take.
-    len: usize,
-}
-
-impl<'a> WholeContent<'a> {
-    /// The content at the start of `input`, if its header and its only body frame, or none, are all there.
-    #[inline]
-    fn decode(input: &'a [u8], channel: u16, frame_max: u32) -> Result<Option<Self>, Error> {
-        let Some((header, header_len)) = decode_frame(input, frame_max)? else { return Ok(None) };
-        if header.kind != FrameType::Header || header.channel != channel {
-            return Ok(None);
-        }
-        let content = ContentHeader::decode(header.payload)?;
-        let properties = content.properties.as_bytes();
-        if content.body_size == 0 {
-            return Ok(Some(Self { properties, body: &[], len: header_len }));
-        }
-        let Some((frame, frame_len)) = decode_frame(&input[header_len..], frame_max)? else {
-            return Ok(None);
-        };
-        let is_whole = frame.kind == FrameType::Body
-            && frame.channel == channel
-            && frame.payload.len() as u64 == content.body_size;
-        let len = header_len + frame_len;
-        Ok(is_whole.then_some(Self { properties, body: frame.payload, len }))
-    }
-}
-
-impl Entry {
-    fn expect_reply(&mut self, request: Request) -> Answer {
-        let (sender, receiver) = oneshot::channel();
-        self.replies.push_back(PendingReply { request, outcome: Some(sender) });
-        receiver
-    }
-
-    #[inline]
-    fn find_consumer(&mut self, tag: &[u8]) -> Option<usize> {
-        let is_it = |consumer: &Registered| consumer.tag.as_bytes() == tag;
-        if !self.consumers.get(self.last_found).is_some_and(is_it) {
-            self.last_found = self.consumers.iter().position(is_it)?;
-        }
-        Some(self.last_found)
-    }
-
-    /// A method that has no content and does not close the channel.
-    fn handle_method(&mut self, method: &Method<'_>, out: &mut Vec<u8>) -> Result<(), Error> {
-        #[expect(clippy::wildcard_enum_match_arm, reason = "everything else answers a request")]
-        match method {
-            Method::BasicAck(ack) => self.shared.confirmed(ConfirmEvent {
-                delivery_tag: ack.delivery_tag,
-                multiple: ack.multiple,
-                is_ack: true,
-            }),
-            Method::BasicNack(nack) => self.shared.confirmed(ConfirmEvent {
-                delivery_tag: nack.delivery_tag,
-                multiple: nack.multiple,
-                is_ack: false,
-            }),
-            Method::BasicCancel(cancel) => {
-                self.end_consumer(cancel.consumer_tag, Some(&Error::ConsumerCancelled), out);
-            }
-            Method::BasicCancelOk(ok) => {
-                self.end_consumer(ok.consumer_tag, None, out);
-                self.answer(method)?;
-            }
-            Method::ChannelFlow(flow) => {
-                // RabbitMQ never sends it; publishers slow down by themselves when the socket is not read.
-                let ok = channel::FlowOk { active: flow.active };
-                Method::ChannelFlowOk(ok).try_encode(self.shared.number, out)?;
-            }
-            _ => self.answer(method)?,
-        }
-        Ok(())
-    }
-
-    fn answer(&mut self, method: &Method<'_>) -> Result<(), Error> {
-        let (request, reply) = reply_of(method).ok_or_else(|| unexpected(method))?;
-        let pending = self.replies.pop_front().filter(|pending| pending.request == request);
-        pending.ok_or_else(|| unexpected(method))?.tell(Ok(reply));
-        Ok(())
-    }
-
-    fn end_consumer(&mut self, tag: &str, error: Option<&Error>, out: &mut Vec<u8>) {
-        let Some(place) = self.find_consumer(tag.as_bytes()) else { return };
-        // Places change, so nobody would find those that wait for the end of this read.
-        let channel = self.shared.number;
-        for consumer in self.consumers.iter_mut().filter(|consumer| consumer.is_touched) {
-            consumer.is_touched = false;
-            consumer.handler.read_done(&mut Replies { out, channel });
-        }
-        self.consumers.remove(place).handler.ended(error);
-    }
-
-    /// Tells everybody on this channel that it has ended.
-    fn fail(&mut self, error: &Error) {
-        self.shared.end(error);
-        for pending in self.replies.drain(..) {
-            pending.tell(Err(error.clone()));
-        }
-        let told = if let Error::ClosedByClient = error { None } else { Some(error) };
-        for mut consumer in self.consumers.drain(..) {
-            consumer.handler.ended(told);
-        }
     }
 }

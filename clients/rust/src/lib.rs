@@ -38,6 +38,7 @@ mod error;
 mod handshake;
 mod incoming;
 mod outgoing;
+mod repeated;
 mod reply;
 mod uri;
 
