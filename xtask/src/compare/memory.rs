@@ -13,7 +13,7 @@ use super::{
 };
 
 const CONNECTIONS: usize = 5_000;
-const QUEUES: usize = 10_000;
+const QUEUES: usize = 50_000;
 const MESSAGES: usize = 1_000_000;
 const MESSAGE_BYTES: usize = 100;
 

@@ -71,7 +71,7 @@ pub(super) async fn crowded(
     effort: Effort,
 ) -> anyhow::Result<Vec<Row>> {
     let crowd = if effort.is_quick { CROWD / 10 } else { CROWD };
-    let (_connection, channel) = open(broker).await?;
+    let (_connection, channel) = open(&broker.uri).await?;
     for number in 0..crowd {
         let queue = format!("crowd-{number}");
         channel.queue_declare(&queue, QueueOptions::default()).await?;
@@ -83,7 +83,7 @@ pub(super) async fn crowded(
     let mut shares = Vec::new();
     for _ in 0..effort.rounds {
         let alone = bench(binary, broker, load, effort.pace)?.received_per_sec;
-        let declaring = tokio::spawn(declare_at_rate(open(broker).await?.1));
+        let declaring = tokio::spawn(declare_at_rate(open(&broker.uri).await?.1));
         let (tool, pace) = (binary.to_owned(), effort.pace);
         let beside = tokio::task::block_in_place(|| bench(&tool, broker, load, pace));
         declaring.abort();
@@ -131,9 +131,20 @@ struct RoundTrips {
 }
 
 impl RoundTrips {
+    /// On a thread of its own, where the client hands nothing from one thread to another: that would take longer than
+    /// the broker's answer.
     async fn measure(broker: &Broker, effort: Effort) -> anyhow::Result<Self> {
         let count = if effort.is_quick { ROUND_TRIPS / 10 } else { ROUND_TRIPS };
-        let (connection, channel) = open(broker).await?;
+        let uri = broker.uri.clone();
+        let measure = move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(Self::of(&uri, count))
+        };
+        tokio::task::spawn_blocking(measure).await?
+    }
+
+    async fn of(uri: &str, count: usize) -> anyhow::Result<Self> {
+        let (connection, channel) = open(uri).await?;
         let temporary = || QueueOptions { auto_delete: true, ..QueueOptions::default() };
         channel.queue_declare("redeclared", temporary()).await?;
         let (mut redeclares, mut pairs) = (Vec::new(), Vec::new());
@@ -173,8 +184,8 @@ async fn declare_at_rate(channel: Channel) -> anyhow::Result<()> {
     }
 }
 
-async fn open(broker: &Broker) -> anyhow::Result<(Connection, Channel)> {
-    let connection = Connection::connect(&broker.uri).await?;
+async fn open(uri: &str) -> anyhow::Result<(Connection, Channel)> {
+    let connection = Connection::connect(uri).await?;
     let channel = connection.open_channel().await?;
     Ok((connection, channel))
 }
@@ -191,7 +202,7 @@ impl ConsumerHandler for Count {
 async fn topic_cpu_us(broker: &Broker, bindings: usize, pace: Pace) -> anyhow::Result<f64> {
     const EXCHANGE: &str = "compared-topics";
     const KEYS: usize = 1_000;
-    let (connection, channel) = open(broker).await?;
+    let (connection, channel) = open(&broker.uri).await?;
     let temporary = ExchangeOptions { auto_delete: true, ..ExchangeOptions::default() };
     channel.exchange_declare(EXCHANGE, "topic", temporary).await?;
     let exclusive = || QueueOptions { exclusive: true, ..QueueOptions::default() };
