@@ -4,7 +4,7 @@ use std::{
     fmt::Write as _,
     future::Future,
     ops::Deref,
-    process,
+    process::{self, Command},
     sync::{
         Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicU32, Ordering},
@@ -41,22 +41,42 @@ pub(crate) const DURABLE: QueueDeclareOptions = QueueDeclareOptions {
     nowait: false,
 };
 
-/// The broker that tests share: it stops when none of them runs.
-pub(crate) fn shared_broker() -> Arc<Broker> {
-    static SHARED: Mutex<Weak<Broker>> = Mutex::new(Weak::new());
+/// A broker that ends with its last test, and does not wait for clients whose runtime has ended with theirs.
+pub(crate) struct Running(Broker);
+
+impl Deref for Running {
+    type Target = Broker;
+
+    fn deref(&self) -> &Broker {
+        &self.0
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(pid) = self.pid() {
+            // If it fails, the broker takes its time to stop.
+            let _ = Command::new("kill").arg("-KILL").arg(pid.to_string()).status();
+        }
+    }
+}
+
+/// The broker that tests share: it ends when none of them runs.
+pub(crate) fn shared_broker() -> Arc<Running> {
+    static SHARED: Mutex<Weak<Running>> = Mutex::new(Weak::new());
     let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(broker) = shared.upgrade() {
         return broker;
     }
-    let broker = Arc::new(Broker::start());
+    let broker = Arc::new(Running(Broker::start()));
     *shared = Arc::downgrade(&broker);
     broker
 }
 
 /// A broker with settings of its own; `None` if the tests ask another broker, which has its own settings.
-pub(crate) fn broker_with(config_toml: &str) -> Option<Arc<Broker>> {
+pub(crate) fn broker_with(config_toml: &str) -> Option<Arc<Running>> {
     let broker = Broker::start_with(config_toml);
-    (!broker.is_foreign()).then(|| Arc::new(broker))
+    (!broker.is_foreign()).then(|| Arc::new(Running(broker)))
 }
 
 /// A name that no other test has.
@@ -73,7 +93,7 @@ pub(crate) struct Client {
     session: Session,
     pub(crate) connection: Connection,
     /// Stopped once nobody uses it: last, so that the connection is gone by then.
-    broker: Arc<Broker>,
+    broker: Arc<Running>,
 }
 
 impl Client {
@@ -83,13 +103,13 @@ impl Client {
     }
 
     /// Connects to `broker` as the default user.
-    pub(crate) async fn connect_to(broker: &Arc<Broker>) -> Self {
+    pub(crate) async fn connect_to(broker: &Arc<Running>) -> Self {
         let connected = Self::login(broker, &broker.uri()).await;
         connected.unwrap_or_else(|error| panic!("connecting to {}: {error}", broker.addr()))
     }
 
     /// Connects to `broker` in the way that `uri` says.
-    pub(crate) async fn login(broker: &Arc<Broker>, uri: &str) -> lapin::Result<Self> {
+    pub(crate) async fn login(broker: &Arc<Running>, uri: &str) -> lapin::Result<Self> {
         let connection = Connection::connect(uri, ConnectionProperties::default()).await?;
         let session = Session { channel: connection.create_channel().await? };
         Ok(Self { session, connection, broker: Arc::clone(broker) })

@@ -89,8 +89,8 @@ async fn channels_are_counted() {
     }
     let expected =
         "NOT_ALLOWED - number of channels opened (3) has reached the negotiated channel_max (3)";
-    let end = raw.wait_for_end();
-    assert!(String::from_utf8_lossy(&end).contains(expected), "{end:?}");
+    let close = raw.wait_for("connection.close");
+    assert!(String::from_utf8_lossy(&close).contains(expected), "{close:?}");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Queues that belong to one connection, and consumers that tolerate no other.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use amqp::{Method, RawTable};
 use lapin::options::{BasicConsumeOptions, BasicGetOptions, QueueDeclareOptions};
@@ -99,7 +99,9 @@ async fn a_declare_waits_for_a_silent_owner_to_be_given_up() {
     check_refused(session.declare(&queue, EXCLUSIVE, table([])).await, 405, &locked(&queue));
     // From here on its machine is gone without a word: not even heartbeats come, for longer than their interval.
     tokio::time::sleep(Duration::from_millis(1100)).await;
+    let start = Instant::now();
     client.declare(&queue, EXCLUSIVE, table([])).await.expect("the owner is given up");
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
 }
 
 #[tokio::test]

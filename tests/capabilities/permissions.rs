@@ -7,10 +7,7 @@ use lapin::{
     options::{BasicConsumeOptions, BasicGetOptions, ExchangeDeclareOptions},
 };
 
-use crate::{
-    broker::Broker,
-    client::{Client, DURABLE, broker_with, check_refused, table, text},
-};
+use crate::client::{Client, DURABLE, Running, broker_with, check_refused, table, text};
 
 const SETTINGS: &str = r#"
 vhosts = ["/", "shop"]
@@ -41,7 +38,7 @@ write = "^(alice-|amq\\.default$)"
 read = "^(alice-|inbox$)"
 "#;
 
-async fn alice(broker: &Arc<Broker>) -> Client {
+async fn alice(broker: &Arc<Running>) -> Client {
     let uri = format!("amqp://alice:wonderland@{}/%2f", broker.addr());
     Client::login(broker, &uri).await.expect("alice may log in")
 }

@@ -76,8 +76,8 @@ async fn zero_is_no_limit() {
 async fn a_global_prefetch_is_shared_by_the_channel() {
     let client = Client::connect().await;
     let (one, two) = (full_queue(&client).await, full_queue(&client).await);
-    prefetch_of_channel(&client, 3).await;
     client.prefetch(2).await;
+    prefetch_of_channel(&client, 3).await;
     let mut first = client.consume(&one).await;
     let mut second = client.consume(&two).await;
     check_given(&client, &mut first, &["1", "2"]).await;
@@ -102,6 +102,18 @@ async fn a_global_prefetch_is_shared_by_the_channel() {
 }
 
 #[tokio::test]
+async fn a_prefetch_for_each_consumer_ends_the_shared_one() {
+    let client = Client::connect().await;
+    let (one, two) = (full_queue(&client).await, full_queue(&client).await);
+    prefetch_of_channel(&client, 3).await;
+    client.prefetch(2).await;
+    let mut first = client.consume(&one).await;
+    let mut second = client.consume(&two).await;
+    check_given(&client, &mut first, &["1", "2"]).await;
+    check_given(&client, &mut second, &["1", "2"]).await;
+}
+
+#[tokio::test]
 async fn a_global_prefetch_may_grow_at_any_time() {
     let client = Client::connect().await;
     let queue = full_queue(&client).await;
@@ -112,6 +124,18 @@ async fn a_global_prefetch_may_grow_at_any_time() {
     check_given(&client, &mut consumer, &["2", "3"]).await;
     prefetch_of_channel(&client, 0).await;
     check_given(&client, &mut consumer, &["4", "5", "6"]).await;
+}
+
+#[tokio::test]
+async fn a_prefetch_for_each_consumer_ends_the_shared_one() {
+    let client = Client::connect().await;
+    let queue = full_queue(&client).await;
+    prefetch_of_channel(&client, 1).await;
+    client.prefetch(2).await;
+    let mut first = client.consume(&queue).await;
+    let mut second = client.consume(&queue).await;
+    check_given(&client, &mut first, &["1", "2"]).await;
+    check_given(&client, &mut second, &["3", "4"]).await;
 }
 
 #[tokio::test]

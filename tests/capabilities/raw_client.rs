@@ -66,21 +66,25 @@ impl RawClient {
         self.stream.write_all(bytes).expect("the broker reads");
     }
 
-    /// Reads until the method of this name has come.
-    pub(crate) fn wait_for(&mut self, name: &str) {
-        while self.next_method() != name {}
+    /// Reads until the method of this name has come; its payload.
+    pub(crate) fn wait_for(&mut self, name: &str) -> Vec<u8> {
+        loop {
+            let payload = self.next_method();
+            if Method::decode(&payload).expect("a method").name() == name {
+                return payload;
+            }
+        }
     }
 
-    /// The name of the next method, past everything else.
-    fn next_method(&mut self) -> String {
+    /// The payload of the next method, past everything else.
+    fn next_method(&mut self) -> Vec<u8> {
         loop {
             if let Some((frame, length)) = decode_frame(&self.received, FRAME_MAX).expect("frames")
             {
-                let name = (frame.kind == FrameType::Method)
-                    .then(|| Method::decode(frame.payload).expect("a method").name().to_owned());
+                let payload = (frame.kind == FrameType::Method).then(|| frame.payload.to_vec());
                 self.received.drain(..length);
-                match name {
-                    Some(name) => return name,
+                match payload {
+                    Some(payload) => return payload,
                     None => continue,
                 }
             }
@@ -102,14 +106,14 @@ impl RawClient {
         self.received.clear();
     }
 
-    /// Reads until the broker has closed the socket, and returns what it sent last.
-    pub(crate) fn wait_for_end(mut self) -> Vec<u8> {
+    /// Reads until the broker has closed the socket.
+    pub(crate) fn wait_for_end(mut self) {
         let mut bytes = [0; 4096];
         loop {
             match self.stream.read(&mut bytes) {
-                Ok(0) => return self.received,
-                Ok(count) => self.received.extend_from_slice(&bytes[..count]),
-                Err(error) if error.kind() == ErrorKind::ConnectionReset => return self.received,
+                Ok(0) => return,
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => return,
                 Err(error) => panic!("the broker does not close the connection: {error}"),
             }
         }
