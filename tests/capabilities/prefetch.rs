@@ -102,18 +102,6 @@ async fn a_global_prefetch_is_shared_by_the_channel() {
 }
 
 #[tokio::test]
-async fn a_prefetch_for_each_consumer_ends_the_shared_one() {
-    let client = Client::connect().await;
-    let (one, two) = (full_queue(&client).await, full_queue(&client).await);
-    prefetch_of_channel(&client, 3).await;
-    client.prefetch(2).await;
-    let mut first = client.consume(&one).await;
-    let mut second = client.consume(&two).await;
-    check_given(&client, &mut first, &["1", "2"]).await;
-    check_given(&client, &mut second, &["1", "2"]).await;
-}
-
-#[tokio::test]
 async fn a_global_prefetch_may_grow_at_any_time() {
     let client = Client::connect().await;
     let queue = full_queue(&client).await;
