@@ -98,6 +98,10 @@ impl Post {
 }
 
 /// `publishers` threads publish `each` messages while the owning task receives them all, in order per publisher.
+#[cfg_attr(
+    not(pillarbox_loom),
+    expect(clippy::disallowed_methods, reason = "the protocol is about threads")
+)]
 fn deliver_everything(publishers: u32, each: u32, limit: usize) {
     let post = Arc::new(Post::new(limit));
     let threads: Vec<_> = (0..publishers)
