@@ -34,11 +34,10 @@ fn deaths(delivery: &Delivery) -> Vec<FieldTable> {
 }
 
 fn field(death: &FieldTable, name: &str) -> String {
-    match &death.inner()[name] {
-        AMQPValue::LongString(text) => text.to_string(),
-        AMQPValue::LongLongInt(number) => number.to_string(),
-        other => format!("{other:?}"),
-    }
+    let value = &death.inner()[name];
+    let text = value.as_long_string().map(ToString::to_string);
+    let number = || value.as_long_long_int().map(|number| number.to_string());
+    text.or_else(number).unwrap_or_else(|| panic!("{name} is {value:?}"))
 }
 
 /// Reason, queue, exchange and count of one death.

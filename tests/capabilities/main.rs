@@ -4,8 +4,6 @@
 //! settings starts one of its own. With `PILLARBOX_TEST_ADDR=ip:port` they ask another broker instead, without those that
 //! need settings.
 
-#![expect(clippy::unwrap_used, reason = "a test that fails")]
-#![expect(clippy::wildcard_enum_match_arm, reason = "what is not expected fails the test")]
 #![expect(clippy::unwrap_used, reason = "all of this is tests, also what they have in common")]
 
 #[path = "../broker/mod.rs"]
