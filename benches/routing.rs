@@ -1,12 +1,12 @@
 //! What it costs to find where a message goes: it may not grow with bindings that do not match.
 
-use std::hint::black_box;
+use std::{hint::black_box, sync::Arc};
 
 use amqp::FieldTable;
 use broker::{
     Destination, Exchange, ExchangeKind, ExchangeName, ExchangeSpec, QueueKind, RoutingInput,
     VhostName,
-    routing::{ExchangeDirectory, Route},
+    routing::{ExchangeDirectory, Route, RouteCache},
 };
 use criterion::{Criterion, criterion_group, criterion_main};
 
@@ -90,5 +90,26 @@ fn fanout(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, one_of_many_matches, hostile_topics, fanout);
+/// What most messages need instead of routing.
+fn cache(c: &mut Criterion) {
+    const EPOCH: u64 = 1;
+    let mut cache = RouteCache::default();
+    for key in ["key.0", "key.1"] {
+        cache.find(EPOCH, "x", key.as_bytes());
+        cache.insert(&Arc::new(key));
+    }
+    c.bench_function("cache: the same key again", |b| {
+        b.iter(|| cache.find(EPOCH, black_box("x"), black_box(b"key.1")));
+    });
+    let mut keys = ["key.0", "key.1"].into_iter().cycle();
+    c.bench_function("cache: two keys in turn", |b| {
+        b.iter(|| {
+            let key = keys.next().unwrap_or_default();
+            cache.find(EPOCH, black_box("x"), black_box(key.as_bytes()))
+        });
+    });
+    assert_eq!(cache.find(EPOCH, "x", b"key.0").as_deref(), Some(&"key.0"));
+}
+
+criterion_group!(benches, cache, one_of_many_matches, hostile_topics, fanout);
 criterion_main!(benches);

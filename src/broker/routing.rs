@@ -6,7 +6,11 @@ use crate::{
     ExchangeName, QueueName,
     exchange::{Destination, Exchange, RoutesBy, RoutingInput},
 };
+mod cache;
+
 use ahash::AHashSet;
+
+pub use self::cache::RouteCache;
 
 /// Where exchanges are found by name.
 pub trait ExchangeDirectory {

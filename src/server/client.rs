@@ -22,7 +22,7 @@ use connection::{
 use tracing::{info, warn};
 
 use self::channel::ClientChannel;
-use self::routes::RouteCache;
+use self::routes::Routes;
 use self::topology::Waiting;
 use crate::node::{ConnectionEntry, ConnectionId, Node, Shared};
 use crate::options::Account;
@@ -60,7 +60,7 @@ pub(crate) struct Client {
     channels: AHashMap<ChannelNumber, Box<ClientChannel>>,
     exclusive_queues: Vec<Arc<QueueCell>>,
     waiting: Option<Waiting>,
-    routes: RouteCache,
+    routes: Routes,
     effects: Effects,
     /// Deliveries and slots on their way to their queues; kept for their memory.
     taken: Vec<Unacked<DeliveryLink>>,
@@ -89,7 +89,7 @@ impl Client {
             channels: AHashMap::new(),
             exclusive_queues: Vec::new(),
             waiting: None,
-            routes: RouteCache::default(),
+            routes: Routes::default(),
             effects: Effects::default(),
             taken: Vec::new(),
             slots: Vec::new(),

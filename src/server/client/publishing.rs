@@ -26,8 +26,8 @@ impl Client {
     /// Whether this client may publish to the exchange, and whether it exists and takes messages from clients.
     pub(super) fn check_publishing(&mut self, exchange: &str) -> Result<(), Refusal> {
         let epoch = self.opened().epoch();
-        self.routes.enter(epoch);
-        if self.routes.permitted.as_deref() == Some(exchange) {
+        let known = self.routes.permitted.as_ref();
+        if known.is_some_and(|(since, known)| *since == epoch && **known == *exchange) {
             return Ok(());
         }
         let vhost = Arc::clone(self.opened());
@@ -42,7 +42,7 @@ impl Client {
                 });
             }
         }
-        self.routes.permitted = Some(exchange.into());
+        self.routes.permitted = Some((epoch, exchange.into()));
         Ok(())
     }
 
@@ -79,7 +79,7 @@ impl Client {
     #[inline]
     fn route(&mut self, run: &PublishRun<'_>) -> Arc<Route> {
         let epoch = self.opened().epoch();
-        if let Some(route) = self.routes.find(epoch, run.exchange, run.routing_key) {
+        if let Some(route) = self.routes.cache.find(epoch, run.exchange, run.routing_key) {
             return route;
         }
         let vhost = self.opened();
@@ -91,7 +91,7 @@ impl Client {
         let is_lasting = !run.exchange.is_empty() || queues.as_ref().is_some_and(|q| !q.is_empty());
         let route = Arc::new(Route { exchange, queues: queues.map(Vec::into_boxed_slice) });
         if is_lasting {
-            self.routes.insert(&route);
+            self.routes.cache.insert(&route);
         }
         route
     }
@@ -154,7 +154,7 @@ impl Client {
             self.is_slowed = true;
         }
         if reached.is_none() {
-            self.routes.forget();
+            self.routes.cache.forget();
         }
         reached.is_some()
     }

@@ -145,6 +145,14 @@ pub(super) const PARTS: &[Part] = &[
         ..PLAIN
     },
     Part {
+        name: "benches",
+        about: "a small run of each bench",
+        command: &["cargo", "test", "--package", "pillarbox", "--bench", "*"],
+        after: &["rust-build"],
+        lane: Lane::Cargo,
+        ..PLAIN
+    },
+    Part {
         name: "loom",
         about: "every schedule of the wake protocol",
         command: &["nice", "cargo", "test", "--release", "--package", "pillarbox-wake"],
