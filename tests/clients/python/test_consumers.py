@@ -72,7 +72,7 @@ def test_global_prefetch_on_a_quorum_queue(amqp_channel: amqp.Channel, name: str
         amqp_channel.basic_publish(amqp.Message(str(number)), routing_key=name)
     bodies: list[str] = []
     amqp_channel.basic_qos(0, 2, True)
-    tag = amqp_channel.basic_consume(name, callback=lambda message: bodies.append(message.body)).consumer_tag
+    tag = amqp_channel.basic_consume(name, callback=lambda message: bodies.append(message.body))
     amqp_channel.queue_declare(name, passive=True)
     assert bodies == ["0", "1"]
     amqp_channel.basic_cancel(tag)
