@@ -32,6 +32,7 @@ async fn another_connection_may_only_publish() {
     other.barrier().await.unwrap();
     assert_eq!(owner.drain(&queue, 1).await, ["from outside"]);
 
+    owner.bind(&queue, "amq.direct", "k").await;
     let name = || queue.as_str().into();
     let locked = locked(&queue);
     let session = other.session().await;
