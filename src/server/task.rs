@@ -172,8 +172,14 @@ impl ConnectionTask {
         if let Err(ended) = self.write_and_refill(cx, now) {
             return Poll::Ready(ended);
         }
-        if let Err(ended) = self.handle_time(now) {
-            return Poll::Ready(ended);
+        match self.handle_time(now) {
+            Ok(false) => {}
+            Ok(true) => {
+                if let Err(ended) = self.write_and_refill(cx, now) {
+                    return Poll::Ready(ended);
+                }
+            }
+            Err(ended) => return Poll::Ready(ended),
         }
         match self.poll_input(cx, now) {
             Poll::Ready(Ok(())) => {
@@ -280,27 +286,30 @@ impl ConnectionTask {
         Ok(())
     }
 
-    fn handle_time(&mut self, now: Timestamp) -> Result<(), Ended> {
-        if self.session.next_deadline().is_some_and(|deadline| deadline <= now) {
+    /// Does what the time asks for; whether there may be something to write for it.
+    fn handle_time(&mut self, now: Timestamp) -> Result<bool, Ended> {
+        let is_due = self.session.next_deadline().is_some_and(|deadline| deadline <= now);
+        if is_due {
             let next = self.session.handle_time(now);
             self.follow(now, next)?;
         }
-        if self.look_at <= now {
+        let is_to_look = self.look_at <= now;
+        if is_to_look {
             self.look_around(now)?;
         }
-        self.read_on(now)?;
-        if self.is_over(now) { Err(Ended(None)) } else { Ok(()) }
+        let reads_on = self.read_on(now)?;
+        if self.is_over(now) { Err(Ended(None)) } else { Ok(is_due || is_to_look || reads_on) }
     }
 
-    /// Goes on with a client that was held back, if the time for it has come.
-    fn read_on(&mut self, now: Timestamp) -> Result<(), Ended> {
+    /// Goes on with a client that was held back, if the time for it has come; whether it has.
+    fn read_on(&mut self, now: Timestamp) -> Result<bool, Ended> {
         let has_to_wait = match self.reading {
             Reading::Slowed(until) | Reading::Retry(until) => now < until,
             Reading::Drain => self.outbox.lock().is_congested(),
             Reading::On | Reading::Blocked | Reading::Off => true,
         };
         if has_to_wait {
-            return Ok(());
+            return Ok(false);
         }
         let held = std::mem::replace(&mut self.reading, Reading::On);
         if matches!(held, Reading::Retry(_)) {
@@ -310,7 +319,7 @@ impl ConnectionTask {
             let tail = std::mem::take(&mut self.tail);
             self.handle_input(now, &tail)?;
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Deals with consumers that have kept a delivery for too long, and frees the buffers of an idle connection.
