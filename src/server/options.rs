@@ -43,6 +43,8 @@ pub struct Options {
     pub default_queue_type: QueueKind,
     /// Whether `basic.qos` acts on the consumers that are already there.
     pub live_prefetch: LivePrefetch,
+    /// Whether `basic.qos` with `global` is taken for one without.
+    pub deny_global_prefetch: bool,
     /// Where RabbitMQ's versions differ.
     pub compat: Compat,
     /// What `connection.start` calls the product: client libraries choose by it.

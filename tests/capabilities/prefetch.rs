@@ -102,6 +102,20 @@ async fn a_global_prefetch_is_shared_by_the_channel() {
 }
 
 #[tokio::test]
+async fn a_global_prefetch_can_be_made_each_consumers() {
+    let Some(broker) = crate::client::broker_with("[compat]\ndeny_global_prefetch = true\n") else {
+        return;
+    };
+    let client = Client::connect_to(&broker).await;
+    let (one, two) = (full_queue(&client).await, full_queue(&client).await);
+    prefetch_of_channel(&client, 1).await;
+    let mut first = client.consume(&one).await;
+    let mut second = client.consume(&two).await;
+    check_given(&client, &mut first, &["1"]).await;
+    check_given(&client, &mut second, &["1"]).await;
+}
+
+#[tokio::test]
 async fn a_global_prefetch_may_grow_at_any_time() {
     let client = Client::connect().await;
     let queue = full_queue(&client).await;

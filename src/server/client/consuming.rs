@@ -299,6 +299,7 @@ impl Client {
 
     pub(super) fn set_qos(&mut self, channel: ChannelNumber, prefetch_count: u16, global: bool) {
         let Some(open) = self.channels.get_mut(&channel) else { return };
+        let global = global && !self.shared.options.deny_global_prefetch;
         // A limit for each consumer ends the one that they share, as in RabbitMQ.
         let window = if global { prefetch_count } else { 0 };
         if let Some(outboxed) = self.outbox.lock().channel_mut(open.index) {
