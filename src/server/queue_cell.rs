@@ -216,7 +216,7 @@ impl QueueCell {
     /// Marks the queue deleted if `permit` allows it, and tells its consumers. The answer is `permit`'s refusal, or how
     /// many messages were ready; `None` if it was deleted before.
     pub(crate) fn delete<E>(
-        &self,
+        self: &Arc<Self>,
         vhost: &Vhost,
         effects: &mut Effects,
         permit: impl FnOnce(&Queue) -> Result<(), E>,
@@ -238,6 +238,10 @@ impl QueueCell {
         }
         vhost.shared.memory.account(state.accounted, 0);
         state.accounted = 0;
+        // Or each queue with `x-expires` would leave something behind until then.
+        if state.armed.is_some() {
+            vhost.shared.timers.disarm(Due::Queue(Arc::downgrade(self)));
+        }
         Some(Ok(ready))
     }
 }

@@ -178,6 +178,8 @@ impl ConnectionTask {
                 if let Err(ended) = self.write_and_refill(cx, now) {
                     return Poll::Ready(ended);
                 }
+                // A client that waits for this to be written is read on in its next turn.
+                cx.waker().wake_by_ref();
             }
             Err(ended) => return Poll::Ready(ended),
         }
@@ -290,7 +292,12 @@ impl ConnectionTask {
     fn handle_time(&mut self, now: Timestamp) -> Result<bool, Ended> {
         let is_due = self.session.next_deadline().is_some_and(|deadline| deadline <= now);
         if is_due {
+            let was_open = self.session.is_open();
             let next = self.session.handle_time(now);
+            if was_open && !self.session.is_open() {
+                let reason = "missed heartbeats: nothing came from the client for too long";
+                self.session.broker_mut().close_reason = Some(reason.to_owned());
+            }
             self.follow(now, next)?;
         }
         let is_to_look = self.look_at <= now;
@@ -392,6 +399,10 @@ impl ConnectionTask {
             }
             let count = read.filled().len();
             if count == 0 {
+                if self.session.is_open() {
+                    let reason = "the client ended the connection without a close";
+                    self.session.broker_mut().close_reason = Some(reason.to_owned());
+                }
                 return Poll::Ready(Err(Ended(None)));
             }
             self.session.broker().entry.heard(now);

@@ -36,14 +36,21 @@ impl Due {
 /// Where deadlines are left for the timer's task.
 #[derive(Debug, Default)]
 pub(crate) struct Timers {
-    arming: Mutex<Vec<(Timestamp, Due)>>,
+    /// What is to be called, and when; `None` is not any more.
+    arming: Mutex<Vec<(Option<Timestamp>, Due)>>,
     changed: Notify,
 }
 
 impl Timers {
     /// Calls `due` at `at`, instead of at the time it was armed for before.
     pub(crate) fn arm(&self, at: Timestamp, due: Due) {
-        self.arming.lock().push((at, due));
+        self.arming.lock().push((Some(at), due));
+        self.changed.notify_one();
+    }
+
+    /// `due` is gone: the timer holds nothing of it any more.
+    pub(crate) fn disarm(&self, due: Due) {
+        self.arming.lock().push((None, due));
         self.changed.notify_one();
     }
 
@@ -53,7 +60,12 @@ impl Timers {
         let mut keys: HashMap<usize, delay_queue::Key> = HashMap::new();
         loop {
             for (at, due) in std::mem::take(&mut *self.arming.lock()) {
-                let when = clock.instant(at);
+                let Some(when) = at.map(|at| clock.instant(at)) else {
+                    if let Some(key) = keys.remove(&due.address()) {
+                        wheel.remove(&key);
+                    }
+                    continue;
+                };
                 match keys.get(&due.address()) {
                     Some(key) => wheel.reset_at(key, when),
                     None => {

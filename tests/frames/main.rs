@@ -15,6 +15,7 @@ mod content;
 mod framing;
 mod handshake;
 mod methods;
+mod pace;
 mod requests;
 mod semantics;
 mod tables;
