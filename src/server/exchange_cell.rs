@@ -89,11 +89,11 @@ impl ExchangeCell {
         }
     }
 
-    /// Routes the messages whose delay is over.
+    /// Routes the messages whose delay is over; many of them in portions, for each of which the timer is armed.
     pub(crate) fn release_due(self: &Arc<Self>, now: Timestamp) {
         let (Some(delayed), Some(vhost)) = (&self.delayed, self.vhost.upgrade()) else { return };
         let mut effects = Effects::default();
-        loop {
+        for _ in 0..RELEASED_AT_ONCE_MAX {
             // One by one: the lock is not held while a message is routed.
             let Some((_, message)) = delayed.lock().messages.take_due(now) else { break };
             vhost.shared.memory.account(memory_of(&message) as u64, 0);
@@ -141,6 +141,9 @@ impl Drop for ExchangeCell {
         }
     }
 }
+
+/// How many delayed messages are routed before it is somebody else's turn.
+const RELEASED_AT_ONCE_MAX: usize = 1000;
 
 /// What the messages that one exchange remembers may take, whatever length it was declared with.
 const HISTORY_BYTES_MAX: usize = 16 << 20;

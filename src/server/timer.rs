@@ -79,6 +79,8 @@ impl Timers {
                     let due = expired.into_inner();
                     keys.remove(&due.address());
                     fire(&clock, &due);
+                    // It may be due again at once: the clients have their turn first.
+                    tokio::task::yield_now().await;
                 }
             }
         }
@@ -112,4 +114,40 @@ fn fire_queue(now: Timestamp, queue: &Arc<QueueCell>) {
     }
     vhost.carry_out(now, &mut effects);
     effects.wake();
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use broker::vhost::predeclared_exchanges;
+
+    use super::*;
+
+    async fn until(is_reached: impl Fn() -> bool) {
+        let reached = async {
+            while !is_reached() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), reached).await.expect("it is reached");
+    }
+
+    #[tokio::test]
+    async fn nothing_is_left_of_what_is_gone_before_its_time() {
+        let (timers, clock) = (Arc::new(Timers::default()), Arc::new(Clock::start()));
+        let spec = predeclared_exchanges().into_iter().next().unwrap();
+        let exchange = ExchangeCell::in_vhost(spec, Weak::new(), &"/".into()).unwrap();
+        let exchange = Arc::new(exchange);
+        let due = || Due::Exchange(Arc::downgrade(&exchange));
+        let is_free = || timers.arming.lock().is_empty() && Arc::weak_count(&exchange) == 0;
+        let far = clock.now().plus_ms(1 << 40);
+        let running = tokio::spawn(Arc::clone(&timers).run(Arc::clone(&clock)));
+        timers.arm(far, due());
+        until(|| timers.arming.lock().is_empty()).await;
+        assert!(!is_free());
+        timers.disarm(due());
+        until(is_free).await;
+        running.abort();
+    }
 }
