@@ -136,7 +136,7 @@ mod tests {
     #[tokio::test]
     async fn nothing_is_left_of_what_is_gone_before_its_time() {
         let (timers, clock) = (Arc::new(Timers::default()), Arc::new(Clock::start()));
-        let spec = predeclared_exchanges().into_iter().next().unwrap();
+        let spec = predeclared_exchanges().next().unwrap();
         let exchange = ExchangeCell::in_vhost(spec, Weak::new(), &"/".into()).unwrap();
         let exchange = Arc::new(exchange);
         let due = || Due::Exchange(Arc::downgrade(&exchange));

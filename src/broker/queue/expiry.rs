@@ -6,10 +6,14 @@
 use super::{DeathReason, Fate, Queue, Sink, entry::Mark, ready::Line};
 use crate::{Timestamp, message::Arrival};
 
+/// How many messages expire in one call of [`Queue::handle_time`]: a million that expire together stop nobody else.
+const EXPIRED_AT_ONCE_MAX: usize = 1000;
+
 impl Queue {
-    /// Does what is due: messages expire, held dead letters go out again, the queue itself expires.
+    /// Does what is due: messages expire, held dead letters go out again, the queue itself expires. What is too much for
+    /// one call stays due.
     pub fn handle_time(&mut self, now: Timestamp, sink: &mut impl Sink) -> Fate {
-        self.expire_all(now, sink);
+        self.expire_some(now, sink);
         if let Some(held) = &mut self.held {
             held.handle_time(now);
             self.send_held(sink);
@@ -54,8 +58,19 @@ impl Queue {
 
     /// Removes the expired messages at the head of a line, and says how many they were.
     pub(super) fn expire(&mut self, line: Line, now: Timestamp, sink: &mut impl Sink) -> usize {
+        self.expire_up_to(usize::MAX, line, now, sink)
+    }
+
+    fn expire_up_to(
+        &mut self,
+        most: usize,
+        line: Line,
+        now: Timestamp,
+        sink: &mut impl Sink,
+    ) -> usize {
         let mut count = 0;
-        while self.deadline_of_head(line).is_some_and(|deadline| deadline <= now)
+        while count < most
+            && self.deadline_of_head(line).is_some_and(|deadline| deadline <= now)
             && let Some(entry) = self.ready.pop(line)
         {
             self.die_waiting(now, entry, DeathReason::Expired, sink);
@@ -70,6 +85,17 @@ impl Queue {
             let lines: Vec<_> = self.ready.lines().collect();
             for line in lines {
                 self.expire(line, now, sink);
+            }
+        }
+    }
+
+    /// Removes expired messages, but no more than others can wait for.
+    fn expire_some(&mut self, now: Timestamp, sink: &mut impl Sink) {
+        if self.content.has_deadlines() {
+            let mut left = EXPIRED_AT_ONCE_MAX;
+            let lines: Vec<_> = self.ready.lines().collect();
+            for line in lines {
+                left -= self.expire_up_to(left, line, now, sink);
             }
         }
     }

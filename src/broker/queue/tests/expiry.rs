@@ -25,6 +25,22 @@ fn a_message_expires_when_its_time_is_up() {
 }
 
 #[test]
+fn what_expires_together_expires_in_portions() {
+    let mut stage = Stage::new(ttl(100));
+    (0..2500).for_each(|n| assert_eq!(stage.publish(&n.to_string()), Admission::Accepted));
+    let mut letters = Vec::new();
+    for (ms, left) in [(100, 1500), (0, 500), (0, 0)] {
+        stage.pass(ms);
+        assert_eq!(stage.counts(), (left, 0));
+        let is_due = stage.queue.next_deadline().is_some_and(|deadline| deadline <= stage.now);
+        assert_eq!(is_due, left > 0);
+        letters.extend(stage.letters());
+    }
+    assert_eq!(letters.len(), 2500);
+    assert_eq!(letters[2499], ("2499".into(), "expired"));
+}
+
+#[test]
 fn the_sooner_of_queue_and_message_counts() {
     let mut stage = Stage::new(ttl(100));
     expiring(&mut stage, "sooner", 50);
