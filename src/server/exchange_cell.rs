@@ -106,6 +106,13 @@ impl ExchangeCell {
         self.arm(&vhost, &mut delayed);
     }
 
+    /// The exchange is deleted: what it holds back goes with it, also if a client's route still leads here.
+    pub(crate) fn close(&self) {
+        let (Some(delayed), Some(vhost)) = (&self.delayed, self.vhost.upgrade()) else { return };
+        let dropped = std::mem::take(&mut delayed.lock().messages);
+        vhost.shared.memory.account(dropped.memory_bytes() as u64, 0);
+    }
+
     /// Keeps a message for whoever binds later.
     pub(crate) fn remember(&self, arrival: &Arrival<'_>) {
         let Some(history) = &self.history else { return };

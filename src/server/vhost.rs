@@ -360,6 +360,7 @@ impl Vhost {
     fn forget_exchanges(&self, mut names: Vec<ExchangeName>) {
         while let Some(name) = names.pop() {
             let Some((_, gone)) = self.exchanges.remove(&name) else { continue };
+            gone.close();
             let destinations: Vec<Destination> = gone
                 .exchange
                 .read()
