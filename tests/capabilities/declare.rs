@@ -88,13 +88,15 @@ async fn a_queue_declared_again_must_be_equal() {
     let auto_delete = QueueDeclareOptions { auto_delete: true, ..DURABLE };
     let without_ttl = table([("x-max-length", int(5))]);
     let other_ttl = table([("x-message-ttl", int(2000)), ("x-max-length", int(5))]);
-    let text_ttl = table([("x-message-ttl", int(1000)), ("x-max-length", int(5))]);
-    let mut more = text_ttl;
+    let text_ttl = table([("x-message-ttl", text("1000")), ("x-max-length", int(5))]);
+    let mut more = arguments();
     more.insert("x-expires".into(), int(60_000));
     for (options, arguments, difference) in [
         (transient, arguments(), "'durable': received 'false' but current is 'true'"),
         (auto_delete, arguments(), "'auto_delete': received 'true' but current is 'false'"),
         (DURABLE, other_ttl, "'x-message-ttl': received '2000' but current is '1000'"),
+        // A text is no number, though the refusal does not show it.
+        (DURABLE, text_ttl, "'x-message-ttl': received '1000' but current is '1000'"),
         (
             DURABLE,
             without_ttl,

@@ -97,6 +97,35 @@ async fn an_exchange_in_use_may_be_spared() {
 }
 
 #[tokio::test]
+async fn an_exchange_that_only_receives_is_not_in_use() {
+    let client = Client::connect().await;
+    let (from, to) = (client.exchange("fanout", []).await, client.exchange("fanout", []).await);
+    let (channel, options) = (&client.channel, Default::default());
+    let (source, destination) = (from.as_str().into(), to.as_str().into());
+    let arguments = table([]);
+    channel.exchange_bind(destination, source, "".into(), options, arguments).await.unwrap();
+    let if_unused = ExchangeDeleteOptions { if_unused: true, nowait: false };
+    client.channel.exchange_delete(to.as_str().into(), if_unused).await.unwrap();
+    // Its binding went with it.
+    client.channel.exchange_delete(from.as_str().into(), if_unused).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_auto_delete_exchange_waits_for_its_first_binding() {
+    let client = Client::connect().await;
+    let exchange = crate::client::unique("exchange");
+    let auto_delete = ExchangeDeclareOptions { auto_delete: true, ..Default::default() };
+    client.declare_exchange(&exchange, "fanout", auto_delete, table([])).await.unwrap();
+    let passive = ExchangeDeclareOptions { passive: true, ..Default::default() };
+    client.declare_exchange(&exchange, "fanout", passive, table([])).await.unwrap();
+    let queue = client.bound_queue(&exchange, "").await;
+    delete(&client, &queue, QueueDeleteOptions::default()).await.unwrap();
+    let looked = client.declare_exchange(&exchange, "fanout", passive, table([])).await;
+    let expected = format!("NOT_FOUND - no exchange '{exchange}' in vhost '/'");
+    check_refused(looked, 404, &expected);
+}
+
+#[tokio::test]
 async fn system_exchanges_stay() {
     let client = Client::connect().await;
     for (exchange, expected) in [

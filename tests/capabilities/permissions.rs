@@ -92,9 +92,57 @@ async fn each_request_needs_its_permission() {
     let session = client.session().await;
     let bound = session.bind_with("alice-q", "amq.direct", "", none.clone()).await;
     check_refused(bound, 403, &refused("read", "exchange", "amq.direct"));
+    let session = client.session().await;
+    let published = session.try_publish("no such", "", "", BasicProperties::default()).await;
+    check_refused(published, 403, &refused("write", "exchange", "no such"));
 
     client.send("inbox", "to the inbox").await;
     assert_eq!(client.drain("inbox", 1).await, ["to the inbox"]);
+}
+
+#[tokio::test]
+async fn unbinding_and_exchanges_need_them_too() {
+    let Some(broker) = broker_with(SETTINGS) else { return };
+    let client = alice(&broker).await;
+    let guest = Client::connect_to(&broker).await;
+    guest.declare("inbox", DURABLE, table([])).await.unwrap();
+    let plain = ExchangeDeclareOptions::default();
+    guest.declare_exchange("bob-x", "direct", plain, table([])).await.unwrap();
+    client.declare_exchange("alice-x", "direct", plain, table([])).await.unwrap();
+    let (none, alices, bobs) = (table([]), || "alice-x".into(), || "bob-x".into());
+
+    let session = client.session().await;
+    let deleted = session.channel.exchange_delete(bobs(), Default::default()).await;
+    check_refused(deleted, 403, &refused("configure", "exchange", "bob-x"));
+    let session = client.session().await;
+    let unbound =
+        session.channel.queue_unbind("inbox".into(), alices(), "".into(), none.clone()).await;
+    check_refused(unbound, 403, &refused("write", "queue", "inbox"));
+    let session = client.session().await;
+    let (channel, options) = (&session.channel, Default::default());
+    let bound = channel.exchange_bind(bobs(), alices(), "".into(), options, none.clone()).await;
+    check_refused(bound, 403, &refused("write", "exchange", "bob-x"));
+    let session = client.session().await;
+    let (channel, options) = (&session.channel, Default::default());
+    let bound = channel.exchange_bind(alices(), bobs(), "".into(), options, none.clone()).await;
+    check_refused(bound, 403, &refused("read", "exchange", "bob-x"));
+    let session = client.session().await;
+    let (channel, options) = (&session.channel, Default::default());
+    let unbound = channel.exchange_unbind(bobs(), alices(), "".into(), options, none).await;
+    check_refused(unbound, 403, &refused("write", "exchange", "bob-x"));
+}
+
+#[tokio::test]
+async fn a_passive_declare_needs_some_permission() {
+    let Some(broker) = broker_with(SETTINGS) else { return };
+    let client = alice(&broker).await;
+    let guest = Client::connect_to(&broker).await;
+    for queue in ["inbox", "outbox"] {
+        guest.declare(queue, DURABLE, table([])).await.unwrap();
+    }
+    client.passive("inbox").await.expect("reading is enough");
+    let session = client.session().await;
+    check_refused(session.passive("outbox").await, 403, &refused("configure", "queue", "outbox"));
 }
 
 #[tokio::test]

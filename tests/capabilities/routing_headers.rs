@@ -92,3 +92,28 @@ async fn an_unknown_match_is_refused() {
         "PRECONDITION_FAILED - Invalid x-match field value <<\"foo\">>; expected all, any, all-with-x, or any-with-x",
     );
 }
+
+#[tokio::test]
+async fn a_whole_number_is_no_fraction() {
+    let bindings = [table([("size", int(1))]), table([("size", AMQPValue::Double(1.0))])];
+    assert_eq!(reached(&bindings, [("size", int(1))]).await, [true, false]);
+    assert_eq!(reached(&bindings, [("size", AMQPValue::Double(1.0))]).await, [false, true]);
+}
+
+#[tokio::test]
+async fn bindings_with_other_arguments_are_others() {
+    let client = Client::connect().await;
+    let exchange = client.exchange("headers", []).await;
+    let queue = client.queue([]).await;
+    for size in [1, 2] {
+        client.bind_with(&queue, &exchange, "", table([("size", int(size))])).await.unwrap();
+    }
+    let (of, from) = (queue.as_str().into(), exchange.as_str().into());
+    let first = table([("size", int(1))]);
+    client.channel.queue_unbind(of, from, "".into(), first).await.unwrap();
+    for (size, body) in [(1, "gone"), (2, "still bound")] {
+        client.publish(&exchange, "", body, with_headers([("size", int(size))])).await;
+    }
+    assert_eq!(client.drain(&queue, 1).await, ["still bound"]);
+    assert!(client.get(&queue).await.is_none());
+}

@@ -36,6 +36,17 @@ fn bodies_are_cut_eight_octets_below_the_limit() {
 }
 
 #[test]
+fn a_header_is_one_frame_however_large() {
+    let properties = vec![0; 3 * FRAME_MAX as usize];
+    let mut out = Vec::new();
+    encode_header_frame(&mut out, 5, 1, &properties);
+    assert!(decode_frame(&out, FRAME_MAX).is_err(), "it exceeds what was negotiated");
+    let (frame, len) = decode_frame(&out, u32::MAX).unwrap().unwrap();
+    assert_eq!((frame.kind, len), (FrameType::Header, out.len()));
+    assert_eq!(ContentHeader::decode(frame.payload).unwrap().properties.as_bytes(), properties);
+}
+
+#[test]
 fn a_template_writes_what_the_method_does() {
     let template = DeliverTemplate::new(5, b"ctag", b"exchange", b"key").unwrap();
     for (delivery_tag, redelivered) in [(1, false), (u64::MAX, true)] {

@@ -183,6 +183,7 @@ impl Client {
     ) -> Result<QueueDeclared, DeclareError> {
         let vhost = Arc::clone(self.opened());
         if request.passive {
+            self.authorize_any(ResourceKind::Queue, request.queue)?;
             let queue =
                 vhost.queue(request.queue).ok_or_else(|| vhost.no_such_queue(request.queue))?;
             self.check_owner_or_wait(&queue)?;
