@@ -207,7 +207,7 @@ impl OpenConnection {
                 Err(_) => is_complete = false,
             }
         }
-        broker.commit_settlements(number);
+        let _ = broker.commit_settlements(number);
         if !is_complete {
             return Err(precondition("partial tx completion"));
         }

@@ -2,7 +2,7 @@
 
 use std::{mem, sync::Arc};
 
-use ::broker::Timestamp;
+use ::broker::{LogPosition, Timestamp};
 use amqp::{
     FRAME_OVERHEAD, Frame, FrameError, FrameFault, FrameType, HEARTBEAT_FRAME, Method,
     ProtocolHeader, ReplyCode, connection,
@@ -74,10 +74,20 @@ pub struct Progress {
 pub enum Next {
     /// Read on.
     Read,
-    /// Call again with what is left after [`RETRY_MS`](crate::RETRY_MS): a declare waits for a silent owner.
-    Retry,
+    /// Call again with what is left after this time or sooner: a declare waits for the silent owner of a queue, or a get
+    /// for a message that has to be read from disk. Until then the client is not read.
+    Retry {
+        /// How long from now.
+        ms: u64,
+    },
     /// Call again with what is left once the client has read what was sent: see [`Broker::is_congested`].
     Drain,
+    /// Call [`Session::handle_flushed`] once the log is flushed so far, then [`Session::handle_input`] with what is left:
+    /// what comes next must not overtake replies or confirms that are held. Until then the client is not read.
+    Flush {
+        /// How far.
+        position: LogPosition,
+    },
     /// Read on, but not for longer than this: the connection is closing, and the client is to end it.
     Linger {
         /// The longest time from now.
@@ -231,6 +241,20 @@ impl<B: Broker> Session<B> {
         self.next(now)
     }
 
+    /// The lowest position of the log that anything of this connection waits for: ask for it after each call that may have
+    /// changed it, and call [`handle_flushed`](Self::handle_flushed) once the log is flushed so far.
+    pub fn awaits(&self) -> Option<LogPosition> {
+        None
+    }
+
+    /// The log is flushed as far as `flushed`: sends the confirms and replies that waited for it.
+    ///
+    /// After [`Next::Flush`], [`handle_input`](Self::handle_input) has to be called again, by the caller.
+    pub fn handle_flushed(&mut self, now: Timestamp, flushed: LogPosition) -> Next {
+        let _ = flushed;
+        self.next(now)
+    }
+
     /// Does what is due: heartbeats, the end of a handshake that takes too long, the end of a silent client.
     pub fn handle_time(&mut self, now: Timestamp) -> Next {
         match self.phase {
@@ -346,7 +370,8 @@ impl<B: Broker> Session<B> {
         let (consumed, stopped) = Turn::new(open, &mut self.broker, &self.settings, input).handle();
         let next = match stopped {
             Ok(Stopped::Input) => Next::Read,
-            Ok(Stopped::Retry) => Next::Retry,
+            Ok(Stopped::Retry { ms }) => Next::Retry { ms },
+            Ok(Stopped::Flush(position)) => Next::Flush { position },
             Ok(Stopped::Drain) => Next::Drain,
             Ok(Stopped::Closed) => {
                 self.broker.closed();

@@ -2,6 +2,7 @@
 
 mod publishing;
 
+use ::broker::LogPosition;
 use amqp::{Frame, FrameType, Method, MethodError, ReplyCode, access, connection, decode_frame};
 
 use self::publishing::OpenRun;
@@ -29,10 +30,12 @@ pub(crate) struct Turn<'c, 'i, B> {
 pub(crate) enum Stopped {
     /// There is no complete frame left.
     Input,
-    /// A declare waits.
-    Retry,
+    /// A declare or a get is to be asked again after so many milliseconds.
+    Retry { ms: u64 },
     /// The client is to read first.
     Drain,
+    /// The log is to be flushed so far first.
+    Flush(LogPosition),
     /// The client closed the connection.
     Closed,
 }
@@ -261,7 +264,7 @@ impl<'c, 'i, B: Broker> Turn<'c, 'i, B> {
             Method::QueueDeclare(method) => {
                 let vhost = &connection.vhost;
                 if queue::declare(open, method, channel, vhost, broker)? == Handled::Retry {
-                    return Ok(Step::Stop(Stopped::Retry));
+                    return Ok(Step::Stop(Stopped::Retry { ms: 250 }));
                 }
             }
             Method::QueueBind(method) => queue::bind(open, method, channel, broker)?,

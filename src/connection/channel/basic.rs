@@ -5,7 +5,7 @@ use amqp::{Method, ReplyCode, basic};
 
 use super::{Mode, OpenChannel, inspect::REPLY_TO, precondition};
 use crate::{
-    Broker, ChannelNumber, Consume, DeliveryTag, UnknownDeliveryTag,
+    Broker, ChannelNumber, Consume, DeliveryTag, Got, UnknownDeliveryTag,
     failure::{Failure, Outcome},
 };
 
@@ -63,7 +63,7 @@ pub(crate) fn get<B: Broker>(
     broker: &mut B,
 ) -> Outcome {
     let queue = open.queue_name(method.queue)?;
-    if !broker.get(channel, &queue, method.no_ack)? {
+    if broker.get(channel, &queue, method.no_ack)? == Got::Empty {
         broker.send(channel, &Method::BasicGetEmpty(basic::GetEmpty));
     }
     Ok(())

@@ -10,7 +10,7 @@ pub(crate) fn declare<B: Broker>(
     channel: ChannelNumber,
     broker: &mut B,
 ) -> Outcome {
-    broker.exchange_declare(&ExchangeDeclare {
+    let _ = broker.exchange_declare(&ExchangeDeclare {
         exchange: &strip_cr_lf(method.exchange),
         kind: method.exchange_type,
         passive: method.passive,
@@ -30,7 +30,7 @@ pub(crate) fn delete<B: Broker>(
     channel: ChannelNumber,
     broker: &mut B,
 ) -> Outcome {
-    broker.exchange_delete(&strip_cr_lf(method.exchange), method.if_unused)?;
+    let _ = broker.exchange_delete(&strip_cr_lf(method.exchange), method.if_unused)?;
     if !method.nowait {
         broker.send(channel, &Method::ExchangeDeleteOk(exchange::DeleteOk));
     }
@@ -42,7 +42,7 @@ pub(crate) fn bind<B: Broker>(
     channel: ChannelNumber,
     broker: &mut B,
 ) -> Outcome {
-    broker.exchange_bind(&Bind {
+    let _ = broker.exchange_bind(&Bind {
         destination: &strip_cr_lf(method.destination),
         source: &strip_cr_lf(method.source),
         binding_key: method.routing_key,
@@ -59,7 +59,7 @@ pub(crate) fn unbind<B: Broker>(
     channel: ChannelNumber,
     broker: &mut B,
 ) -> Outcome {
-    broker.exchange_unbind(&Bind {
+    let _ = broker.exchange_unbind(&Bind {
         destination: &strip_cr_lf(method.destination),
         source: &strip_cr_lf(method.source),
         binding_key: method.routing_key,

@@ -29,7 +29,7 @@ pub(crate) fn declare<B: Broker>(
             arguments: method.arguments,
         });
         match declared {
-            Ok(declared) => declared,
+            Ok(declared) => declared.value,
             Err(DeclareError::Wait) => return Ok(Handled::Retry),
             Err(DeclareError::Refused(refusal)) => return Err(refusal.into()),
         }
@@ -59,7 +59,7 @@ pub(crate) fn bind<B: Broker>(
     broker: &mut B,
 ) -> Outcome {
     let names = BindingNames::new(open, method.queue, method.exchange, method.routing_key)?;
-    broker.queue_bind(&names.bind(method.arguments))?;
+    let _ = broker.queue_bind(&names.bind(method.arguments))?;
     if !method.nowait {
         broker.send(channel, &Method::QueueBindOk(queue::BindOk));
     }
@@ -73,7 +73,7 @@ pub(crate) fn unbind<B: Broker>(
     broker: &mut B,
 ) -> Outcome {
     let names = BindingNames::new(open, method.queue, method.exchange, method.routing_key)?;
-    broker.queue_unbind(&names.bind(method.arguments))?;
+    let _ = broker.queue_unbind(&names.bind(method.arguments))?;
     broker.send(channel, &Method::QueueUnbindOk(queue::UnbindOk));
     Ok(())
 }
@@ -118,7 +118,7 @@ pub(crate) fn purge<B: Broker>(
     channel: ChannelNumber,
     broker: &mut B,
 ) -> Outcome {
-    let message_count = broker.queue_purge(&open.queue_name(method.queue)?)?;
+    let message_count = broker.queue_purge(&open.queue_name(method.queue)?)?.value;
     if !method.nowait {
         broker.send(channel, &Method::QueuePurgeOk(queue::PurgeOk { message_count }));
     }
@@ -132,7 +132,7 @@ pub(crate) fn delete<B: Broker>(
     broker: &mut B,
 ) -> Outcome {
     let name = open.queue_name(method.queue)?;
-    let message_count = broker.queue_delete(&name, method.if_unused, method.if_empty)?;
+    let message_count = broker.queue_delete(&name, method.if_unused, method.if_empty)?.value;
     if !method.nowait {
         broker.send(channel, &Method::QueueDeleteOk(queue::DeleteOk { message_count }));
     }

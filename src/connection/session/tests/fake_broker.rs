@@ -8,13 +8,15 @@ use std::{
     fmt::Write,
 };
 
-use ::broker::{Refusal, Timestamp, VhostName, message::short_strings, queue::Settlement};
+use ::broker::{
+    LogPosition, Refusal, Timestamp, VhostName, message::short_strings, queue::Settlement,
+};
 use amqp::{HEARTBEAT_FRAME, Method, ProtocolHeader, RawProperties, ReplyCode, basic};
 
 use crate::{
-    Bind, Broker, ChannelNumber, Consume, DeclareError, Deliveries, DeliveryTag, ExchangeDeclare,
-    Login, LoginRefused, PublishOutcome, PublishRun, QueueDeclare, QueueDeclared, RunMessage,
-    Tuning, Unacked, UnknownDeliveryTag,
+    Bind, Broker, ChannelNumber, Consume, DeclareError, Deliveries, DeliveryTag, Durable,
+    ExchangeDeclare, Got, Login, LoginRefused, PublishOutcome, PublishRun, QueueDeclare,
+    QueueDeclared, RunMessage, Tuning, Unacked, UnknownDeliveryTag,
 };
 
 #[derive(Debug, Default)]
@@ -181,26 +183,29 @@ impl Broker for FakeBroker {
         Ok(())
     }
 
-    fn exchange_declare(&mut self, request: &ExchangeDeclare<'_>) -> Result<(), Refusal> {
+    fn exchange_declare(&mut self, request: &ExchangeDeclare<'_>) -> Result<Durable, Refusal> {
         let ExchangeDeclare { exchange, kind, .. } = request;
         self.log.push(format!("⇒ declare exchange {exchange:?} {kind}"));
-        Ok(())
+        Ok(().into())
     }
 
-    fn exchange_delete(&mut self, exchange: &str, _: bool) -> Result<(), Refusal> {
+    fn exchange_delete(&mut self, exchange: &str, _: bool) -> Result<Durable, Refusal> {
         self.log.push(format!("⇒ delete exchange {exchange:?}"));
-        Ok(())
+        Ok(().into())
     }
 
-    fn exchange_bind(&mut self, request: &Bind<'_>) -> Result<(), Refusal> {
+    fn exchange_bind(&mut self, request: &Bind<'_>) -> Result<Durable, Refusal> {
         self.queue_bind(request)
     }
 
-    fn exchange_unbind(&mut self, request: &Bind<'_>) -> Result<(), Refusal> {
+    fn exchange_unbind(&mut self, request: &Bind<'_>) -> Result<Durable, Refusal> {
         self.queue_unbind(request)
     }
 
-    fn queue_declare(&mut self, request: &QueueDeclare<'_>) -> Result<QueueDeclared, DeclareError> {
+    fn queue_declare(
+        &mut self,
+        request: &QueueDeclare<'_>,
+    ) -> Result<Durable<QueueDeclared>, DeclareError> {
         if request.queue == "waiting" && !self.has_waited {
             self.has_waited = true;
             return Err(DeclareError::Wait);
@@ -211,31 +216,31 @@ impl Broker for FakeBroker {
         let name = if request.queue.is_empty() { "amq.gen-1" } else { request.queue };
         let ready = self.queues.entry(name.to_owned()).or_default().len();
         let message_count = u32::try_from(ready).unwrap();
-        Ok(QueueDeclared { queue: name.into(), message_count, consumer_count: 0 })
+        Ok(QueueDeclared { queue: name.into(), message_count, consumer_count: 0 }.into())
     }
 
-    fn queue_bind(&mut self, request: &Bind<'_>) -> Result<(), Refusal> {
+    fn queue_bind(&mut self, request: &Bind<'_>) -> Result<Durable, Refusal> {
         let Bind { destination, source, binding_key, .. } = request;
         Self::check_exchange(source)?;
         self.log.push(format!("⇒ bind {source} {destination} {binding_key:?}"));
-        Ok(())
+        Ok(().into())
     }
 
-    fn queue_unbind(&mut self, request: &Bind<'_>) -> Result<(), Refusal> {
+    fn queue_unbind(&mut self, request: &Bind<'_>) -> Result<Durable, Refusal> {
         let Bind { destination, source, binding_key, .. } = request;
         self.log.push(format!("⇒ unbind {source} {destination} {binding_key:?}"));
-        Ok(())
+        Ok(().into())
     }
 
-    fn queue_purge(&mut self, queue: &str) -> Result<u32, Refusal> {
+    fn queue_purge(&mut self, queue: &str) -> Result<Durable<u32>, Refusal> {
         self.check_queue(queue)?;
         let purged = self.queues.get_mut(queue).map(std::mem::take).unwrap_or_default();
-        Ok(u32::try_from(purged.len()).unwrap())
+        Ok(u32::try_from(purged.len()).unwrap().into())
     }
 
-    fn queue_delete(&mut self, queue: &str, _: bool, _: bool) -> Result<u32, Refusal> {
+    fn queue_delete(&mut self, queue: &str, _: bool, _: bool) -> Result<Durable<u32>, Refusal> {
         let deleted = self.queues.remove(queue).unwrap_or_default();
-        Ok(u32::try_from(deleted.len()).unwrap())
+        Ok(u32::try_from(deleted.len()).unwrap().into())
     }
 
     fn check_publish(&mut self, _: ChannelNumber, exchange: &str, _: &[u8]) -> Result<(), Refusal> {
@@ -316,9 +321,9 @@ impl Broker for FakeBroker {
         self.note(channel, &format!("⇒ expel {consumer_tag}"));
     }
 
-    fn get(&mut self, channel: ChannelNumber, queue: &str, no_ack: bool) -> Result<bool, Refusal> {
+    fn get(&mut self, channel: ChannelNumber, queue: &str, no_ack: bool) -> Result<Got, Refusal> {
         self.check_queue(queue)?;
-        let Some((tag, id)) = self.deliver(channel, queue, no_ack) else { return Ok(false) };
+        let Some((tag, id)) = self.deliver(channel, queue, no_ack) else { return Ok(Got::Empty) };
         let message_count = u32::try_from(self.queues[queue].len()).unwrap();
         let Stored { exchange, routing_key, redelivered, .. } = &self.messages[id as usize];
         let (exchange, routing_key) = (exchange.clone(), routing_key.clone());
@@ -330,7 +335,7 @@ impl Broker for FakeBroker {
             message_count,
         };
         self.send_stored(channel, id, &Method::BasicGetOk(get_ok));
-        Ok(true)
+        Ok(Got::Delivered)
     }
 
     fn settle(
@@ -360,10 +365,11 @@ impl Broker for FakeBroker {
         deliveries.hold(delivery_tag, multiple, held)
     }
 
-    fn commit_settlements(&mut self, channel: ChannelNumber) {
+    fn commit_settlements(&mut self, channel: ChannelNumber) -> Option<LogPosition> {
         let held = std::mem::take(&mut self.channel(channel).held);
         self.channel(channel).deliveries.release(&held);
         self.note(channel, &format!("⇒ commit {}", describe_tags(&held)));
+        None
     }
 
     fn roll_back_settlements(&mut self, channel: ChannelNumber) {
