@@ -8,6 +8,7 @@ mod channel;
 mod failure;
 mod handshake;
 mod heartbeat;
+mod held_replies;
 mod open_connection;
 mod sasl;
 mod session;

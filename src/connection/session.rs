@@ -241,17 +241,25 @@ impl<B: Broker> Session<B> {
         self.next(now)
     }
 
-    /// The lowest position of the log that anything of this connection waits for: ask for it after each call that may have
-    /// changed it, and call [`handle_flushed`](Self::handle_flushed) once the log is flushed so far.
+    /// The lowest position of the log that anything of this connection waits for.
+    ///
+    /// Ask after each of the other calls, and call [`handle_flushed`](Self::handle_flushed) once the log is flushed so
+    /// far. It may turn out that nothing was due: what waited may have ended with its channel.
     pub fn awaits(&self) -> Option<LogPosition> {
-        None
+        match &self.phase {
+            Phase::Open(open) => open.awaits(),
+            Phase::Handshake { .. } | Phase::Closing { .. } | Phase::Ended { .. } => None,
+        }
     }
 
     /// The log is flushed as far as `flushed`: sends the confirms and replies that waited for it.
     ///
-    /// After [`Next::Flush`], [`handle_input`](Self::handle_input) has to be called again, by the caller.
+    /// After [`Next::Flush`] it is the caller who goes on with [`handle_input`](Self::handle_input), once `flushed` has
+    /// reached the position named there.
     pub fn handle_flushed(&mut self, now: Timestamp, flushed: LogPosition) -> Next {
-        let _ = flushed;
+        if let Phase::Open(open) = &mut self.phase {
+            open.handle_flushed(flushed, &mut self.broker);
+        }
         self.next(now)
     }
 

@@ -10,6 +10,7 @@ use crate::{
     Broker, ChannelNumber, Settings,
     channel::{self, Channel, Handled, basic, content, exchange, queue},
     failure::{Failure, Outcome, check_payload, ids, unimplemented_method},
+    held_replies::Replies,
     open_connection::OpenConnection,
 };
 
@@ -131,7 +132,11 @@ impl<'c, 'i, B: Broker> Turn<'c, 'i, B> {
         let method =
             Method::decode(payload).map_err(|error| Failure::method(&error, payload, 0))?;
         match method {
-            Method::ConnectionClose(_) => Ok(Step::Stop(Stopped::Closed)),
+            Method::ConnectionClose(_) => {
+                self.flush_run()?;
+                let awaits = self.connection.awaits_last();
+                Ok(Step::Stop(awaits.map_or(Stopped::Closed, Stopped::Flush)))
+            }
             Method::ConnectionUpdateSecret(_) => {
                 // Users are checked at login only; RabbitMQ's own accepts any secret as well.
                 let ok = Method::ConnectionUpdateSecretOk(connection::UpdateSecretOk);
@@ -146,6 +151,11 @@ impl<'c, 'i, B: Broker> Turn<'c, 'i, B> {
     }
 
     fn handle_channel_method(&mut self, frame: &Frame<'i>, len: usize) -> Outcome<Step> {
+        if self.connection.replies.is_full()
+            && let Some(position) = self.connection.replies.awaits()
+        {
+            return Ok(Step::Stop(Stopped::Flush(position)));
+        }
         let number = frame.channel;
         let method = match Method::decode(frame.payload) {
             Ok(method) => method,
@@ -210,10 +220,12 @@ impl<'c, 'i, B: Broker> Turn<'c, 'i, B> {
             Method::ChannelOpen(_) => return Err(opened_twice()),
             Method::ChannelClose(_) => {
                 let ok = Method::ChannelCloseOk(amqp::channel::CloseOk);
-                self.broker.send(ChannelNumber(number), &ok);
+                // Our close, which comes first, may be held.
+                self.connection.replies.send(ChannelNumber(number), &ok, None, self.broker);
             }
             Method::ChannelCloseOk(_) => {
                 self.connection.channels.remove(&number);
+                self.connection.replies.forget(number);
             }
             _ => {}
         }
@@ -238,68 +250,97 @@ impl<'c, 'i, B: Broker> Turn<'c, 'i, B> {
             return Ok(Step::Stop(Stopped::Drain));
         }
         self.flush_run()?;
+        if let Some(position) = self.must_not_overtake(method, number) {
+            return Ok(Step::Stop(Stopped::Flush(position)));
+        }
         let connection = &mut *self.connection;
         // The run may have closed this very channel.
         let Some(Channel::Open(open)) = connection.channels.get_mut(&number) else {
             self.handle_while_closing(method, number)?;
             return Ok(Step::Skip(len));
         };
-        let broker = &mut *self.broker;
-        let channel = ChannelNumber(number);
+        let (channel, broker) = (ChannelNumber(number), &mut *self.broker);
+        let replies = &mut Replies { channel, held: &mut connection.replies, broker };
         match method {
             Method::ChannelOpen(_) => return Err(opened_twice()),
-            Method::ChannelClose(_) => connection.close_channel(channel, broker),
+            Method::ChannelClose(_) => connection.close_channel(channel, self.broker),
             Method::ChannelFlow(flow) => {
                 let ok = channel::flow(flow.active)?;
-                broker.send(channel, &ok);
+                replies.send(&ok);
             }
             Method::AccessRequest(_) => {
                 let ok = Method::AccessRequestOk(access::RequestOk { ticket: 1 });
-                broker.send(channel, &ok);
+                replies.send(&ok);
             }
-            Method::ExchangeDeclare(method) => exchange::declare(method, channel, broker)?,
-            Method::ExchangeDelete(method) => exchange::delete(method, channel, broker)?,
-            Method::ExchangeBind(method) => exchange::bind(method, channel, broker)?,
-            Method::ExchangeUnbind(method) => exchange::unbind(method, channel, broker)?,
+            Method::ExchangeDeclare(method) => exchange::declare(method, replies)?,
+            Method::ExchangeDelete(method) => exchange::delete(method, replies)?,
+            Method::ExchangeBind(method) => exchange::bind(method, replies)?,
+            Method::ExchangeUnbind(method) => exchange::unbind(method, replies)?,
             Method::QueueDeclare(method) => {
                 let vhost = &connection.vhost;
-                if queue::declare(open, method, channel, vhost, broker)? == Handled::Retry {
-                    return Ok(Step::Stop(Stopped::Retry { ms: 250 }));
+                if let Handled::Retry { ms } = queue::declare(open, method, vhost, replies)? {
+                    return Ok(Step::Stop(Stopped::Retry { ms }));
                 }
             }
-            Method::QueueBind(method) => queue::bind(open, method, channel, broker)?,
-            Method::QueueUnbind(method) => queue::unbind(open, method, channel, broker)?,
-            Method::QueuePurge(method) => queue::purge(open, method, channel, broker)?,
-            Method::QueueDelete(method) => queue::delete(open, method, channel, broker)?,
-            Method::BasicQos(method) => basic::qos(method, channel, broker)?,
-            Method::BasicConsume(method) => basic::consume(open, method, channel, broker)?,
+            Method::QueueBind(method) => queue::bind(open, method, replies)?,
+            Method::QueueUnbind(method) => queue::unbind(open, method, replies)?,
+            Method::QueuePurge(method) => queue::purge(open, method, replies)?,
+            Method::QueueDelete(method) => queue::delete(open, method, replies)?,
+            Method::BasicQos(method) => basic::qos(method, replies)?,
+            Method::BasicConsume(method) => basic::consume(open, method, channel, replies.broker)?,
             Method::BasicCancel(method) => {
-                broker.cancel(channel, method.consumer_tag, method.nowait);
+                replies.broker.cancel(channel, method.consumer_tag, method.nowait);
             }
             // The answer to our own cancel, after which there is nothing to cancel; as in RabbitMQ 4.3 it does.
-            Method::BasicCancelOk(method) => broker.cancel(channel, method.consumer_tag, true),
-            Method::BasicGet(method) => basic::get(open, method, channel, broker)?,
+            Method::BasicCancelOk(method) => {
+                replies.broker.cancel(channel, method.consumer_tag, true)
+            }
+            Method::BasicGet(method) => {
+                if let Handled::Retry { ms } = basic::get(open, method, channel, replies.broker)? {
+                    return Ok(Step::Stop(Stopped::Retry { ms }));
+                }
+            }
             Method::BasicRecoverAsync(method) => {
-                basic::recover(method.requeue, false, channel, broker)?;
+                basic::recover(method.requeue, false, channel, replies.broker)?;
             }
             Method::BasicRecover(method) => {
-                basic::recover(method.requeue, true, channel, broker)?;
+                basic::recover(method.requeue, true, channel, replies.broker)?;
             }
             Method::TxSelect(_) => {
                 open.select_transaction()?;
-                broker.send(channel, &channel::TX_SELECT_OK);
+                replies.send(&channel::TX_SELECT_OK);
             }
-            Method::TxCommit(_) => connection.commit(channel, broker)?,
-            Method::TxRollback(_) => connection.roll_back(channel, broker)?,
+            Method::TxCommit(_) => connection.commit(channel, self.broker)?,
+            Method::TxRollback(_) => connection.roll_back(channel, self.broker)?,
             Method::ConfirmSelect(method) => {
                 open.select_confirms()?;
                 if !method.nowait {
-                    broker.send(channel, &channel::CONFIRM_SELECT_OK);
+                    replies.send(&channel::CONFIRM_SELECT_OK);
                 }
             }
             _ => return Err(unimplemented_method()),
         }
         Ok(Step::Skip(len))
+    }
+
+    /// How far the log has to be flushed before this method may be handled on an open channel.
+    ///
+    /// Most only put their reply behind those that are held. These cannot: their reply is the broker's to send, between
+    /// deliveries, or confirms follow it, or nothing may come after it.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the replies of all others can be held")]
+    fn must_not_overtake(&mut self, method: &Method<'_>, number: u16) -> Option<LogPosition> {
+        let is_concerned = match method {
+            Method::ChannelClose(_) => {
+                self.connection.open_channel_mut(number)?;
+                return self.connection.awaits_last_on(number);
+            }
+            Method::BasicCancel(method) => !method.nowait,
+            Method::ConfirmSelect(method) => !method.nowait,
+            Method::BasicConsume(_) | Method::BasicGet(_) | Method::BasicRecover(_) => true,
+            _ => false,
+        };
+        let position = self.connection.replies.awaits_last_on(number);
+        position.filter(|_| is_concerned)
     }
 }
 
