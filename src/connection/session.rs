@@ -20,7 +20,8 @@ use crate::{
 /// One client: bytes come in, calls to the [`Broker`] go out.
 ///
 /// The caller reads, writes and keeps the time; it calls [`handle_input`](Self::handle_input) with what it has read,
-/// [`handle_event`](Self::handle_event) for what the broker decided on its own, and
+/// [`handle_event`](Self::handle_event) for what the broker decided on its own,
+/// [`handle_flushed`](Self::handle_flushed) when the log is flushed as far as the session [`awaits`](Self::awaits), and
 /// [`handle_time`](Self::handle_time) at [`next_deadline`](Self::next_deadline). Once one of them has returned
 /// [`Next::Close`], nothing changes any more.
 #[derive(Debug)]

@@ -185,6 +185,7 @@ impl ScriptedClient {
         }
         if let Next::Flush { position } = next {
             self.waits_for = Some(position);
+            self.session.handle_reading_paused();
         }
     }
 
@@ -213,6 +214,7 @@ impl ScriptedClient {
         assert!(self.session.awaits().is_none_or(|awaits| awaits > flushed), "all is told");
         if self.waits_for.is_some_and(|position| position <= flushed) {
             self.waits_for = None;
+            self.session.handle_reading_resumed(self.now);
             self.flush();
         }
     }
