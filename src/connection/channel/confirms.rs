@@ -275,6 +275,9 @@ mod tests {
         assert_eq!(flushed(&mut confirms, 5), [ack(2, true)]);
         assert_eq!(flushed(&mut confirms, 6), [ack(5, false)]);
         assert!(confirms.runs.is_empty());
+        confirms.push(1, Fate::Waits(LogPosition(7)));
+        confirms.push(1, Fate::Accepted);
+        assert_eq!(drained(&mut confirms), [ack(8, false)]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A broker of plain values that writes down what it is asked and what it sends.
 //!
 //! Queues are reached through the default exchange only; `logs` is an exchange without bindings, `internal` an internal
-//! one. The queue `full` refuses every message, declaring `waiting` and getting from `paged` have to wait once. While the
+//! one. The queue `full` refuses every message, every queue the message "unwanted"; declaring `waiting` and getting from `paged` have to wait once. While the
 //! log is held, changes of definitions, persistent messages that reach a queue and settlements in a transaction wait.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -328,7 +328,7 @@ impl Broker for FakeBroker {
             let noted = describe_published(run, &key, &message);
             self.note(run.channel, &noted);
             let queue = if run.exchange.is_empty() { self.queues.get_mut(&key) } else { None };
-            if key == "full" {
+            if key == "full" || message.body.as_bytes() == b"unwanted" {
                 outcome.rejected.push(index);
             } else if let Some(queue) = queue {
                 queue.push_back(u32::try_from(self.messages.len()).unwrap());

@@ -21,16 +21,19 @@ fn a_client_is_not_read_on_when_its_replies_take_too_much() {
     client.broker().disk.is_held = true;
     let lines: Vec<_> =
         (0..3000).map(|index| format!("{}: queue.declare {index:0>200}", index % 2 + 1)).collect();
-    let declared = handled_until_full(&mut client, &lines, "is logged at");
     let reply_len = 8 + 4 + 201 + 8;
-    assert_eq!(declared, HELD_BYTES_MAX.div_ceil(reply_len));
-    client.flush_log_for_good();
-    let log = client.take_log();
-    for channel in 1..3 {
-        let replies: Vec<_> =
-            log.iter().filter(|line| line.starts_with(&format!("{channel}: →"))).collect();
-        assert_eq!(replies.len(), 1500);
-        assert!(replies.is_sorted(), "the replies of a channel are in order");
+    // What has left does not count any more.
+    for _ in 0..2 {
+        let declared = handled_until_full(&mut client, &lines, "is logged at");
+        assert_eq!(declared, HELD_BYTES_MAX.div_ceil(reply_len));
+        client.flush_log_for_good();
+        let log = client.take_log();
+        for channel in 1..3 {
+            let replies: Vec<_> =
+                log.iter().filter(|line| line.starts_with(&format!("{channel}: →"))).collect();
+            assert_eq!(replies.len(), 1500);
+            assert!(replies.is_sorted(), "the replies of a channel are in order");
+        }
     }
 }
 

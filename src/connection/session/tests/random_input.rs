@@ -47,6 +47,7 @@ fn durable_line() -> impl Strategy<Value = String> {
         6 => (0..3_u16).prop_map(|queue| format!("basic.publish \"\" q{queue} \"x\" persistent")),
         3 => (0..3_u16).prop_map(|queue| format!("basic.publish \"\" q{queue} \"x\" mandatory")),
         2 => Just("basic.publish \"\" full \"refused\" persistent".to_owned()),
+        2 => (0..3_u16).prop_map(|queue| format!("basic.publish \"\" q{queue} \"unwanted\"")),
         1 => (0..2_u16).prop_map(|queue| format!("queue.declare q{queue}")),
         1 => (0..2_u16).prop_map(|queue| format!("queue.declare q{queue} passive")),
         1 => (0..2_u16).prop_map(|queue| format!("queue.purge q{queue}")),
