@@ -57,6 +57,11 @@ fn durable_line() -> impl Strategy<Value = String> {
     (channel, action).prop_map(|(channel, action)| format!("{channel}: {action}"))
 }
 
+/// What else it does, but for agreeing to a close that it may not have got yet, with which that is dropped.
+fn other_line() -> impl Strategy<Value = String> {
+    line().prop_filter("no client does", |line| !line.ends_with("channel.close-ok"))
+}
+
 /// Two channels in confirm mode and one in a transaction.
 const DURABLE_START: [&str; 6] = [
     "1: queue.declare q0",
@@ -180,7 +185,7 @@ proptest! {
     #[test]
     fn a_log_that_takes_its_time_changes_only_when_things_are_told(
         lines in vec(
-            prop_oneof![20 => durable_line(), 2 => Just("3: tx.commit".to_owned()), 2 => line()],
+            prop_oneof![20 => durable_line(), 2 => Just("3: tx.commit".to_owned()), 2 => other_line()],
             1..60,
         ),
         pieces in vec(
