@@ -108,10 +108,10 @@ impl HeldReplies {
         }
     }
 
-    /// Whether so much is held that nothing more may be handled that could have a reply.
+    /// What has to be flushed before anything more may be handled that could have a reply: so much is held already.
     #[inline]
-    pub(crate) const fn is_full(&self) -> bool {
-        self.bytes >= HELD_BYTES_MAX
+    pub(crate) fn awaits_room(&self) -> Option<LogPosition> {
+        if self.bytes < HELD_BYTES_MAX { None } else { self.awaits() }
     }
 
     /// A position that nothing waits below, if anything waits.

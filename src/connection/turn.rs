@@ -24,6 +24,7 @@ pub(crate) struct Turn<'c, 'i, B> {
     input: &'i [u8],
     at: usize,
     run: Option<OpenRun<'i>>,
+    stopped: Stopped,
 }
 
 /// Why a turn has ended, unless for a failure.
@@ -45,8 +46,8 @@ pub(crate) enum Stopped {
 enum Step {
     /// Go on so many octets further.
     Skip(usize),
-    /// End the turn; the frame is done with only if it closed the connection.
-    Stop(Stopped),
+    /// End the turn, for the reason that it has noted; the frame is done with only if it closed the connection.
+    Stop,
 }
 
 impl<'c, 'i, B: Broker> Turn<'c, 'i, B> {
@@ -56,7 +57,8 @@ impl<'c, 'i, B: Broker> Turn<'c, 'i, B> {
         settings: &'c Settings,
         input: &'i [u8],
     ) -> Self {
-        Self { connection, broker, settings, input, at: 0, run: None }
+        let stopped = Stopped::Input;
+        Self { connection, broker, settings, input, at: 0, run: None, stopped }
     }
 
     /// Handles the input; returns how many octets are done with, and how it ended.
@@ -87,9 +89,9 @@ impl<'c, 'i, B: Broker> Turn<'c, 'i, B> {
             };
             match self.handle_frame(&frame, len) {
                 Ok(Step::Skip(len)) => self.at += len,
-                Ok(Step::Stop(stopped)) => {
-                    self.at += if stopped == Stopped::Closed { len } else { 0 };
-                    return Ok(stopped);
+                Ok(Step::Stop) => {
+                    self.at += if self.stopped == Stopped::Closed { len } else { 0 };
+                    return Ok(self.stopped);
                 }
                 Err(failure) => {
                     self.fail(frame.channel, failure)?;
@@ -108,6 +110,12 @@ impl<'c, 'i, B: Broker> Turn<'c, 'i, B> {
         self.flush_run()?;
         self.connection.fail_channel(ChannelNumber(channel), &failure, self.broker);
         Ok(())
+    }
+
+    /// Ends the turn before, or with [`Stopped::Closed`] behind, the frame that is being handled.
+    const fn stop(&mut self, stopped: Stopped) -> Step {
+        self.stopped = stopped;
+        Step::Stop
     }
 
     fn handle_frame(&mut self, frame: &Frame<'i>, len: usize) -> Outcome<Step> {
@@ -135,7 +143,7 @@ impl<'c, 'i, B: Broker> Turn<'c, 'i, B> {
             Method::ConnectionClose(_) => {
                 self.flush_run()?;
                 let awaits = self.connection.awaits_last();
-                Ok(Step::Stop(awaits.map_or(Stopped::Closed, Stopped::Flush)))
+                Ok(self.stop(awaits.map_or(Stopped::Closed, Stopped::Flush)))
             }
             Method::ConnectionUpdateSecret(_) => {
                 // Users are checked at login only; RabbitMQ's own accepts any secret as well.
@@ -151,11 +159,6 @@ impl<'c, 'i, B: Broker> Turn<'c, 'i, B> {
     }
 
     fn handle_channel_method(&mut self, frame: &Frame<'i>, len: usize) -> Outcome<Step> {
-        if self.connection.replies.is_full()
-            && let Some(position) = self.connection.replies.awaits()
-        {
-            return Ok(Step::Stop(Stopped::Flush(position)));
-        }
         let number = frame.channel;
         let method = match Method::decode(frame.payload) {
             Ok(method) => method,
@@ -165,6 +168,9 @@ impl<'c, 'i, B: Broker> Turn<'c, 'i, B> {
             return self.handle_on_no_channel(&method, number).map(|()| Step::Skip(len));
         };
         let Channel::Open(open) = channel else {
+            if let Some(position) = self.connection.replies.awaits_room() {
+                return Ok(self.stop(Stopped::Flush(position)));
+            }
             self.handle_while_closing(&method, number).map_err(|f| f.of(ids(&method)))?;
             return Ok(Step::Skip(len));
         };
@@ -247,11 +253,11 @@ impl<'c, 'i, B: Broker> Turn<'c, 'i, B> {
     )]
     fn handle_method(&mut self, method: &Method<'_>, number: u16, len: usize) -> Outcome<Step> {
         if self.broker.is_congested() {
-            return Ok(Step::Stop(Stopped::Drain));
+            return Ok(self.stop(Stopped::Drain));
         }
         self.flush_run()?;
         if let Some(position) = self.must_not_overtake(method, number) {
-            return Ok(Step::Stop(Stopped::Flush(position)));
+            return Ok(self.stop(Stopped::Flush(position)));
         }
         let connection = &mut *self.connection;
         // The run may have closed this very channel.
@@ -279,7 +285,7 @@ impl<'c, 'i, B: Broker> Turn<'c, 'i, B> {
             Method::QueueDeclare(method) => {
                 let vhost = &connection.vhost;
                 if let Handled::Retry { ms } = queue::declare(open, method, vhost, replies)? {
-                    return Ok(Step::Stop(Stopped::Retry { ms }));
+                    return Ok(self.stop(Stopped::Retry { ms }));
                 }
             }
             Method::QueueBind(method) => queue::bind(open, method, replies)?,
@@ -297,7 +303,7 @@ impl<'c, 'i, B: Broker> Turn<'c, 'i, B> {
             }
             Method::BasicGet(method) => {
                 if let Handled::Retry { ms } = basic::get(open, method, channel, replies.broker)? {
-                    return Ok(Step::Stop(Stopped::Retry { ms }));
+                    return Ok(self.stop(Stopped::Retry { ms }));
                 }
             }
             Method::BasicRecoverAsync(method) => {
@@ -329,6 +335,9 @@ impl<'c, 'i, B: Broker> Turn<'c, 'i, B> {
     /// deliveries, or confirms follow it, or nothing may come after it.
     #[expect(clippy::wildcard_enum_match_arm, reason = "the replies of all others can be held")]
     fn must_not_overtake(&mut self, method: &Method<'_>, number: u16) -> Option<LogPosition> {
+        if let Some(position) = self.connection.replies.awaits_room() {
+            return Some(position);
+        }
         let is_concerned = match method {
             Method::ChannelClose(_) => {
                 self.connection.open_channel_mut(number)?;
