@@ -4,7 +4,7 @@
 //! receives goes through the same value, in the order of the calls, so that replies, returns, confirms and deliveries
 //! cannot overtake each other. On the way of a publish or a settlement nothing here allocates.
 
-use ::broker::{QueueName, Refusal, queue::Settlement};
+use ::broker::{LogPosition, QueueName, Refusal, queue::Settlement};
 use amqp::{Method, ProtocolHeader, RawTable, ReplyCode};
 
 use crate::{ChannelNumber, DeliveryTag, PublishRun};
@@ -29,7 +29,7 @@ pub trait Broker {
         body: &[u8],
     );
 
-    /// Sends bytes as they are: a protocol header, a heartbeat, an answer in HTTP.
+    /// Sends bytes as they are: a protocol header, a heartbeat, an answer in HTTP, replies that were held.
     fn send_raw(&mut self, bytes: &[u8]);
 
     /// Whether the client leaves so much unread that no further method which has a reply may be handled now.
@@ -89,55 +89,58 @@ pub trait Broker {
         global: bool,
     ) -> Result<(), Refusal>;
 
-    // Exchanges and queues.
+    // Exchanges and queues. Their replies, and all later ones of the channel, wait for what these return.
 
     /// `exchange.declare`, passive or not.
     ///
     /// # Errors
     /// Why it is refused.
-    fn exchange_declare(&mut self, request: &ExchangeDeclare<'_>) -> Result<(), Refusal>;
+    fn exchange_declare(&mut self, request: &ExchangeDeclare<'_>) -> Result<Durable, Refusal>;
 
     /// `exchange.delete`; one that does not exist is a success.
     ///
     /// # Errors
     /// Why it is refused.
-    fn exchange_delete(&mut self, exchange: &str, if_unused: bool) -> Result<(), Refusal>;
+    fn exchange_delete(&mut self, exchange: &str, if_unused: bool) -> Result<Durable, Refusal>;
 
     /// `exchange.bind`.
     ///
     /// # Errors
     /// Why it is refused.
-    fn exchange_bind(&mut self, request: &Bind<'_>) -> Result<(), Refusal>;
+    fn exchange_bind(&mut self, request: &Bind<'_>) -> Result<Durable, Refusal>;
 
     /// `exchange.unbind`; a binding that does not exist is a success.
     ///
     /// # Errors
     /// Why it is refused.
-    fn exchange_unbind(&mut self, request: &Bind<'_>) -> Result<(), Refusal>;
+    fn exchange_unbind(&mut self, request: &Bind<'_>) -> Result<Durable, Refusal>;
 
     /// `queue.declare`, passive or not; an empty name asks for a generated one.
     ///
     /// # Errors
     /// [`DeclareError::Wait`] if the answer depends on a silent owner of the queue: the session asks again later.
-    fn queue_declare(&mut self, request: &QueueDeclare<'_>) -> Result<QueueDeclared, DeclareError>;
+    fn queue_declare(
+        &mut self,
+        request: &QueueDeclare<'_>,
+    ) -> Result<Durable<QueueDeclared>, DeclareError>;
 
     /// `queue.bind`.
     ///
     /// # Errors
     /// Why it is refused.
-    fn queue_bind(&mut self, request: &Bind<'_>) -> Result<(), Refusal>;
+    fn queue_bind(&mut self, request: &Bind<'_>) -> Result<Durable, Refusal>;
 
     /// `queue.unbind`; a binding that does not exist is a success.
     ///
     /// # Errors
     /// Why it is refused.
-    fn queue_unbind(&mut self, request: &Bind<'_>) -> Result<(), Refusal>;
+    fn queue_unbind(&mut self, request: &Bind<'_>) -> Result<Durable, Refusal>;
 
     /// `queue.purge`: how many ready messages went.
     ///
     /// # Errors
     /// Why it is refused.
-    fn queue_purge(&mut self, queue: &str) -> Result<u32, Refusal>;
+    fn queue_purge(&mut self, queue: &str) -> Result<Durable<u32>, Refusal>;
 
     /// `queue.delete`: how many ready messages went; a queue that does not exist is a success.
     ///
@@ -148,7 +151,7 @@ pub trait Broker {
         queue: &str,
         if_unused: bool,
         if_empty: bool,
-    ) -> Result<u32, Refusal>;
+    ) -> Result<Durable<u32>, Refusal>;
 
     // Publishing.
 
@@ -192,11 +195,11 @@ pub trait Broker {
     /// Cancels a consumer that held a delivery for too long and requeues what it has not acked; sends nothing.
     fn expel_consumer(&mut self, channel: ChannelNumber, consumer_tag: &str);
 
-    /// `basic.get`: sends the `get-ok` and is true, or false if the queue has nothing ready.
+    /// `basic.get`: sends the `get-ok`, if the queue has something ready.
     ///
     /// # Errors
     /// Why it is refused.
-    fn get(&mut self, channel: ChannelNumber, queue: &str, no_ack: bool) -> Result<bool, Refusal>;
+    fn get(&mut self, channel: ChannelNumber, queue: &str, no_ack: bool) -> Result<Got, Refusal>;
 
     /// Settles a delivery, or with `multiple` every one up to it; tag 0 with `multiple` is all there are.
     ///
@@ -222,8 +225,9 @@ pub trait Broker {
         settlement: Settlement,
     ) -> Result<(), UnknownDeliveryTag>;
 
-    /// Carries out what [`hold_settlement`](Self::hold_settlement) held, in its order.
-    fn commit_settlements(&mut self, channel: ChannelNumber);
+    /// Carries out what [`hold_settlement`](Self::hold_settlement) held, in its order; returns what `tx.commit-ok` has
+    /// to wait for.
+    fn commit_settlements(&mut self, channel: ChannelNumber) -> Option<LogPosition>;
 
     /// Forgets what [`hold_settlement`](Self::hold_settlement) held: those deliveries are unacked again.
     fn roll_back_settlements(&mut self, channel: ChannelNumber);
@@ -317,6 +321,34 @@ pub struct QueueDeclare<'a> {
     pub arguments: RawTable<'a>,
 }
 
+/// What a change of what is durable gave; its reply waits until the log is flushed as far as `after`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Durable<T = ()> {
+    /// What it gave.
+    pub value: T,
+    /// `None` if nothing had to be written, or is waited for. Positions never descend from one call to the next.
+    pub after: Option<LogPosition>,
+}
+
+impl<T> From<T> for Durable<T> {
+    /// With nothing to wait for.
+    fn from(value: T) -> Self {
+        Self { value, after: None }
+    }
+}
+
+/// What became of a `basic.get`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Got {
+    /// The `get-ok` has been sent.
+    Delivered,
+    /// Nothing is ready.
+    Empty,
+    /// The next message has to be read from disk first, and nothing has changed: ask again in a moment.
+    Wait,
+}
+
 /// A queue as `queue.declare-ok` tells of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueueDeclared {
@@ -378,6 +410,9 @@ pub struct Consume<'a> {
 /// A message in neither list was accepted by every queue it was routed to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PublishOutcome {
+    /// How far the log has to be flushed before a message of the run that was not rejected is confirmed; `None` if none
+    /// of them is durable. Positions never descend from one run to the next.
+    pub after: Option<LogPosition>,
     /// Messages that no queue was found for; needed only if the run is mandatory.
     pub unroutable: Vec<u32>,
     /// Messages that a queue refused for being full: they are nacked.
@@ -387,6 +422,7 @@ pub struct PublishOutcome {
 impl PublishOutcome {
     /// Forgets everything but the room for it.
     pub fn clear(&mut self) {
+        self.after = None;
         self.unroutable.clear();
         self.rejected.clear();
     }

@@ -86,8 +86,10 @@ pub(crate) enum Mode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Handled {
     Done,
-    /// Nothing has happened; the method is to be handled again later.
-    Retry,
+    /// Nothing has happened; the method is to be handled again after this time.
+    Retry {
+        ms: u64,
+    },
 }
 
 impl OpenChannel {

@@ -8,6 +8,7 @@ mod channel;
 mod failure;
 mod handshake;
 mod heartbeat;
+mod held_replies;
 mod open_connection;
 mod sasl;
 mod session;
@@ -16,13 +17,10 @@ mod turn;
 
 pub use self::{
     broker::{
-        Bind, Broker, Consume, DeclareError, ExchangeDeclare, Login, LoginRefused, Password,
-        PublishOutcome, QueueDeclare, QueueDeclared, Tuning, UnknownDeliveryTag,
+        Bind, Broker, Consume, DeclareError, Durable, ExchangeDeclare, Got, Login, LoginRefused,
+        Password, PublishOutcome, QueueDeclare, QueueDeclared, Tuning, UnknownDeliveryTag,
     },
     channel::{ChannelNumber, Deliveries, DeliveryTag, PublishRun, RunMessage, Unacked},
     session::{Event, Next, Progress, Session},
     settings::Settings,
 };
-
-/// How long to wait before a session is asked again after [`Next::Retry`].
-pub const RETRY_MS: u64 = 250;

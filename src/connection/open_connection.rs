@@ -1,19 +1,23 @@
 //! A connection after `connection.open-ok`: its channels, and what all of them share.
 
-use std::{collections::BTreeMap, mem};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    mem,
+};
 
-use ::broker::VhostName;
+use ::broker::{LogPosition, VhostName};
 use amqp::{Method, ReplyCode, basic, channel, tx};
 
 use crate::{
     Broker, ChannelNumber, PublishOutcome, PublishRun, Settings, Tuning,
     channel::{
         Channel, Item, Mode, OpenChannel,
-        confirms::{Confirm, Confirms},
+        confirms::{Confirm, Confirms, Fate},
         precondition,
     },
     failure::{Failure, Outcome},
     handshake::Capabilities,
+    held_replies::HeldReplies,
 };
 
 /// The class and method of `basic.publish`.
@@ -30,12 +34,16 @@ pub(crate) struct OpenConnection {
     pub(crate) vhost: VhostName,
     /// The body frame that has begun to arrive, if its payload is handled before its end is there.
     pub(crate) body_part: Option<BodyPart>,
+    pub(crate) replies: HeldReplies,
     /// Room for the messages of a run; empty between runs.
     pub(crate) items: Vec<Item>,
     outcome: PublishOutcome,
     content_bytes: u64,
     /// Channels that may have confirms to send.
     unconfirmed: Vec<u16>,
+    /// Channels that may have confirms which wait for the log, and a position that none of them waits below.
+    unflushed: BTreeSet<u16>,
+    unflushed_from: Option<LogPosition>,
 }
 
 /// A body frame of which the front has been handled.
@@ -57,10 +65,13 @@ impl OpenConnection {
             capabilities,
             vhost,
             body_part: None,
+            replies: HeldReplies::default(),
             items: Vec::new(),
             outcome: PublishOutcome::default(),
             content_bytes: 0,
             unconfirmed: Vec::new(),
+            unflushed: BTreeSet::new(),
+            unflushed_from: None,
         }
     }
 
@@ -90,13 +101,15 @@ impl OpenConnection {
         }
     }
 
-    /// `channel.close` from the client.
+    /// `channel.close` from the client; nothing of the channel waits for the log.
     pub(crate) fn close_channel<B: Broker>(&mut self, number: ChannelNumber, broker: &mut B) {
         self.end_channel(number, broker);
         broker.send(number, &Method::ChannelCloseOk(channel::CloseOk));
     }
 
     /// Closes a channel for a fault of the client; until it agrees, it is not heard there.
+    ///
+    /// As in RabbitMQ, what is not yet confirmed never will be. Replies that are held still leave before the close.
     pub(crate) fn fail_channel<B: Broker>(
         &mut self,
         number: ChannelNumber,
@@ -113,7 +126,7 @@ impl OpenConnection {
             class_id,
             method_id,
         };
-        broker.send(number, &Method::ChannelClose(close));
+        self.replies.send(number, &Method::ChannelClose(close), None, broker);
     }
 
     fn end_channel<B: Broker>(&mut self, number: ChannelNumber, broker: &mut B) {
@@ -152,9 +165,13 @@ impl OpenConnection {
         if let Some(Channel::Open(OpenChannel { mode: Mode::Confirm(confirms), .. })) =
             self.channels.get_mut(&number)
         {
-            settle_run(confirms, run.len() as u64, &self.outcome.rejected);
+            settle_run(confirms, run.len() as u64, &self.outcome);
             if !self.unconfirmed.contains(&number) {
                 self.unconfirmed.push(number);
+            }
+            if let Some(after) = self.outcome.after {
+                self.unflushed.insert(number);
+                self.unflushed_from = Some(lower(self.unflushed_from, after));
             }
         }
         Ok(())
@@ -169,11 +186,15 @@ impl OpenConnection {
         self.unconfirmed = numbers;
     }
 
+    fn confirms_mut(&mut self, number: u16) -> Option<&mut Confirms> {
+        match self.open_channel_mut(number) {
+            Some(OpenChannel { mode: Mode::Confirm(confirms), .. }) => Some(confirms),
+            Some(_) | None => None,
+        }
+    }
+
     fn send_confirms_of<B: Broker>(&mut self, number: u16, broker: &mut B) {
-        let Some(OpenChannel { mode: Mode::Confirm(confirms), .. }) = self.open_channel_mut(number)
-        else {
-            return;
-        };
+        let Some(confirms) = self.confirms_mut(number) else { return };
         confirms.drain(|confirm| {
             let method = match confirm {
                 Confirm::Ack { delivery_tag, multiple } => {
@@ -190,12 +211,56 @@ impl OpenConnection {
         });
     }
 
-    /// `tx.commit`: publishes what was held, returns what is unroutable, settles what was held, and answers.
+    /// The lowest position of the log that a confirm or a reply waits for; nothing waits below it.
+    pub(crate) fn awaits(&self) -> Option<LogPosition> {
+        match (self.replies.awaits(), self.unflushed_from) {
+            (Some(position), from) => Some(lower(from, position)),
+            (None, from) => from,
+        }
+    }
+
+    /// The highest position that a confirm or a reply of this channel waits for.
+    pub(crate) fn awaits_last_on(&mut self, number: u16) -> Option<LogPosition> {
+        let confirms = self.confirms_mut(number).and_then(|confirms| confirms.awaits_last());
+        confirms.max(self.replies.awaits_last_on(number))
+    }
+
+    /// The highest position that a confirm or a reply of any channel waits for.
+    pub(crate) fn awaits_last(&mut self) -> Option<LogPosition> {
+        let unflushed = mem::take(&mut self.unflushed);
+        let confirms = unflushed.iter().filter_map(|&number| self.awaits_last_on(number)).max();
+        self.unflushed = unflushed;
+        confirms.max(self.replies.awaits_last())
+    }
+
+    /// The log is flushed as far as `flushed`: sends the replies and confirms that waited for it.
+    pub(crate) fn handle_flushed<B: Broker>(&mut self, flushed: LogPosition, broker: &mut B) {
+        self.replies.flush(flushed, broker);
+        if self.unflushed_from.is_none_or(|lowest| lowest > flushed) {
+            return;
+        }
+        let mut unflushed = mem::take(&mut self.unflushed);
+        self.unflushed_from = None;
+        unflushed.retain(|&number| {
+            let Some(confirms) = self.confirms_mut(number) else { return false };
+            confirms.flush(flushed);
+            let lowest = confirms.awaits();
+            if let Some(lowest) = lowest {
+                self.unflushed_from = Some(lower(self.unflushed_from, lowest));
+            }
+            self.send_confirms_of(number, broker);
+            lowest.is_some()
+        });
+        self.unflushed = unflushed;
+    }
+
+    /// `tx.commit`: publishes what was held, returns what is unroutable, settles what was held, and answers once all of
+    /// it is flushed.
     pub(crate) fn commit<B: Broker>(&mut self, number: ChannelNumber, broker: &mut B) -> Outcome {
         let Some(open) = self.open_channel_mut(number.0) else { return Ok(()) };
         let transaction = open.take_transaction()?;
         self.release(transaction.held_bytes());
-        let mut is_complete = true;
+        let (mut is_complete, mut after) = (true, None);
         for message in &transaction.messages {
             let run = message.run(number);
             self.outcome.clear();
@@ -203,15 +268,16 @@ impl OpenConnection {
                 Ok(()) => {
                     return_unroutable(&run, &self.outcome, broker);
                     is_complete &= self.outcome.rejected.is_empty();
+                    after = after.max(self.outcome.after);
                 }
                 Err(_) => is_complete = false,
             }
         }
-        broker.commit_settlements(number);
+        after = after.max(broker.commit_settlements(number));
         if !is_complete {
             return Err(precondition("partial tx completion"));
         }
-        broker.send(number, &Method::TxCommitOk(tx::CommitOk));
+        self.replies.send(number, &Method::TxCommitOk(tx::CommitOk), after, broker);
         Ok(())
     }
 
@@ -225,7 +291,7 @@ impl OpenConnection {
         let transaction = open.take_transaction()?;
         self.release(transaction.held_bytes());
         broker.roll_back_settlements(number);
-        broker.send(number, &Method::TxRollbackOk(tx::RollbackOk));
+        self.replies.send(number, &Method::TxRollbackOk(tx::RollbackOk), None, broker);
         Ok(())
     }
 
@@ -284,15 +350,19 @@ fn return_unroutable<B: Broker>(run: &PublishRun<'_>, outcome: &PublishOutcome, 
     }
 }
 
-/// Numbers a run and settles it: all are accepted but those `rejected`.
-fn settle_run(confirms: &mut Confirms, len: u64, rejected: &[u32]) {
-    let before = confirms.issue(len);
-    let mut next = before + 1;
-    for &index in rejected {
-        let tag = before + 1 + u64::from(index);
-        confirms.settle(next, tag - 1, true);
-        confirms.settle(tag, tag, false);
-        next = tag + 1;
+/// Numbers a run and settles it: all are accepted but those rejected, which wait for nothing.
+fn settle_run(confirms: &mut Confirms, len: u64, outcome: &PublishOutcome) {
+    let accepted = Fate::accepted(outcome.after);
+    let mut settled = 0;
+    for &index in &outcome.rejected {
+        confirms.push(u64::from(index) - settled, accepted);
+        confirms.push(1, Fate::Rejected);
+        settled = u64::from(index) + 1;
     }
-    confirms.settle(next, before + len, true);
+    confirms.push(len - settled, accepted);
+}
+
+/// The lower of two positions, of which one is known.
+fn lower(known: Option<LogPosition>, position: LogPosition) -> LogPosition {
+    known.map_or(position, |known| known.min(position))
 }

@@ -2,7 +2,7 @@
 
 use std::{mem, sync::Arc};
 
-use ::broker::Timestamp;
+use ::broker::{LogPosition, Timestamp};
 use amqp::{
     FRAME_OVERHEAD, Frame, FrameError, FrameFault, FrameType, HEARTBEAT_FRAME, Method,
     ProtocolHeader, ReplyCode, connection,
@@ -20,7 +20,8 @@ use crate::{
 /// One client: bytes come in, calls to the [`Broker`] go out.
 ///
 /// The caller reads, writes and keeps the time; it calls [`handle_input`](Self::handle_input) with what it has read,
-/// [`handle_event`](Self::handle_event) for what the broker decided on its own, and
+/// [`handle_event`](Self::handle_event) for what the broker decided on its own,
+/// [`handle_flushed`](Self::handle_flushed) when the log is flushed as far as the session [`awaits`](Self::awaits), and
 /// [`handle_time`](Self::handle_time) at [`next_deadline`](Self::next_deadline). Once one of them has returned
 /// [`Next::Close`], nothing changes any more.
 #[derive(Debug)]
@@ -74,10 +75,20 @@ pub struct Progress {
 pub enum Next {
     /// Read on.
     Read,
-    /// Call again with what is left after [`RETRY_MS`](crate::RETRY_MS): a declare waits for a silent owner.
-    Retry,
+    /// Call again with what is left after this time or sooner: a declare waits for the silent owner of a queue, or a get
+    /// for a message that has to be read from disk. Until then the client is not read.
+    Retry {
+        /// How long from now.
+        ms: u64,
+    },
     /// Call again with what is left once the client has read what was sent: see [`Broker::is_congested`].
     Drain,
+    /// Call [`Session::handle_flushed`] once the log is flushed so far, then [`Session::handle_input`] with what is left:
+    /// what comes next must not overtake replies or confirms that are held. Until then the client is not read.
+    Flush {
+        /// How far.
+        position: LogPosition,
+    },
     /// Read on, but not for longer than this: the connection is closing, and the client is to end it.
     Linger {
         /// The longest time from now.
@@ -231,6 +242,28 @@ impl<B: Broker> Session<B> {
         self.next(now)
     }
 
+    /// The lowest position of the log that anything of this connection waits for.
+    ///
+    /// Ask after each of the other calls, and call [`handle_flushed`](Self::handle_flushed) once the log is flushed so
+    /// far. It may turn out that nothing was due: what waited may have ended with its channel.
+    pub fn awaits(&self) -> Option<LogPosition> {
+        match &self.phase {
+            Phase::Open(open) => open.awaits(),
+            Phase::Handshake { .. } | Phase::Closing { .. } | Phase::Ended { .. } => None,
+        }
+    }
+
+    /// The log is flushed as far as `flushed`: sends the confirms and replies that waited for it.
+    ///
+    /// After [`Next::Flush`] it is the caller who goes on with [`handle_input`](Self::handle_input), once `flushed` has
+    /// reached the position named there.
+    pub fn handle_flushed(&mut self, now: Timestamp, flushed: LogPosition) -> Next {
+        if let Phase::Open(open) = &mut self.phase {
+            open.handle_flushed(flushed, &mut self.broker);
+        }
+        self.next(now)
+    }
+
     /// Does what is due: heartbeats, the end of a handshake that takes too long, the end of a silent client.
     pub fn handle_time(&mut self, now: Timestamp) -> Next {
         match self.phase {
@@ -346,7 +379,8 @@ impl<B: Broker> Session<B> {
         let (consumed, stopped) = Turn::new(open, &mut self.broker, &self.settings, input).handle();
         let next = match stopped {
             Ok(Stopped::Input) => Next::Read,
-            Ok(Stopped::Retry) => Next::Retry,
+            Ok(Stopped::Retry { ms }) => Next::Retry { ms },
+            Ok(Stopped::Flush(position)) => Next::Flush { position },
             Ok(Stopped::Drain) => Next::Drain,
             Ok(Stopped::Closed) => {
                 self.broker.closed();

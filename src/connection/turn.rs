@@ -2,6 +2,7 @@
 
 mod publishing;
 
+use ::broker::LogPosition;
 use amqp::{Frame, FrameType, Method, MethodError, ReplyCode, access, connection, decode_frame};
 
 use self::publishing::OpenRun;
@@ -9,6 +10,7 @@ use crate::{
     Broker, ChannelNumber, Settings,
     channel::{self, Channel, Handled, basic, content, exchange, queue},
     failure::{Failure, Outcome, check_payload, ids, unimplemented_method},
+    held_replies::Replies,
     open_connection::OpenConnection,
 };
 
@@ -22,6 +24,7 @@ pub(crate) struct Turn<'c, 'i, B> {
     input: &'i [u8],
     at: usize,
     run: Option<OpenRun<'i>>,
+    stopped: Stopped,
 }
 
 /// Why a turn has ended, unless for a failure.
@@ -29,10 +32,12 @@ pub(crate) struct Turn<'c, 'i, B> {
 pub(crate) enum Stopped {
     /// There is no complete frame left.
     Input,
-    /// A declare waits.
-    Retry,
+    /// A declare or a get is to be asked again after so many milliseconds.
+    Retry { ms: u64 },
     /// The client is to read first.
     Drain,
+    /// The log is to be flushed so far first.
+    Flush(LogPosition),
     /// The client closed the connection.
     Closed,
 }
@@ -41,8 +46,8 @@ pub(crate) enum Stopped {
 enum Step {
     /// Go on so many octets further.
     Skip(usize),
-    /// End the turn; the frame is done with only if it closed the connection.
-    Stop(Stopped),
+    /// End the turn, for the reason that it has noted; the frame is done with only if it closed the connection.
+    Stop,
 }
 
 impl<'c, 'i, B: Broker> Turn<'c, 'i, B> {
@@ -52,7 +57,8 @@ impl<'c, 'i, B: Broker> Turn<'c, 'i, B> {
         settings: &'c Settings,
         input: &'i [u8],
     ) -> Self {
-        Self { connection, broker, settings, input, at: 0, run: None }
+        let stopped = Stopped::Input;
+        Self { connection, broker, settings, input, at: 0, run: None, stopped }
     }
 
     /// Handles the input; returns how many octets are done with, and how it ended.
@@ -83,9 +89,9 @@ impl<'c, 'i, B: Broker> Turn<'c, 'i, B> {
             };
             match self.handle_frame(&frame, len) {
                 Ok(Step::Skip(len)) => self.at += len,
-                Ok(Step::Stop(stopped)) => {
-                    self.at += if stopped == Stopped::Closed { len } else { 0 };
-                    return Ok(stopped);
+                Ok(Step::Stop) => {
+                    self.at += if self.stopped == Stopped::Closed { len } else { 0 };
+                    return Ok(self.stopped);
                 }
                 Err(failure) => {
                     self.fail(frame.channel, failure)?;
@@ -104,6 +110,12 @@ impl<'c, 'i, B: Broker> Turn<'c, 'i, B> {
         self.flush_run()?;
         self.connection.fail_channel(ChannelNumber(channel), &failure, self.broker);
         Ok(())
+    }
+
+    /// Ends the turn before, or with [`Stopped::Closed`] behind, the frame that is being handled.
+    const fn stop(&mut self, stopped: Stopped) -> Step {
+        self.stopped = stopped;
+        Step::Stop
     }
 
     fn handle_frame(&mut self, frame: &Frame<'i>, len: usize) -> Outcome<Step> {
@@ -128,7 +140,11 @@ impl<'c, 'i, B: Broker> Turn<'c, 'i, B> {
         let method =
             Method::decode(payload).map_err(|error| Failure::method(&error, payload, 0))?;
         match method {
-            Method::ConnectionClose(_) => Ok(Step::Stop(Stopped::Closed)),
+            Method::ConnectionClose(_) => {
+                self.flush_run()?;
+                let awaits = self.connection.awaits_last();
+                Ok(self.stop(awaits.map_or(Stopped::Closed, Stopped::Flush)))
+            }
             Method::ConnectionUpdateSecret(_) => {
                 // Users are checked at login only; RabbitMQ's own accepts any secret as well.
                 let ok = Method::ConnectionUpdateSecretOk(connection::UpdateSecretOk);
@@ -152,6 +168,9 @@ impl<'c, 'i, B: Broker> Turn<'c, 'i, B> {
             return self.handle_on_no_channel(&method, number).map(|()| Step::Skip(len));
         };
         let Channel::Open(open) = channel else {
+            if let Some(position) = self.connection.replies.awaits_room() {
+                return Ok(self.stop(Stopped::Flush(position)));
+            }
             self.handle_while_closing(&method, number).map_err(|f| f.of(ids(&method)))?;
             return Ok(Step::Skip(len));
         };
@@ -207,10 +226,12 @@ impl<'c, 'i, B: Broker> Turn<'c, 'i, B> {
             Method::ChannelOpen(_) => return Err(opened_twice()),
             Method::ChannelClose(_) => {
                 let ok = Method::ChannelCloseOk(amqp::channel::CloseOk);
-                self.broker.send(ChannelNumber(number), &ok);
+                // Our close, which comes first, may be held.
+                self.connection.replies.send(ChannelNumber(number), &ok, None, self.broker);
             }
             Method::ChannelCloseOk(_) => {
                 self.connection.channels.remove(&number);
+                self.connection.replies.forget(number);
             }
             _ => {}
         }
@@ -232,71 +253,103 @@ impl<'c, 'i, B: Broker> Turn<'c, 'i, B> {
     )]
     fn handle_method(&mut self, method: &Method<'_>, number: u16, len: usize) -> Outcome<Step> {
         if self.broker.is_congested() {
-            return Ok(Step::Stop(Stopped::Drain));
+            return Ok(self.stop(Stopped::Drain));
         }
         self.flush_run()?;
+        if let Some(position) = self.must_not_overtake(method, number) {
+            return Ok(self.stop(Stopped::Flush(position)));
+        }
         let connection = &mut *self.connection;
         // The run may have closed this very channel.
         let Some(Channel::Open(open)) = connection.channels.get_mut(&number) else {
             self.handle_while_closing(method, number)?;
             return Ok(Step::Skip(len));
         };
-        let broker = &mut *self.broker;
-        let channel = ChannelNumber(number);
+        let (channel, broker) = (ChannelNumber(number), &mut *self.broker);
+        let replies = &mut Replies { channel, held: &mut connection.replies, broker };
         match method {
             Method::ChannelOpen(_) => return Err(opened_twice()),
-            Method::ChannelClose(_) => connection.close_channel(channel, broker),
+            Method::ChannelClose(_) => connection.close_channel(channel, self.broker),
             Method::ChannelFlow(flow) => {
                 let ok = channel::flow(flow.active)?;
-                broker.send(channel, &ok);
+                replies.send(&ok);
             }
             Method::AccessRequest(_) => {
                 let ok = Method::AccessRequestOk(access::RequestOk { ticket: 1 });
-                broker.send(channel, &ok);
+                replies.send(&ok);
             }
-            Method::ExchangeDeclare(method) => exchange::declare(method, channel, broker)?,
-            Method::ExchangeDelete(method) => exchange::delete(method, channel, broker)?,
-            Method::ExchangeBind(method) => exchange::bind(method, channel, broker)?,
-            Method::ExchangeUnbind(method) => exchange::unbind(method, channel, broker)?,
+            Method::ExchangeDeclare(method) => exchange::declare(method, replies)?,
+            Method::ExchangeDelete(method) => exchange::delete(method, replies)?,
+            Method::ExchangeBind(method) => exchange::bind(method, replies)?,
+            Method::ExchangeUnbind(method) => exchange::unbind(method, replies)?,
             Method::QueueDeclare(method) => {
                 let vhost = &connection.vhost;
-                if queue::declare(open, method, channel, vhost, broker)? == Handled::Retry {
-                    return Ok(Step::Stop(Stopped::Retry));
+                if let Handled::Retry { ms } = queue::declare(open, method, vhost, replies)? {
+                    return Ok(self.stop(Stopped::Retry { ms }));
                 }
             }
-            Method::QueueBind(method) => queue::bind(open, method, channel, broker)?,
-            Method::QueueUnbind(method) => queue::unbind(open, method, channel, broker)?,
-            Method::QueuePurge(method) => queue::purge(open, method, channel, broker)?,
-            Method::QueueDelete(method) => queue::delete(open, method, channel, broker)?,
-            Method::BasicQos(method) => basic::qos(method, channel, broker)?,
-            Method::BasicConsume(method) => basic::consume(open, method, channel, broker)?,
+            Method::QueueBind(method) => queue::bind(open, method, replies)?,
+            Method::QueueUnbind(method) => queue::unbind(open, method, replies)?,
+            Method::QueuePurge(method) => queue::purge(open, method, replies)?,
+            Method::QueueDelete(method) => queue::delete(open, method, replies)?,
+            Method::BasicQos(method) => basic::qos(method, replies)?,
+            Method::BasicConsume(method) => basic::consume(open, method, channel, replies.broker)?,
             Method::BasicCancel(method) => {
-                broker.cancel(channel, method.consumer_tag, method.nowait);
+                replies.broker.cancel(channel, method.consumer_tag, method.nowait);
             }
             // The answer to our own cancel, after which there is nothing to cancel; as in RabbitMQ 4.3 it does.
-            Method::BasicCancelOk(method) => broker.cancel(channel, method.consumer_tag, true),
-            Method::BasicGet(method) => basic::get(open, method, channel, broker)?,
+            Method::BasicCancelOk(method) => {
+                replies.broker.cancel(channel, method.consumer_tag, true)
+            }
+            Method::BasicGet(method) => {
+                if let Handled::Retry { ms } = basic::get(open, method, channel, replies.broker)? {
+                    return Ok(self.stop(Stopped::Retry { ms }));
+                }
+            }
             Method::BasicRecoverAsync(method) => {
-                basic::recover(method.requeue, false, channel, broker)?;
+                basic::recover(method.requeue, false, channel, replies.broker)?;
             }
             Method::BasicRecover(method) => {
-                basic::recover(method.requeue, true, channel, broker)?;
+                basic::recover(method.requeue, true, channel, replies.broker)?;
             }
             Method::TxSelect(_) => {
                 open.select_transaction()?;
-                broker.send(channel, &channel::TX_SELECT_OK);
+                replies.send(&channel::TX_SELECT_OK);
             }
-            Method::TxCommit(_) => connection.commit(channel, broker)?,
-            Method::TxRollback(_) => connection.roll_back(channel, broker)?,
+            Method::TxCommit(_) => connection.commit(channel, self.broker)?,
+            Method::TxRollback(_) => connection.roll_back(channel, self.broker)?,
             Method::ConfirmSelect(method) => {
                 open.select_confirms()?;
                 if !method.nowait {
-                    broker.send(channel, &channel::CONFIRM_SELECT_OK);
+                    replies.send(&channel::CONFIRM_SELECT_OK);
                 }
             }
             _ => return Err(unimplemented_method()),
         }
         Ok(Step::Skip(len))
+    }
+
+    /// How far the log has to be flushed before this method may be handled on an open channel.
+    ///
+    /// Most only put their reply behind those that are held. These cannot: their reply is the broker's to send, between
+    /// deliveries, or confirms follow it, or nothing may come after it.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the replies of all others can be held")]
+    fn must_not_overtake(&mut self, method: &Method<'_>, number: u16) -> Option<LogPosition> {
+        if let Some(position) = self.connection.replies.awaits_room() {
+            return Some(position);
+        }
+        let is_concerned = match method {
+            Method::ChannelClose(_) => {
+                self.connection.open_channel_mut(number)?;
+                return self.connection.awaits_last_on(number);
+            }
+            Method::BasicCancel(method) => !method.nowait,
+            Method::ConfirmSelect(method) => !method.nowait,
+            Method::BasicConsume(_) | Method::BasicGet(_) | Method::BasicRecover(_) => true,
+            _ => false,
+        };
+        let position = self.connection.replies.awaits_last_on(number);
+        position.filter(|_| is_concerned)
     }
 }
 

@@ -13,10 +13,10 @@ use amqp::{Method, ProtocolHeader, ReplyCode};
 use broker::message::Body;
 use broker::permission::Authority;
 use broker::queue::{Settlement, Slot};
-use broker::{ConsumerTag, Refusal, Timestamp};
+use broker::{ConsumerTag, LogPosition, Refusal, Timestamp};
 use connection::{
-    Bind, Broker, ChannelNumber, Consume, DeclareError, DeliveryTag, ExchangeDeclare, Login,
-    LoginRefused, PublishOutcome, PublishRun, QueueDeclare, QueueDeclared, Tuning, Unacked,
+    Bind, Broker, ChannelNumber, Consume, DeclareError, DeliveryTag, Durable, ExchangeDeclare, Got,
+    Login, LoginRefused, PublishOutcome, PublishRun, QueueDeclare, QueueDeclared, Tuning, Unacked,
     UnknownDeliveryTag,
 };
 use tracing::{info, warn};
@@ -274,36 +274,39 @@ impl Broker for Client {
         Ok(())
     }
 
-    fn exchange_declare(&mut self, request: &ExchangeDeclare<'_>) -> Result<(), Refusal> {
-        self.declare_exchange(request)
+    fn exchange_declare(&mut self, request: &ExchangeDeclare<'_>) -> Result<Durable, Refusal> {
+        self.declare_exchange(request).map(Durable::from)
     }
 
-    fn exchange_delete(&mut self, exchange: &str, if_unused: bool) -> Result<(), Refusal> {
-        self.delete_exchange(exchange, if_unused)
+    fn exchange_delete(&mut self, exchange: &str, if_unused: bool) -> Result<Durable, Refusal> {
+        self.delete_exchange(exchange, if_unused).map(Durable::from)
     }
 
-    fn exchange_bind(&mut self, request: &Bind<'_>) -> Result<(), Refusal> {
-        self.bind_exchange(request)
+    fn exchange_bind(&mut self, request: &Bind<'_>) -> Result<Durable, Refusal> {
+        self.bind_exchange(request).map(Durable::from)
     }
 
-    fn exchange_unbind(&mut self, request: &Bind<'_>) -> Result<(), Refusal> {
-        self.unbind_exchange(request)
+    fn exchange_unbind(&mut self, request: &Bind<'_>) -> Result<Durable, Refusal> {
+        self.unbind_exchange(request).map(Durable::from)
     }
 
-    fn queue_declare(&mut self, request: &QueueDeclare<'_>) -> Result<QueueDeclared, DeclareError> {
-        self.declare_queue(request)
+    fn queue_declare(
+        &mut self,
+        request: &QueueDeclare<'_>,
+    ) -> Result<Durable<QueueDeclared>, DeclareError> {
+        self.declare_queue(request).map(Durable::from)
     }
 
-    fn queue_bind(&mut self, request: &Bind<'_>) -> Result<(), Refusal> {
-        self.bind_queue(request)
+    fn queue_bind(&mut self, request: &Bind<'_>) -> Result<Durable, Refusal> {
+        self.bind_queue(request).map(Durable::from)
     }
 
-    fn queue_unbind(&mut self, request: &Bind<'_>) -> Result<(), Refusal> {
-        self.unbind_queue(request)
+    fn queue_unbind(&mut self, request: &Bind<'_>) -> Result<Durable, Refusal> {
+        self.unbind_queue(request).map(Durable::from)
     }
 
-    fn queue_purge(&mut self, queue: &str) -> Result<u32, Refusal> {
-        self.purge_queue(queue)
+    fn queue_purge(&mut self, queue: &str) -> Result<Durable<u32>, Refusal> {
+        self.purge_queue(queue).map(Durable::from)
     }
 
     fn queue_delete(
@@ -311,8 +314,8 @@ impl Broker for Client {
         queue: &str,
         if_unused: bool,
         if_empty: bool,
-    ) -> Result<u32, Refusal> {
-        self.delete_queue(queue, if_unused, if_empty)
+    ) -> Result<Durable<u32>, Refusal> {
+        self.delete_queue(queue, if_unused, if_empty).map(Durable::from)
     }
 
     fn check_publish(
@@ -358,10 +361,10 @@ impl Broker for Client {
         self.route_letters();
     }
 
-    fn get(&mut self, channel: ChannelNumber, queue: &str, no_ack: bool) -> Result<bool, Refusal> {
+    fn get(&mut self, channel: ChannelNumber, queue: &str, no_ack: bool) -> Result<Got, Refusal> {
         let got = self.get_message(channel, queue, no_ack);
         self.route_letters();
-        got
+        got.map(|is_delivered| if is_delivered { Got::Delivered } else { Got::Empty })
     }
 
     fn settle(
@@ -386,9 +389,10 @@ impl Broker for Client {
         self.hold_deliveries(channel, delivery_tag, multiple, settlement)
     }
 
-    fn commit_settlements(&mut self, channel: ChannelNumber) {
+    fn commit_settlements(&mut self, channel: ChannelNumber) -> Option<LogPosition> {
         self.commit_held(channel);
         self.route_letters();
+        None
     }
 
     fn roll_back_settlements(&mut self, channel: ChannelNumber) {

@@ -361,11 +361,12 @@ impl ConnectionTask {
     fn follow(&mut self, now: Timestamp, next: Next) -> Result<(), Ended> {
         match next {
             Next::Read => {}
-            Next::Retry => {
-                self.reading = Reading::Retry(now.plus_ms(connection::RETRY_MS));
+            Next::Retry { ms } => {
+                self.reading = Reading::Retry(now.plus_ms(ms));
                 self.session.handle_reading_paused();
             }
             Next::Drain => self.reading = Reading::Drain,
+            Next::Flush { .. } => unreachable!("nothing is written to a log"),
             Next::Linger { ms } => {
                 if matches!(self.reading, Reading::Blocked | Reading::Slowed(_)) {
                     self.reading = Reading::On;

@@ -3,23 +3,23 @@
 use ::broker::{Refusal, queue::Settlement};
 use amqp::{Method, ReplyCode, basic};
 
-use super::{Mode, OpenChannel, inspect::REPLY_TO, precondition};
+use super::{Handled, Mode, OpenChannel, inspect::REPLY_TO, precondition};
 use crate::{
-    Broker, ChannelNumber, Consume, DeliveryTag, UnknownDeliveryTag,
+    Broker, ChannelNumber, Consume, DeliveryTag, Got, UnknownDeliveryTag,
     failure::{Failure, Outcome},
+    held_replies::Replies,
 };
 
-pub(crate) fn qos<B: Broker>(
-    method: &basic::Qos,
-    channel: ChannelNumber,
-    broker: &mut B,
-) -> Outcome {
+/// How long a get waits before it is asked again: a message is read from disk meanwhile.
+const PAGE_RETRY_MS: u64 = 2;
+
+pub(crate) fn qos<B: Broker>(method: &basic::Qos, replies: &mut Replies<'_, B>) -> Outcome {
     if method.prefetch_size != 0 {
         let explanation = format!("prefetch_size!=0 ({})", method.prefetch_size);
         return Err(Failure::new(ReplyCode::NotImplemented, &explanation));
     }
-    broker.qos(channel, method.prefetch_count, method.global)?;
-    broker.send(channel, &Method::BasicQosOk(basic::QosOk));
+    replies.broker.qos(replies.channel, method.prefetch_count, method.global)?;
+    replies.send(&Method::BasicQosOk(basic::QosOk));
     Ok(())
 }
 
@@ -61,12 +61,14 @@ pub(crate) fn get<B: Broker>(
     method: &basic::Get<'_>,
     channel: ChannelNumber,
     broker: &mut B,
-) -> Outcome {
+) -> Outcome<Handled> {
     let queue = open.queue_name(method.queue)?;
-    if !broker.get(channel, &queue, method.no_ack)? {
-        broker.send(channel, &Method::BasicGetEmpty(basic::GetEmpty));
+    match broker.get(channel, &queue, method.no_ack)? {
+        Got::Delivered => {}
+        Got::Empty => broker.send(channel, &Method::BasicGetEmpty(basic::GetEmpty)),
+        Got::Wait => return Ok(Handled::Retry { ms: PAGE_RETRY_MS }),
     }
-    Ok(())
+    Ok(Handled::Done)
 }
 
 /// A settlement, as one of the three methods that make one asks for it.

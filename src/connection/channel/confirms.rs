@@ -1,9 +1,11 @@
 //! Publisher confirms of one channel: which publishes are settled, and how few methods tell the client so.
 //!
-//! A confirm may cover several publishes (`multiple`) only up to the tag below which every one is settled; beyond that
-//! gap each is told alone. A nack is never swallowed by an ack that covers it.
+//! A confirm may cover several publishes (`multiple`) only up to the tag below which every one is settled; beyond the
+//! first that waits for the log each is told alone. A nack is never swallowed by an ack that covers it.
 
 use std::collections::VecDeque;
+
+use ::broker::LogPosition;
 
 use crate::DeliveryTag;
 
@@ -16,111 +18,186 @@ pub(crate) enum Confirm {
 
 /// The publishes since `confirm.select`.
 ///
-/// Invariants: all publishes up to `told` are settled and the client knows; `settled` ascends, does not overlap and
-/// lies beyond `told`.
+/// ```text
+/// tag      1 … told │ told + 1 …                               … the last
+///                   │ Waits(7)  Told  Waits(8)  Told │ Accepted  Rejected  Waits(9)
+///                                                 seen
+/// ```
+///
+/// Invariants: all publishes up to `told` are settled and the client knows; `runs` are those since, without a gap;
+/// positions do not descend; none of the first `seen` runs is `Accepted` or `Rejected` between two calls.
 #[derive(Debug, Default)]
 pub(crate) struct Confirms {
-    issued: u64,
     told: u64,
-    settled: VecDeque<Settled>,
+    runs: VecDeque<Run>,
+    /// How many of the runs the last [`drain`](Self::drain) left.
+    seen: usize,
 }
 
-/// Publishes with consecutive tags and the same fate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Settled {
-    first: u64,
+/// Publishes with consecutive tags, from behind the run before it, and the same fate.
+#[derive(Clone, Copy, Debug)]
+struct Run {
     last: u64,
-    accepted: bool,
-    /// The client knows already.
-    told: bool,
+    fate: Fate,
+}
+
+/// What became of a publish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It is to be acked.
+    Accepted,
+    /// It is to be nacked.
+    Rejected,
+    /// It is to be acked once the log is flushed so far.
+    Waits(LogPosition),
+    /// The client knows.
+    Told,
+}
+
+impl Fate {
+    /// What becomes of a publish that is accepted.
+    #[inline]
+    pub(crate) fn accepted(after: Option<LogPosition>) -> Self {
+        after.map_or(Self::Accepted, Self::Waits)
+    }
 }
 
 impl Confirms {
-    /// Numbers the messages of a run, and returns the tag before the first.
+    /// Numbers the next publishes, which have the same fate.
     #[inline]
-    pub(crate) const fn issue(&mut self, count: u64) -> u64 {
-        let before = self.issued;
-        self.issued += count;
-        before
-    }
-
-    /// Settles the publishes from `first` to `last`, which are consecutive and were not settled before.
-    pub(crate) fn settle(&mut self, first: u64, last: u64, accepted: bool) {
-        if first > last {
+    pub(crate) fn push(&mut self, count: u64, fate: Fate) {
+        if count == 0 {
             return;
         }
-        debug_assert!(
-            first > self.told && last <= self.issued,
-            "settled once, after it was issued"
-        );
-        let settled = Settled { first, last, accepted, told: false };
-        match self.settled.back_mut() {
-            Some(back) if back.last + 1 == first && back.accepted == accepted && !back.told => {
-                back.last = last;
+        let is_news = self.runs.len() > self.seen;
+        match self.runs.back_mut() {
+            Some(back) if is_news && back.fate == fate => back.last += count,
+            back => {
+                let last = back.map_or(self.told, |back| back.last) + count;
+                self.runs.push_back(Run { last, fate });
             }
-            Some(back) if back.last >= first => {
-                let at = self.settled.partition_point(|other| other.first < first);
-                self.settled.insert(at, settled);
-            }
-            _ => self.settled.push_back(settled),
         }
     }
 
-    /// Whether [`drain`](Self::drain) has something to tell.
-    #[cfg(test)]
-    fn has_news(&self) -> bool {
-        self.settled.iter().any(|settled| !settled.told)
+    /// The lowest position that a publish waits for.
+    pub(crate) fn awaits(&self) -> Option<LogPosition> {
+        position(self.runs.iter())
+    }
+
+    /// The highest position that a publish waits for.
+    pub(crate) fn awaits_last(&self) -> Option<LogPosition> {
+        position(self.runs.iter().rev())
+    }
+
+    /// The log is flushed as far as `flushed`: [`drain`](Self::drain) tells what waited for it.
+    pub(crate) fn flush(&mut self, flushed: LogPosition) {
+        for run in &mut self.runs {
+            match run.fate {
+                Fate::Waits(position) if position > flushed => break,
+                Fate::Waits(_) => run.fate = Fate::Accepted,
+                Fate::Accepted | Fate::Rejected | Fate::Told => {}
+            }
+        }
     }
 
     /// Calls `emit` with what the client does not know yet, in ascending order.
     pub(crate) fn drain(&mut self, mut emit: impl FnMut(Confirm)) {
-        while let Some(front) = self.settled.front().copied() {
-            if front.first != self.told + 1 {
-                break;
-            }
-            self.settled.pop_front();
-            self.told = front.last;
-            if front.told {
+        let before = self.runs.len();
+        while let Some(front) = self.pop_settled() {
+            if front.fate == Fate::Told {
                 continue;
             }
-            let (mut last_news, mut is_one) = (front.last, front.first == front.last);
-            // What follows without a gap and has the same fate, or is known already, is covered as well.
-            while let Some(next) = self.settled.front().copied() {
-                let known = next.told || next.accepted == front.accepted;
-                if next.first != self.told + 1 || !known {
-                    break;
-                }
-                self.settled.pop_front();
-                self.told = next.last;
-                if !next.told {
-                    (last_news, is_one) = (next.last, false);
+            let (mut last_news, mut is_one) = (front.last, front.is_one);
+            // What follows and has the same fate, or is known already, is covered as well.
+            let is_covered = |next: &Run| next.fate == front.fate || next.fate == Fate::Told;
+            while self.runs.front().is_some_and(is_covered) {
+                match self.pop_settled() {
+                    Some(next) if next.fate == front.fate => {
+                        (last_news, is_one) = (next.last, false)
+                    }
+                    Some(_) | None => {}
                 }
             }
             let delivery_tag = DeliveryTag(last_news);
-            emit(if front.accepted {
+            emit(if front.fate == Fate::Accepted {
                 Confirm::Ack { delivery_tag, multiple: !is_one }
             } else {
                 // RabbitMQ sets `multiple` here even if it is one.
                 Confirm::Nack { delivery_tag, multiple: true }
             });
         }
-        for settled in self.settled.iter_mut().filter(|settled| !settled.told) {
-            settled.told = true;
-            for tag in settled.first..=settled.last {
-                let delivery_tag = DeliveryTag(tag);
-                emit(if settled.accepted {
-                    Confirm::Ack { delivery_tag, multiple: false }
-                } else {
-                    Confirm::Nack { delivery_tag, multiple: false }
-                });
-            }
+        self.seen = self.seen.saturating_sub(before - self.runs.len());
+        if self.runs.len() > self.seen {
+            self.drain_beyond_gap(emit);
         }
     }
+
+    /// Takes the first run out, unless it waits.
+    #[inline]
+    fn pop_settled(&mut self) -> Option<Settled> {
+        let Run { last, fate } = *self.runs.front()?;
+        if matches!(fate, Fate::Waits(_)) {
+            return None;
+        }
+        self.runs.pop_front();
+        let is_one = last == self.told + 1;
+        self.told = last;
+        Some(Settled { last, fate, is_one })
+    }
+
+    /// Tells each of what is new behind the first that waits.
+    fn drain_beyond_gap(&mut self, mut emit: impl FnMut(Confirm)) {
+        let mut kept = self.seen;
+        let mut first = kept.checked_sub(1).map_or(self.told, |before| self.runs[before].last) + 1;
+        for at in self.seen..self.runs.len() {
+            let mut run = self.runs[at];
+            for delivery_tag in (first..=run.last).map(DeliveryTag) {
+                match run.fate {
+                    Fate::Accepted => emit(Confirm::Ack { delivery_tag, multiple: false }),
+                    Fate::Rejected => emit(Confirm::Nack { delivery_tag, multiple: false }),
+                    Fate::Waits(_) | Fate::Told => break,
+                }
+            }
+            first = run.last + 1;
+            if matches!(run.fate, Fate::Accepted | Fate::Rejected) {
+                run.fate = Fate::Told;
+            }
+            // Equal neighbours become one, so that they take no more room than what waits between them.
+            match kept.checked_sub(1).map(|before| &mut self.runs[before]) {
+                Some(before) if before.fate == run.fate => before.last = run.last,
+                Some(_) | None => {
+                    self.runs[kept] = run;
+                    kept += 1;
+                }
+            }
+        }
+        self.runs.truncate(kept);
+        self.seen = kept;
+    }
+}
+
+/// A run that does not wait, and whether it is a single publish.
+#[derive(Clone, Copy, Debug)]
+struct Settled {
+    last: u64,
+    fate: Fate,
+    is_one: bool,
+}
+
+/// The first position that one of the runs waits for.
+fn position<'a>(mut runs: impl Iterator<Item = &'a Run>) -> Option<LogPosition> {
+    runs.find_map(|run| match run.fate {
+        Fate::Waits(position) => Some(position),
+        Fate::Accepted | Fate::Rejected | Fate::Told => None,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const WAITS_5: Fate = Fate::Waits(LogPosition(5));
+    const WAITS_6: Fate = Fate::Waits(LogPosition(6));
 
     fn ack(tag: u64, multiple: bool) -> Confirm {
         Confirm::Ack { delivery_tag: DeliveryTag(tag), multiple }
@@ -133,18 +210,22 @@ mod tests {
     fn drained(confirms: &mut Confirms) -> Vec<Confirm> {
         let mut out = Vec::new();
         confirms.drain(|confirm| out.push(confirm));
-        assert!(!confirms.has_news());
+        confirms.drain(|confirm| panic!("{confirm:?} is told twice"));
         out
+    }
+
+    fn flushed(confirms: &mut Confirms, position: u64) -> Vec<Confirm> {
+        confirms.flush(LogPosition(position));
+        drained(confirms)
     }
 
     #[test]
     fn one_is_told_alone_and_several_together() {
         let mut confirms = Confirms::default();
-        assert_eq!(confirms.issue(4), 0);
-        confirms.settle(1, 1, true);
+        confirms.push(1, Fate::Accepted);
         assert_eq!(drained(&mut confirms), [ack(1, false)]);
-        confirms.settle(2, 3, true);
-        confirms.settle(4, 4, true);
+        confirms.push(2, Fate::Accepted);
+        confirms.push(1, Fate::Accepted);
         assert_eq!(drained(&mut confirms), [ack(4, true)]);
         assert_eq!(drained(&mut confirms), []);
     }
@@ -152,38 +233,73 @@ mod tests {
     #[test]
     fn nacks_stand_between_the_acks() {
         let mut confirms = Confirms::default();
-        confirms.issue(6);
-        confirms.settle(1, 2, true);
-        confirms.settle(3, 3, false);
-        confirms.settle(4, 4, true);
-        confirms.settle(5, 6, false);
+        confirms.push(2, Fate::Accepted);
+        confirms.push(1, Fate::Rejected);
+        confirms.push(1, Fate::Accepted);
+        confirms.push(2, Fate::Rejected);
         let expected = [ack(2, true), nack(3, true), ack(4, false), nack(6, true)];
         assert_eq!(drained(&mut confirms), expected);
     }
 
     #[test]
+    fn what_waits_is_told_when_it_is_flushed_and_not_before() {
+        let mut confirms = Confirms::default();
+        confirms.push(2, WAITS_5);
+        confirms.push(3, WAITS_6);
+        assert_eq!(drained(&mut confirms), []);
+        assert_eq!(confirms.awaits(), Some(LogPosition(5)));
+        assert_eq!(confirms.awaits_last(), Some(LogPosition(6)));
+        assert_eq!(flushed(&mut confirms, 4), []);
+        assert_eq!(flushed(&mut confirms, 5), [ack(2, true)]);
+        assert_eq!(flushed(&mut confirms, 6), [ack(5, true)]);
+        assert_eq!(confirms.awaits(), None);
+    }
+
+    #[test]
+    fn positions_flushed_together_are_told_together() {
+        let mut confirms = Confirms::default();
+        confirms.push(1, WAITS_5);
+        confirms.push(1, WAITS_6);
+        confirms.push(1, Fate::Accepted);
+        assert_eq!(flushed(&mut confirms, 9), [ack(3, true)]);
+    }
+
+    #[test]
     fn beyond_a_gap_each_is_told_alone_and_only_once() {
         let mut confirms = Confirms::default();
-        confirms.issue(6);
-        confirms.settle(3, 4, true);
-        confirms.settle(6, 6, false);
+        confirms.push(2, WAITS_5);
+        confirms.push(2, Fate::Accepted);
+        confirms.push(1, WAITS_6);
+        confirms.push(1, Fate::Rejected);
         assert_eq!(drained(&mut confirms), [ack(3, false), ack(4, false), nack(6, false)]);
-        confirms.settle(1, 1, true);
-        confirms.settle(2, 2, true);
-        assert_eq!(drained(&mut confirms), [ack(2, true)]);
-        confirms.settle(5, 5, true);
-        assert_eq!(drained(&mut confirms), [ack(5, false)]);
-        assert!(confirms.settled.is_empty());
+        assert_eq!(flushed(&mut confirms, 5), [ack(2, true)]);
+        assert_eq!(flushed(&mut confirms, 6), [ack(5, false)]);
+        assert!(confirms.runs.is_empty());
+        confirms.push(1, Fate::Waits(LogPosition(7)));
+        confirms.push(1, Fate::Accepted);
+        assert_eq!(drained(&mut confirms), [ack(8, false)]);
     }
 
     #[test]
     fn an_ack_that_covers_a_told_nack_is_no_second_answer() {
         let mut confirms = Confirms::default();
-        confirms.issue(3);
-        confirms.settle(2, 2, false);
+        confirms.push(1, WAITS_5);
+        confirms.push(1, Fate::Rejected);
         assert_eq!(drained(&mut confirms), [nack(2, false)]);
-        confirms.settle(3, 3, true);
-        confirms.settle(1, 1, true);
-        assert_eq!(drained(&mut confirms), [ack(3, true)]);
+        confirms.push(1, Fate::Accepted);
+        assert_eq!(flushed(&mut confirms, 5), [ack(3, true)]);
+    }
+
+    #[test]
+    fn what_is_told_beyond_a_gap_takes_no_room() {
+        let mut confirms = Confirms::default();
+        confirms.push(1, WAITS_5);
+        for _ in 0..1000 {
+            confirms.push(1, Fate::Accepted);
+            confirms.push(1, Fate::Rejected);
+            assert_eq!(drained(&mut confirms).len(), 2);
+        }
+        assert_eq!(confirms.runs.len(), 2);
+        assert_eq!(flushed(&mut confirms, 5), [ack(1, false)]);
     }
 }

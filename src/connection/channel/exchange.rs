@@ -3,14 +3,13 @@
 use amqp::{Method, exchange};
 
 use super::strip_cr_lf;
-use crate::{Bind, Broker, ChannelNumber, ExchangeDeclare, failure::Outcome};
+use crate::{Bind, Broker, Durable, ExchangeDeclare, failure::Outcome, held_replies::Replies};
 
 pub(crate) fn declare<B: Broker>(
     method: &exchange::Declare<'_>,
-    channel: ChannelNumber,
-    broker: &mut B,
+    replies: &mut Replies<'_, B>,
 ) -> Outcome {
-    broker.exchange_declare(&ExchangeDeclare {
+    let Durable { after, .. } = replies.broker.exchange_declare(&ExchangeDeclare {
         exchange: &strip_cr_lf(method.exchange),
         kind: method.exchange_type,
         passive: method.passive,
@@ -20,53 +19,51 @@ pub(crate) fn declare<B: Broker>(
         arguments: method.arguments,
     })?;
     if !method.nowait {
-        broker.send(channel, &Method::ExchangeDeclareOk(exchange::DeclareOk));
+        replies.send_after(&Method::ExchangeDeclareOk(exchange::DeclareOk), after);
     }
     Ok(())
 }
 
 pub(crate) fn delete<B: Broker>(
     method: &exchange::Delete<'_>,
-    channel: ChannelNumber,
-    broker: &mut B,
+    replies: &mut Replies<'_, B>,
 ) -> Outcome {
-    broker.exchange_delete(&strip_cr_lf(method.exchange), method.if_unused)?;
+    let Durable { after, .. } =
+        replies.broker.exchange_delete(&strip_cr_lf(method.exchange), method.if_unused)?;
     if !method.nowait {
-        broker.send(channel, &Method::ExchangeDeleteOk(exchange::DeleteOk));
+        replies.send_after(&Method::ExchangeDeleteOk(exchange::DeleteOk), after);
     }
     Ok(())
 }
 
 pub(crate) fn bind<B: Broker>(
     method: &exchange::Bind<'_>,
-    channel: ChannelNumber,
-    broker: &mut B,
+    replies: &mut Replies<'_, B>,
 ) -> Outcome {
-    broker.exchange_bind(&Bind {
+    let Durable { after, .. } = replies.broker.exchange_bind(&Bind {
         destination: &strip_cr_lf(method.destination),
         source: &strip_cr_lf(method.source),
         binding_key: method.routing_key,
         arguments: method.arguments,
     })?;
     if !method.nowait {
-        broker.send(channel, &Method::ExchangeBindOk(exchange::BindOk));
+        replies.send_after(&Method::ExchangeBindOk(exchange::BindOk), after);
     }
     Ok(())
 }
 
 pub(crate) fn unbind<B: Broker>(
     method: &exchange::Unbind<'_>,
-    channel: ChannelNumber,
-    broker: &mut B,
+    replies: &mut Replies<'_, B>,
 ) -> Outcome {
-    broker.exchange_unbind(&Bind {
+    let Durable { after, .. } = replies.broker.exchange_unbind(&Bind {
         destination: &strip_cr_lf(method.destination),
         source: &strip_cr_lf(method.source),
         binding_key: method.routing_key,
         arguments: method.arguments,
     })?;
     if !method.nowait {
-        broker.send(channel, &Method::ExchangeUnbindOk(exchange::UnbindOk));
+        replies.send_after(&Method::ExchangeUnbindOk(exchange::UnbindOk), after);
     }
     Ok(())
 }

@@ -5,22 +5,25 @@ use amqp::{Method, RawTable, ReplyCode, queue};
 
 use super::{Handled, OpenChannel, inspect::REPLY_TO, strip_cr_lf};
 use crate::{
-    Bind, Broker, ChannelNumber, DeclareError, QueueDeclare, QueueDeclared,
+    Bind, Broker, DeclareError, Durable, QueueDeclare, QueueDeclared,
     failure::{Failure, Outcome},
+    held_replies::Replies,
 };
+
+/// How long a declare waits before it is asked again.
+const RETRY_MS: u64 = 250;
 
 pub(crate) fn declare<B: Broker>(
     open: &mut OpenChannel,
     method: &queue::Declare<'_>,
-    channel: ChannelNumber,
     vhost: &VhostName,
-    broker: &mut B,
+    replies: &mut Replies<'_, B>,
 ) -> Outcome<Handled> {
     let name = strip_cr_lf(method.queue);
-    let declared = if name.starts_with(REPLY_TO) {
-        reply_queue(&name, vhost, broker)?
+    let Durable { value: declared, after } = if name.starts_with(REPLY_TO) {
+        reply_queue(&name, vhost, replies.broker)?.into()
     } else {
-        let declared = broker.queue_declare(&QueueDeclare {
+        let declared = replies.broker.queue_declare(&QueueDeclare {
             queue: &name,
             passive: method.passive,
             durable: method.durable,
@@ -30,14 +33,14 @@ pub(crate) fn declare<B: Broker>(
         });
         match declared {
             Ok(declared) => declared,
-            Err(DeclareError::Wait) => return Ok(Handled::Retry),
+            Err(DeclareError::Wait) => return Ok(Handled::Retry { ms: RETRY_MS }),
             Err(DeclareError::Refused(refusal)) => return Err(refusal.into()),
         }
     };
     let QueueDeclared { queue, message_count, consumer_count } = declared;
     if !method.nowait {
         let ok = queue::DeclareOk { queue: &queue, message_count, consumer_count };
-        broker.send(channel, &Method::QueueDeclareOk(ok));
+        replies.send_after(&Method::QueueDeclareOk(ok), after);
     }
     open.last_queue = Some(queue);
     Ok(Handled::Done)
@@ -55,13 +58,12 @@ fn reply_queue<B: Broker>(name: &str, vhost: &VhostName, broker: &B) -> Outcome<
 pub(crate) fn bind<B: Broker>(
     open: &OpenChannel,
     method: &queue::Bind<'_>,
-    channel: ChannelNumber,
-    broker: &mut B,
+    replies: &mut Replies<'_, B>,
 ) -> Outcome {
     let names = BindingNames::new(open, method.queue, method.exchange, method.routing_key)?;
-    broker.queue_bind(&names.bind(method.arguments))?;
+    let Durable { after, .. } = replies.broker.queue_bind(&names.bind(method.arguments))?;
     if !method.nowait {
-        broker.send(channel, &Method::QueueBindOk(queue::BindOk));
+        replies.send_after(&Method::QueueBindOk(queue::BindOk), after);
     }
     Ok(())
 }
@@ -69,12 +71,11 @@ pub(crate) fn bind<B: Broker>(
 pub(crate) fn unbind<B: Broker>(
     open: &OpenChannel,
     method: &queue::Unbind<'_>,
-    channel: ChannelNumber,
-    broker: &mut B,
+    replies: &mut Replies<'_, B>,
 ) -> Outcome {
     let names = BindingNames::new(open, method.queue, method.exchange, method.routing_key)?;
-    broker.queue_unbind(&names.bind(method.arguments))?;
-    broker.send(channel, &Method::QueueUnbindOk(queue::UnbindOk));
+    let Durable { after, .. } = replies.broker.queue_unbind(&names.bind(method.arguments))?;
+    replies.send_after(&Method::QueueUnbindOk(queue::UnbindOk), after);
     Ok(())
 }
 
@@ -115,12 +116,12 @@ impl<'a> BindingNames<'a> {
 pub(crate) fn purge<B: Broker>(
     open: &OpenChannel,
     method: &queue::Purge<'_>,
-    channel: ChannelNumber,
-    broker: &mut B,
+    replies: &mut Replies<'_, B>,
 ) -> Outcome {
-    let message_count = broker.queue_purge(&open.queue_name(method.queue)?)?;
+    let name = open.queue_name(method.queue)?;
+    let Durable { value: message_count, after } = replies.broker.queue_purge(&name)?;
     if !method.nowait {
-        broker.send(channel, &Method::QueuePurgeOk(queue::PurgeOk { message_count }));
+        replies.send_after(&Method::QueuePurgeOk(queue::PurgeOk { message_count }), after);
     }
     Ok(())
 }
@@ -128,13 +129,13 @@ pub(crate) fn purge<B: Broker>(
 pub(crate) fn delete<B: Broker>(
     open: &OpenChannel,
     method: &queue::Delete<'_>,
-    channel: ChannelNumber,
-    broker: &mut B,
+    replies: &mut Replies<'_, B>,
 ) -> Outcome {
     let name = open.queue_name(method.queue)?;
-    let message_count = broker.queue_delete(&name, method.if_unused, method.if_empty)?;
+    let Durable { value: message_count, after } =
+        replies.broker.queue_delete(&name, method.if_unused, method.if_empty)?;
     if !method.nowait {
-        broker.send(channel, &Method::QueueDeleteOk(queue::DeleteOk { message_count }));
+        replies.send_after(&Method::QueueDeleteOk(queue::DeleteOk { message_count }), after);
     }
     Ok(())
 }

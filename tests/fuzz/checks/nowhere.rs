@@ -8,11 +8,11 @@ use std::{
 use amqp::{
     FieldTable, Method, ProtocolHeader, RawTable, ReplyCode, channel, confirm, connection as wire,
 };
-use broker::{Refusal, Timestamp, queue::Settlement};
+use broker::{LogPosition, Refusal, Timestamp, queue::Settlement};
 use connection::{
-    Bind, Broker, ChannelNumber, Consume, DeclareError, DeliveryTag, ExchangeDeclare, Login,
-    LoginRefused, Next, PublishOutcome, PublishRun, QueueDeclare, QueueDeclared, Session, Settings,
-    Tuning, UnknownDeliveryTag,
+    Bind, Broker, ChannelNumber, Consume, DeclareError, DeliveryTag, Durable, ExchangeDeclare, Got,
+    Login, LoginRefused, Next, PublishOutcome, PublishRun, QueueDeclare, QueueDeclared, Session,
+    Settings, Tuning, UnknownDeliveryTag,
 };
 
 /// The frame size that the session negotiates.
@@ -72,40 +72,43 @@ impl Broker for Nowhere {
         Ok(())
     }
 
-    fn exchange_declare(&mut self, _: &ExchangeDeclare<'_>) -> Result<(), Refusal> {
-        Ok(())
+    fn exchange_declare(&mut self, _: &ExchangeDeclare<'_>) -> Result<Durable, Refusal> {
+        Ok(().into())
     }
 
-    fn exchange_delete(&mut self, _: &str, _: bool) -> Result<(), Refusal> {
-        Ok(())
+    fn exchange_delete(&mut self, _: &str, _: bool) -> Result<Durable, Refusal> {
+        Ok(().into())
     }
 
-    fn exchange_bind(&mut self, _: &Bind<'_>) -> Result<(), Refusal> {
-        Ok(())
+    fn exchange_bind(&mut self, _: &Bind<'_>) -> Result<Durable, Refusal> {
+        Ok(().into())
     }
 
-    fn exchange_unbind(&mut self, _: &Bind<'_>) -> Result<(), Refusal> {
-        Ok(())
+    fn exchange_unbind(&mut self, _: &Bind<'_>) -> Result<Durable, Refusal> {
+        Ok(().into())
     }
 
-    fn queue_declare(&mut self, _: &QueueDeclare<'_>) -> Result<QueueDeclared, DeclareError> {
+    fn queue_declare(
+        &mut self,
+        _: &QueueDeclare<'_>,
+    ) -> Result<Durable<QueueDeclared>, DeclareError> {
         Err(DeclareError::Wait)
     }
 
-    fn queue_bind(&mut self, _: &Bind<'_>) -> Result<(), Refusal> {
-        Ok(())
+    fn queue_bind(&mut self, _: &Bind<'_>) -> Result<Durable, Refusal> {
+        Ok(().into())
     }
 
-    fn queue_unbind(&mut self, _: &Bind<'_>) -> Result<(), Refusal> {
-        Ok(())
+    fn queue_unbind(&mut self, _: &Bind<'_>) -> Result<Durable, Refusal> {
+        Ok(().into())
     }
 
-    fn queue_purge(&mut self, _: &str) -> Result<u32, Refusal> {
-        Ok(0)
+    fn queue_purge(&mut self, _: &str) -> Result<Durable<u32>, Refusal> {
+        Ok(0.into())
     }
 
-    fn queue_delete(&mut self, _: &str, _: bool, _: bool) -> Result<u32, Refusal> {
-        Ok(0)
+    fn queue_delete(&mut self, _: &str, _: bool, _: bool) -> Result<Durable<u32>, Refusal> {
+        Ok(0.into())
     }
 
     fn check_publish(&mut self, _: ChannelNumber, _: &str, _: &[u8]) -> Result<(), Refusal> {
@@ -132,8 +135,8 @@ impl Broker for Nowhere {
 
     fn expel_consumer(&mut self, _: ChannelNumber, _: &str) {}
 
-    fn get(&mut self, _: ChannelNumber, _: &str, _: bool) -> Result<bool, Refusal> {
-        Ok(false)
+    fn get(&mut self, _: ChannelNumber, _: &str, _: bool) -> Result<Got, Refusal> {
+        Ok(Got::Empty)
     }
 
     fn settle(
@@ -156,7 +159,9 @@ impl Broker for Nowhere {
         Ok(())
     }
 
-    fn commit_settlements(&mut self, _: ChannelNumber) {}
+    fn commit_settlements(&mut self, _: ChannelNumber) -> Option<LogPosition> {
+        None
+    }
 
     fn roll_back_settlements(&mut self, _: ChannelNumber) {}
 

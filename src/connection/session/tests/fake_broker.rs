@@ -1,20 +1,23 @@
 //! A broker of plain values that writes down what it is asked and what it sends.
 //!
 //! Queues are reached through the default exchange only; `logs` is an exchange without bindings, `internal` an internal
-//! one. The queue `full` refuses every message, and declaring `waiting` has to wait once.
+//! one. The queue `full` refuses every message, every queue the message "unwanted"; declaring `waiting` and getting from `paged` have to wait once. While the
+//! log is held, changes of definitions, persistent messages that reach a queue and settlements in a transaction wait.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    fmt::Write,
+use std::collections::{BTreeMap, VecDeque};
+
+use ::broker::{LogPosition, Refusal, Timestamp, VhostName, queue::Settlement};
+use amqp::{HEARTBEAT_FRAME, Method, ProtocolHeader, ReplyCode, basic, decode_frame};
+
+use super::{
+    describe::{describe, describe_content, describe_published, describe_tags, flag},
+    fake_log::{FakeLog, Promise, Unconfirmed},
 };
 
-use ::broker::{Refusal, Timestamp, VhostName, message::short_strings, queue::Settlement};
-use amqp::{HEARTBEAT_FRAME, Method, ProtocolHeader, RawProperties, ReplyCode, basic};
-
 use crate::{
-    Bind, Broker, ChannelNumber, Consume, DeclareError, Deliveries, DeliveryTag, ExchangeDeclare,
-    Login, LoginRefused, PublishOutcome, PublishRun, QueueDeclare, QueueDeclared, RunMessage,
-    Tuning, Unacked, UnknownDeliveryTag,
+    Bind, Broker, ChannelNumber, Consume, DeclareError, Deliveries, DeliveryTag, Durable,
+    ExchangeDeclare, Got, Login, LoginRefused, PublishOutcome, PublishRun, QueueDeclare,
+    QueueDeclared, Tuning, Unacked, UnknownDeliveryTag,
 };
 
 #[derive(Debug, Default)]
@@ -26,6 +29,10 @@ pub(super) struct FakeBroker {
     messages: Vec<Stored>,
     channels: BTreeMap<u16, FakeChannel>,
     has_waited: bool,
+    has_paged: bool,
+    pub(super) disk: FakeLog,
+    /// The confirms of single messages, however they were put together.
+    pub(super) confirmed: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -43,6 +50,10 @@ struct FakeChannel {
     held: Vec<Unacked<u32>>,
     consumers: Vec<String>,
     reply_address: Option<String>,
+    /// In confirm mode, if that was asked for with a reply.
+    unconfirmed: Option<Unconfirmed>,
+    /// What the publishes of the transaction that is being committed wait for.
+    committing: Option<LogPosition>,
 }
 
 impl FakeBroker {
@@ -52,6 +63,44 @@ impl FakeBroker {
 
     fn channel(&mut self, channel: ChannelNumber) -> &mut FakeChannel {
         self.channels.get_mut(&channel.0).expect("the channel is open")
+    }
+
+    /// Writes something down, and in the log.
+    fn write(&mut self, text: &str) -> Option<LogPosition> {
+        let after = self.disk.write();
+        if let Some(LogPosition(position)) = after {
+            self.log.push(format!("⇒ {text} is logged at {position}"));
+        }
+        after
+    }
+
+    /// What a change of a definition gives.
+    fn changed<T>(&mut self, value: T, what: &str) -> Durable<T> {
+        let after = self.write(what);
+        self.disk.promise(after);
+        Durable { value, after }
+    }
+
+    /// Whether every publish of an open channel has been confirmed.
+    pub(super) fn has_confirmed_all(&self) -> bool {
+        let mut channels = self.channels.values();
+        channels.all(|channel| channel.unconfirmed.as_ref().is_none_or(Unconfirmed::is_empty))
+    }
+
+    /// Checks and notes a method on its way to the client.
+    fn sent(&mut self, channel: ChannelNumber, method: &Method<'_>) {
+        self.disk.check_reply(method);
+        if let Some(open) = self.channels.get_mut(&channel.0) {
+            if let Method::ConfirmSelectOk(_) = method {
+                open.unconfirmed.get_or_insert_default();
+            }
+            if let Some(unconfirmed) = &mut open.unconfirmed {
+                let confirmed = unconfirmed.confirm(method, &self.disk);
+                let name = method.name();
+                self.confirmed.extend(confirmed.map(|tag| format!("{channel}: {name} {tag}")));
+            }
+        }
+        self.note(channel, &format!("→ {}", describe(method)));
     }
 
     fn check_queue(&self, queue: &str) -> Result<(), Refusal> {
@@ -104,7 +153,7 @@ impl Broker for FakeBroker {
     fn send(&mut self, channel: ChannelNumber, method: &Method<'_>) {
         // Whatever is sent can be encoded.
         method.try_encode(channel.0, &mut Vec::new()).expect("it fits");
-        self.note(channel, &format!("→ {}", describe(method)));
+        self.sent(channel, method);
     }
 
     fn send_content(
@@ -119,6 +168,17 @@ impl Broker for FakeBroker {
     }
 
     fn send_raw(&mut self, bytes: &[u8]) {
+        // Replies that were held come in one piece.
+        let mut rest = bytes;
+        while let Ok(Some((frame, len))) = decode_frame(rest, u32::MAX)
+            && let Ok(method) = Method::decode(frame.payload)
+        {
+            self.sent(ChannelNumber(frame.channel), &method);
+            rest = &rest[len..];
+        }
+        if rest.is_empty() {
+            return;
+        }
         let first_line = bytes.split(|&byte| byte == b'\r').next().unwrap_or_default();
         self.log.push(match bytes {
             bytes if *bytes == HEARTBEAT_FRAME => "→ heartbeat".to_owned(),
@@ -151,6 +211,7 @@ impl Broker for FakeBroker {
     }
 
     fn closed(&mut self) {
+        self.channels.clear();
         self.log.push("⇒ closed".to_owned());
     }
 
@@ -181,26 +242,29 @@ impl Broker for FakeBroker {
         Ok(())
     }
 
-    fn exchange_declare(&mut self, request: &ExchangeDeclare<'_>) -> Result<(), Refusal> {
+    fn exchange_declare(&mut self, request: &ExchangeDeclare<'_>) -> Result<Durable, Refusal> {
         let ExchangeDeclare { exchange, kind, .. } = request;
         self.log.push(format!("⇒ declare exchange {exchange:?} {kind}"));
-        Ok(())
+        Ok(self.changed((), "it"))
     }
 
-    fn exchange_delete(&mut self, exchange: &str, _: bool) -> Result<(), Refusal> {
+    fn exchange_delete(&mut self, exchange: &str, _: bool) -> Result<Durable, Refusal> {
         self.log.push(format!("⇒ delete exchange {exchange:?}"));
-        Ok(())
+        Ok(self.changed((), "it"))
     }
 
-    fn exchange_bind(&mut self, request: &Bind<'_>) -> Result<(), Refusal> {
+    fn exchange_bind(&mut self, request: &Bind<'_>) -> Result<Durable, Refusal> {
         self.queue_bind(request)
     }
 
-    fn exchange_unbind(&mut self, request: &Bind<'_>) -> Result<(), Refusal> {
+    fn exchange_unbind(&mut self, request: &Bind<'_>) -> Result<Durable, Refusal> {
         self.queue_unbind(request)
     }
 
-    fn queue_declare(&mut self, request: &QueueDeclare<'_>) -> Result<QueueDeclared, DeclareError> {
+    fn queue_declare(
+        &mut self,
+        request: &QueueDeclare<'_>,
+    ) -> Result<Durable<QueueDeclared>, DeclareError> {
         if request.queue == "waiting" && !self.has_waited {
             self.has_waited = true;
             return Err(DeclareError::Wait);
@@ -211,31 +275,36 @@ impl Broker for FakeBroker {
         let name = if request.queue.is_empty() { "amq.gen-1" } else { request.queue };
         let ready = self.queues.entry(name.to_owned()).or_default().len();
         let message_count = u32::try_from(ready).unwrap();
-        Ok(QueueDeclared { queue: name.into(), message_count, consumer_count: 0 })
+        let declared = QueueDeclared { queue: name.into(), message_count, consumer_count: 0 };
+        if request.passive {
+            self.disk.promise(None);
+            return Ok(declared.into());
+        }
+        Ok(self.changed(declared, &format!("queue {name}")))
     }
 
-    fn queue_bind(&mut self, request: &Bind<'_>) -> Result<(), Refusal> {
+    fn queue_bind(&mut self, request: &Bind<'_>) -> Result<Durable, Refusal> {
         let Bind { destination, source, binding_key, .. } = request;
         Self::check_exchange(source)?;
         self.log.push(format!("⇒ bind {source} {destination} {binding_key:?}"));
-        Ok(())
+        Ok(self.changed((), "it"))
     }
 
-    fn queue_unbind(&mut self, request: &Bind<'_>) -> Result<(), Refusal> {
+    fn queue_unbind(&mut self, request: &Bind<'_>) -> Result<Durable, Refusal> {
         let Bind { destination, source, binding_key, .. } = request;
         self.log.push(format!("⇒ unbind {source} {destination} {binding_key:?}"));
-        Ok(())
+        Ok(self.changed((), "it"))
     }
 
-    fn queue_purge(&mut self, queue: &str) -> Result<u32, Refusal> {
+    fn queue_purge(&mut self, queue: &str) -> Result<Durable<u32>, Refusal> {
         self.check_queue(queue)?;
         let purged = self.queues.get_mut(queue).map(std::mem::take).unwrap_or_default();
-        Ok(u32::try_from(purged.len()).unwrap())
+        Ok(self.changed(u32::try_from(purged.len()).unwrap(), &format!("the purge of {queue}")))
     }
 
-    fn queue_delete(&mut self, queue: &str, _: bool, _: bool) -> Result<u32, Refusal> {
+    fn queue_delete(&mut self, queue: &str, _: bool, _: bool) -> Result<Durable<u32>, Refusal> {
         let deleted = self.queues.remove(queue).unwrap_or_default();
-        Ok(u32::try_from(deleted.len()).unwrap())
+        Ok(self.changed(u32::try_from(deleted.len()).unwrap(), &format!("the end of {queue}")))
     }
 
     fn check_publish(&mut self, _: ChannelNumber, exchange: &str, _: &[u8]) -> Result<(), Refusal> {
@@ -254,11 +323,12 @@ impl Broker for FakeBroker {
     ) -> Result<(), Refusal> {
         assert_eq!(*outcome, PublishOutcome::default());
         let key = String::from_utf8_lossy(run.routing_key).into_owned();
+        let mut is_durable = false;
         for (index, message) in (0..).zip(run.messages()) {
             let noted = describe_published(run, &key, &message);
             self.note(run.channel, &noted);
             let queue = if run.exchange.is_empty() { self.queues.get_mut(&key) } else { None };
-            if key == "full" {
+            if key == "full" || message.body.as_bytes() == b"unwanted" {
                 outcome.rejected.push(index);
             } else if let Some(queue) = queue {
                 queue.push_back(u32::try_from(self.messages.len()).unwrap());
@@ -269,8 +339,21 @@ impl Broker for FakeBroker {
                     body: message.body.as_bytes().to_vec(),
                     redelivered: false,
                 });
+                is_durable |= message.persistent;
             } else {
                 outcome.unroutable.push(index);
+            }
+        }
+        if is_durable {
+            outcome.after = self.write("it");
+        }
+        let open = self.channel(run.channel);
+        open.committing = open.committing.max(outcome.after);
+        if let Some(unconfirmed) = &mut open.unconfirmed {
+            for index in (0..).take(run.len()) {
+                let is_rejected = outcome.rejected.contains(&index);
+                let promise = Promise::AckAfter(outcome.after);
+                unconfirmed.publish(if is_rejected { Promise::Nack } else { promise });
             }
         }
         Ok(())
@@ -316,9 +399,13 @@ impl Broker for FakeBroker {
         self.note(channel, &format!("⇒ expel {consumer_tag}"));
     }
 
-    fn get(&mut self, channel: ChannelNumber, queue: &str, no_ack: bool) -> Result<bool, Refusal> {
+    fn get(&mut self, channel: ChannelNumber, queue: &str, no_ack: bool) -> Result<Got, Refusal> {
+        if queue == "paged" && !self.has_paged {
+            self.has_paged = true;
+            return Ok(Got::Wait);
+        }
         self.check_queue(queue)?;
-        let Some((tag, id)) = self.deliver(channel, queue, no_ack) else { return Ok(false) };
+        let Some((tag, id)) = self.deliver(channel, queue, no_ack) else { return Ok(Got::Empty) };
         let message_count = u32::try_from(self.queues[queue].len()).unwrap();
         let Stored { exchange, routing_key, redelivered, .. } = &self.messages[id as usize];
         let (exchange, routing_key) = (exchange.clone(), routing_key.clone());
@@ -330,7 +417,7 @@ impl Broker for FakeBroker {
             message_count,
         };
         self.send_stored(channel, id, &Method::BasicGetOk(get_ok));
-        Ok(true)
+        Ok(Got::Delivered)
     }
 
     fn settle(
@@ -360,10 +447,14 @@ impl Broker for FakeBroker {
         deliveries.hold(delivery_tag, multiple, held)
     }
 
-    fn commit_settlements(&mut self, channel: ChannelNumber) {
+    fn commit_settlements(&mut self, channel: ChannelNumber) -> Option<LogPosition> {
         let held = std::mem::take(&mut self.channel(channel).held);
         self.channel(channel).deliveries.release(&held);
         self.note(channel, &format!("⇒ commit {}", describe_tags(&held)));
+        let settled = if held.is_empty() { None } else { self.write("it") };
+        let after = settled.max(self.channel(channel).committing.take());
+        self.disk.promise(after);
+        settled
     }
 
     fn roll_back_settlements(&mut self, channel: ChannelNumber) {
@@ -393,96 +484,4 @@ impl Broker for FakeBroker {
     fn reply_address_exists(&self, address: &str) -> bool {
         self.channels.values().any(|channel| channel.reply_address.as_deref() == Some(address))
     }
-}
-
-fn describe_tags(unacked: &[Unacked<u32>]) -> String {
-    let tags: Vec<_> = unacked.iter().map(|unacked| unacked.delivery_tag.to_string()).collect();
-    tags.join(",")
-}
-
-fn describe_published(run: &PublishRun<'_>, key: &str, message: &RunMessage<'_>) -> String {
-    let mut text = format!(
-        "⇒ publish {}/{key} {}",
-        run.exchange,
-        describe_content(message.properties, message.body.as_bytes())
-    );
-    for (name, keys) in [("cc", run.carbon_keys), ("bcc", run.blind_keys)] {
-        for key in short_strings(keys) {
-            write!(text, " {name}={}", key.escape_ascii()).unwrap();
-        }
-    }
-    if let Some(ms) = message.expiration_ms {
-        write!(text, " expires-in={ms}").unwrap();
-    }
-    text + &flag(message.persistent, "persistent")
-}
-
-/// The body, or how long it is, and those properties that the session looks at.
-fn describe_content(properties: &[u8], body: &[u8]) -> String {
-    let mut text = match body {
-        [_, .., _] if body.len() > 40 => format!("({} octets)", body.len()),
-        body => format!("\"{}\"", body.escape_ascii()),
-    };
-    let raw = RawProperties::from_bytes(properties);
-    if let Some(reply_to) = raw.reply_to().expect("they are well-formed") {
-        write!(text, " reply-to={}", reply_to.escape_ascii()).unwrap();
-    }
-    for (key, _) in raw.headers().expect("they are well-formed").iter().flat_map(|t| t.iter()) {
-        write!(text, " {}", key.escape_ascii()).unwrap();
-    }
-    text
-}
-
-/// The method in the words of the scripts.
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "the others have nothing to tell but their name"
-)]
-fn describe(method: &Method<'_>) -> String {
-    let name = method.name();
-    let close = |code: u16, text: &str, ids: (u16, u16)| {
-        format!("{name} {code} {}/{} {text}", ids.0, ids.1)
-    };
-    let bytes = |bytes: &[u8]| bytes.escape_ascii().to_string();
-    match method {
-        Method::ConnectionClose(m) => close(m.reply_code, m.reply_text, (m.class_id, m.method_id)),
-        Method::ChannelClose(m) => close(m.reply_code, m.reply_text, (m.class_id, m.method_id)),
-        Method::ConnectionStart(m) => format!("{name} {}", bytes(m.mechanisms)),
-        Method::ConnectionTune(m) => {
-            format!("{name} {} {} {}", m.channel_max, m.frame_max, m.heartbeat)
-        }
-        Method::ConnectionBlocked(m) => format!("{name} {}", m.reason),
-        Method::QueueDeclareOk(m) => {
-            format!(
-                "{name} {} messages={} consumers={}",
-                m.queue, m.message_count, m.consumer_count
-            )
-        }
-        Method::QueuePurgeOk(m) => format!("{name} {}", m.message_count),
-        Method::QueueDeleteOk(m) => format!("{name} {}", m.message_count),
-        Method::BasicConsumeOk(m) => format!("{name} {}", m.consumer_tag),
-        Method::BasicCancelOk(m) => format!("{name} {}", m.consumer_tag),
-        Method::BasicCancel(m) => format!("{name} {}{}", m.consumer_tag, flag(m.nowait, "nowait")),
-        Method::BasicAck(m) => format!("{name} {}{}", m.delivery_tag, flag(m.multiple, "multiple")),
-        Method::BasicNack(m) => {
-            format!("{name} {}{}", m.delivery_tag, flag(m.multiple, "multiple"))
-        }
-        Method::BasicReturn(m) => {
-            let (text, exchange) = (bytes(m.reply_text), bytes(m.exchange));
-            format!("{name} {} {text} {exchange}/{}", m.reply_code, bytes(m.routing_key))
-        }
-        Method::BasicDeliver(m) => {
-            let redelivered = flag(m.redelivered, "redelivered");
-            format!("{name} {} {}{redelivered}", bytes(m.consumer_tag), m.delivery_tag)
-        }
-        Method::BasicGetOk(m) => {
-            let redelivered = flag(m.redelivered, "redelivered");
-            format!("{name} {} left={}{redelivered}", m.delivery_tag, m.message_count)
-        }
-        _ => name.to_owned(),
-    }
-}
-
-fn flag(is_set: bool, name: &str) -> String {
-    if is_set { format!(" {name}") } else { String::new() }
 }

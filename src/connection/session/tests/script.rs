@@ -6,6 +6,8 @@
 //! raw 4142 "text"                                   bytes as they are
 //! + 6000                                            so many milliseconds pass
 //! ! shutdown text                                   an event
+//! log: hold                                         what is written waits from here on
+//! log: flush 2                                      the log is flushed as far as 2, or without it to its end
 //! ---
 //! 1: → basic.return 312 NO_ROUTE /orders "hello"    what is sent to the client
 //! 1: ⇒ ended                                        what the broker is asked
@@ -16,7 +18,7 @@
 
 use std::{fs, path::Path, sync::Arc};
 
-use ::broker::Timestamp;
+use ::broker::{LogPosition, Timestamp};
 use amqp::{
     FieldTable, FieldValue, FrameType, Method, Properties, ReplyCode, ShortString, access, basic,
     channel, confirm, connection, encode_body_frames, encode_frame, encode_header_frame, exchange,
@@ -73,6 +75,8 @@ pub(super) struct ScriptedClient {
     now: Timestamp,
     pending: Vec<u8>,
     nexts: Vec<String>,
+    /// How far the log has to be flushed before the session is given anything.
+    waits_for: Option<LogPosition>,
 }
 
 impl ScriptedClient {
@@ -84,7 +88,7 @@ impl ScriptedClient {
         };
         let now = Timestamp(1_000_000);
         let session = Session::new(FakeBroker::default(), Arc::new(settings), now);
-        Self { session, now, pending: Vec::new(), nexts: Vec::new() }
+        Self { session, now, pending: Vec::new(), nexts: Vec::new(), waits_for: None }
     }
 
     fn input(&mut self, line: &str) {
@@ -102,6 +106,14 @@ impl ScriptedClient {
             ["!", ref event @ ..] => {
                 self.flush();
                 self.event(event);
+            }
+            ["log:", "hold"] => {
+                self.flush();
+                self.session.broker_mut().disk.is_held = true;
+            }
+            ["log:", "flush", ref position @ ..] => {
+                self.flush();
+                self.flush_log(position.first().map(|position| position.parse().unwrap()));
             }
             [channel, method, ref arguments @ ..] => {
                 let channel = channel.trim_end_matches(':').parse().unwrap();
@@ -171,6 +183,10 @@ impl ScriptedClient {
         if next != Next::Read {
             self.nexts.push(format!("next: {next:?}"));
         }
+        if let Next::Flush { position } = next {
+            self.waits_for = Some(position);
+            self.session.handle_reading_paused();
+        }
     }
 
     /// Hands the session what is pending.
@@ -182,9 +198,40 @@ impl ScriptedClient {
     /// Hands the session more bytes, behind what it left of those before.
     pub(super) fn feed(&mut self, input: &[u8]) {
         self.pending.extend_from_slice(input);
+        if self.waits_for.is_some() {
+            return;
+        }
         let progress = self.session.handle_input(self.now, &self.pending);
         self.pending.drain(..progress.consumed);
         self.note(progress.next);
+    }
+
+    /// Flushes the log, as far as a position or to its end.
+    pub(super) fn flush_log(&mut self, position: Option<u64>) {
+        let flushed = self.session.broker_mut().disk.flush(position);
+        let next = self.session.handle_flushed(self.now, flushed);
+        self.note(next);
+        assert!(self.session.awaits().is_none_or(|awaits| awaits > flushed), "all is told");
+        if self.waits_for.is_some_and(|position| position <= flushed) {
+            self.waits_for = None;
+            self.session.handle_reading_resumed(self.now);
+            self.flush();
+        }
+    }
+
+    /// Flushes the log until nothing waits for it.
+    pub(super) fn flush_log_for_good(&mut self) {
+        for _ in 0..1000 {
+            self.flush_log(None);
+            if self.waits_for.is_none() && self.session.awaits().is_none() {
+                return;
+            }
+        }
+        panic!("it waits for something else than the log");
+    }
+
+    pub(super) fn broker(&mut self) -> &mut FakeBroker {
+        self.session.broker_mut()
     }
 
     /// All that came since the last time.
