@@ -4,6 +4,7 @@
 
 pub mod arguments;
 pub mod exchange;
+mod log_position;
 pub mod message;
 mod names;
 pub mod permission;
@@ -19,6 +20,7 @@ pub use self::{
     exchange::{
         Binding, Destination, Exchange, ExchangeKind, ExchangeSpec, RoutesBy, RoutingInput,
     },
+    log_position::LogPosition,
     names::{ConsumerTag, ExchangeName, QueueName, UserName, VhostName},
     permission::{Action, Authority, Permission, Permissions},
     queue::settings::{DeadLetterStrategy, DeadLetterTarget, Overflow, QueueKind, QueueSettings},

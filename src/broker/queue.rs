@@ -17,10 +17,12 @@ mod entry;
 mod expiry;
 mod fifo;
 mod limits;
+mod paging;
 mod pool;
 mod quorum;
 mod ready;
 mod record;
+mod remains;
 pub mod settings;
 mod settle;
 mod unacked;
@@ -34,10 +36,11 @@ use self::{
 pub use self::{
     dead_letter::{DeadLetter, DeathReason},
     delivery::{
-        Admission, Cancelled, ConsumerId, ConsumerSettings, Counters, Delivery, Fate, Settlement,
-        Sink, Slot,
+        Admission, Backing, Cancelled, Closed, ConsumerId, ConsumerSettings, Counters, Delivery,
+        Fate, Got, Purged, Settlement, Sink, Slot,
     },
-    pool::SegmentPool,
+    pool::{ResidentBudget, SegmentPool},
+    remains::Remains,
 };
 use crate::{
     QueueKind, QueueName, QueueSettings, Refusal, Timestamp, VhostName, message::Sequence,
@@ -156,8 +159,8 @@ impl Queue {
         self.dispatch(now, sink);
     }
 
-    /// Drops all ready messages and says how many they were.
-    pub fn purge(&mut self) -> u64 {
+    /// Drops all ready messages.
+    pub fn purge(&mut self) -> Purged {
         let count = self.ready();
         if self.unacked.len() == 0 {
             self.content.clear();
@@ -170,7 +173,7 @@ impl Queue {
         }
         self.ready_bytes = 0;
         self.tidy();
-        count
+        Purged { count, remains: Remains::default() }
     }
 
     /// The queue was declared again: its time to live unused starts anew. A quorum queue's does not.
@@ -180,20 +183,20 @@ impl Queue {
         }
     }
 
-    /// The queue is deleted: its messages are gone; everyone in the answer is to be told.
+    /// The queue is deleted: its messages are gone.
     ///
     /// Whatever is still asked of it finds an empty queue.
-    pub fn close(&mut self) -> Vec<ConsumerId> {
+    pub fn close(&mut self) -> Closed {
         let consumers = self.consumers.ids().collect();
         self.consumers = Consumers::new(self.settings.single_active_consumer, false);
-        self.ready = Ready::default();
+        let ready = std::mem::take(&mut self.ready);
+        let unacked = std::mem::take(&mut self.unacked);
         self.ready_bytes = 0;
-        self.unacked = UnackedTable::default();
         self.content.clear();
         self.returns = BTreeMap::new();
         self.held = None;
         self.is_closed = true;
-        consumers
+        Closed { consumers, remains: Remains::new(ready, unacked) }
     }
 
     /// Its name.

@@ -115,6 +115,9 @@ impl Content {
         if shared_body.is_some() {
             entry = entry.with(Mark::SharedBody);
         }
+        if arrival.logged {
+            entry = entry.with(Mark::Logged);
+        }
         (entry, draft.bytes)
     }
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::{Slot, death};
 use crate::{
     DeadLetterTarget, ExchangeName, QueueName, Timestamp,
-    message::{Arrival, Message, Origin},
+    message::{Arrival, Message, Origin, Sequence},
 };
 
 /// How many held dead letters are on their way at once. RabbitMQ's worker has the same prefetch.
@@ -53,6 +53,9 @@ pub struct DeadLetter {
     pub routing_keys: Vec<Bytes>,
     /// Why.
     pub reason: DeathReason,
+    /// The logged message that dies as this letter leaves: whoever publishes the letter settles it in the log, after
+    /// whatever the letter itself writes there. The queue's [`Sink`](super::Sink) is not told.
+    pub settles: Option<Sequence>,
     /// The queue keeps the message until [`Queue::settle_dead_letter`](super::Queue::settle_dead_letter) says what
     /// became of this letter.
     pub hold: Option<Slot>,
@@ -93,7 +96,8 @@ impl DeadLetter {
             origin,
         };
         let target_exchange = target.exchange.clone();
-        Self { queue: queue.clone(), target_exchange, message, routing_keys, reason, hold }
+        let settles = None;
+        Self { queue: queue.clone(), target_exchange, message, routing_keys, reason, settles, hold }
     }
 
     /// Whether `queue` had this message before and only automatic deaths lie between: such a copy is dropped.

@@ -1,7 +1,7 @@
 //! From the publisher to a consumer: at once if one is ready, else through the order of what waits.
 
 use super::{
-    Admission, ConsumerId, Delivery, Queue, Sink, Slot,
+    Admission, ConsumerId, Delivery, Got, Queue, Sink, Slot,
     entry::{Entry, Mark},
     quorum,
     ready::Line,
@@ -89,7 +89,7 @@ impl Queue {
         no_ack: bool,
         sink: &mut impl Sink,
         deliver: impl FnOnce(&Delivery<'_>, u64),
-    ) -> bool {
+    ) -> Got {
         self.used_at = now;
         while let Some(line) = self.ready.first_line() {
             if self.content.has_deadlines() && self.expire(line, now, sink) > 0 {
@@ -106,10 +106,10 @@ impl Queue {
             };
             self.hand_over(entry, holder, |delivery| deliver(delivery, remaining));
             self.tidy();
-            return true;
+            return Got::Delivered;
         }
         self.counters.get_empty += 1;
-        false
+        Got::Empty
     }
 
     /// The level that a message waits in.

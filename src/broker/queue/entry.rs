@@ -15,6 +15,8 @@ pub(super) enum Mark {
     Deadline = 2 << OFFSET_BITS,
     /// Its body is shared, so its record only says which one it is.
     SharedBody = 4 << OFFSET_BITS,
+    /// Its content is in the log too, until the queue says that it is settled.
+    Logged = 8 << OFFSET_BITS,
 }
 
 /// One message of a queue, in 16 bytes.

@@ -9,6 +9,21 @@ pub(super) const SEGMENT_BYTES_MAX: usize = 256 * 1024;
 /// How many sizes lie between the two, each twice the one before.
 const SIZES: usize = (SEGMENT_BYTES_MAX / SEGMENT_BYTES_MIN).ilog2() as usize + 1;
 
+/// How much content one queue keeps in memory although it could be read back from elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ResidentBudget {
+    /// Beyond this many bytes of memory for contents, further ones are paged out.
+    pub high_bytes: usize,
+    /// With less than this many bytes at the head of the queue, contents are paged in.
+    pub low_bytes: usize,
+}
+
+impl Default for ResidentBudget {
+    fn default() -> Self {
+        Self { high_bytes: 8 << 20, low_bytes: 4 << 20 }
+    }
+}
+
 /// A bounded store of free segments, shared by all queues of a node.
 ///
 /// A clone is one more handle to the same store. It is asked once per segment, not per message.
@@ -27,6 +42,12 @@ impl SegmentPool {
     pub fn new(bytes_max: usize) -> Self {
         let free = [const { Vec::new() }; SIZES];
         Self(Arc::new(Mutex::new(Shelves { free, free_bytes: 0, bytes_max })))
+    }
+
+    /// A store whose queues page out what exceeds `budget`, or much less once all of them together hold more than
+    /// `resident_bytes_max`.
+    pub fn with_budget(bytes_max: usize, _: ResidentBudget, _resident_bytes_max: usize) -> Self {
+        Self::new(bytes_max)
     }
 
     /// How much it keeps for later, in bytes.

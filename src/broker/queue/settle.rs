@@ -174,6 +174,7 @@ impl Queue {
             priority: None,
             expiration_ms: None,
             origin: record.origin(),
+            logged: entry.is(Mark::Logged),
         }
     }
 }

@@ -48,6 +48,16 @@ impl Sink for Recorder {
     fn dead_letter(&mut self, letter: DeadLetter) {
         self.letters.push(letter);
     }
+
+    fn settled(&mut self, _: Sequence, _: Backing) {}
+
+    fn noted(&mut self, _: Sequence, _: &[u8]) {}
+
+    fn spill(&mut self, _: &Arrival<'_>) -> bool {
+        false
+    }
+
+    fn want(&mut self, _: Sequence, _: Backing) {}
 }
 
 fn received(consumer: Option<ConsumerId>, delivery: &Delivery<'_>) -> Received {
@@ -121,7 +131,7 @@ impl Stage {
         let found = self.queue.get(self.now, no_ack, &mut self.sink, |delivery, remaining| {
             got = Some((received(None, delivery), remaining));
         });
-        assert_eq!(found, got.is_some());
+        assert_eq!(found, if got.is_some() { Got::Delivered } else { Got::Empty });
         got
     }
 
@@ -169,6 +179,7 @@ fn arrival(sequence: u64, body: &[u8]) -> Arrival<'_> {
         priority: None,
         expiration_ms: None,
         origin: Origin::Client,
+        logged: false,
     }
 }
 

@@ -87,6 +87,16 @@ impl UnackedTable {
         Some(unacked)
     }
 
+    /// Takes any message out.
+    pub(super) fn pop(&mut self) -> Option<Entry> {
+        loop {
+            if let Place::Taken(unacked) = self.places.pop()? {
+                self.len -= 1;
+                return Some(unacked.entry);
+            }
+        }
+    }
+
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Entry> {
         self.places.iter_mut().filter_map(|place| match place {
             Place::Taken(unacked) => Some(&mut unacked.entry),

@@ -13,6 +13,7 @@ fn arrival(body: &[u8]) -> Arrival<'_> {
         priority: None,
         expiration_ms: None,
         origin: Origin::Client,
+        logged: false,
     }
 }
 

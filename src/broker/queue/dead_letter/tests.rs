@@ -49,6 +49,7 @@ fn the_message_itself_may_end_a_cycle() {
             priority: None,
             expiration_ms: None,
             origin: Origin::Client,
+            logged: false,
         };
         let target = DeadLetterTarget {
             exchange: "".into(),

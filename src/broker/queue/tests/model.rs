@@ -193,7 +193,7 @@ impl Pair {
                 model.dispatch();
             }
             Call::Purge => {
-                let purged = stage.queue.purge();
+                let purged = stage.queue.purge().count;
                 assert_eq!(purged, (model.ready.len() + model.returned.len()) as u64);
                 model.ready.clear();
                 model.returned.clear();
