@@ -1,11 +1,6 @@
 //! Messages that left a queue all at once, to be told one by one without its lock.
 
-use super::{
-    Backing,
-    entry::{Entry, Mark},
-    ready::Ready,
-    unacked::UnackedTable,
-};
+use super::{Backing, entry::Entry, paging::Paging, ready::Ready, unacked::UnackedTable};
 use crate::message::Sequence;
 
 /// Messages that were purged, or deleted with their queue, and whose contents lie elsewhere too: each is no more, as if
@@ -16,17 +11,19 @@ use crate::message::Sequence;
 pub struct Remains {
     ready: Ready,
     unacked: UnackedTable,
+    dying: Vec<Entry>,
 }
 
 impl Remains {
-    pub(super) fn new(ready: Ready, unacked: UnackedTable) -> Self {
-        Self { ready, unacked }
+    pub(super) fn new(ready: Ready, unacked: UnackedTable, paging: Option<Box<Paging>>) -> Self {
+        let dying = paging.map_or(Vec::new(), |paging| paging.dying.into_entries().collect());
+        Self { ready, unacked, dying }
     }
 
     fn pop(&mut self) -> Option<Entry> {
         match self.ready.first_line() {
             Some(line) => self.ready.pop(line),
-            None => self.unacked.pop(),
+            None => self.unacked.pop().or_else(|| self.dying.pop()),
         }
     }
 }
@@ -37,8 +34,8 @@ impl Iterator for Remains {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             let entry = self.pop()?;
-            if entry.is(Mark::Logged) {
-                return Some((entry.sequence, Backing::Log));
+            if let Some(backing) = entry.backing() {
+                return Some((entry.sequence, backing));
             }
         }
     }
