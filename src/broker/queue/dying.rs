@@ -43,8 +43,9 @@ impl Dying {
     /// The first whose content is needed and was not asked for: now it is.
     pub(super) fn next_unasked(&mut self) -> Option<(u64, Entry)> {
         let end = self.first + self.queue.len() as u64;
+        self.unasked_from = self.unasked_from.max(self.first);
         while self.unasked_from < end {
-            let number = self.unasked_from.max(self.first);
+            let number = self.unasked_from;
             self.unasked_from = number + 1;
             if let Some(message) = self.get_mut(number)
                 && message.entry.is(Mark::Paged)

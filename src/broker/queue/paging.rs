@@ -395,7 +395,7 @@ impl Queue {
     fn ask_for_dying(&mut self, sink: &mut impl Sink) {
         let most = self.content.low_bytes().min(ASKED_BYTES_MAX);
         let Some(paging) = &mut self.paging else { return };
-        while paging.dying_bytes < most
+        while (paging.dying_bytes == 0 || paging.dying_bytes < most)
             && let Some((number, entry)) = paging.dying.next_unasked()
         {
             paging.ask(entry, Asker::Dying(number), sink);

@@ -215,8 +215,10 @@ impl Queue {
                     let reason = DeathReason::DeliveryLimit;
                     return self.die(now, entry, unacked.bytes, reason, sink);
                 }
+                let after = self.newest.max(entry.sequence);
+                // Whatever comes back from now on stands behind this one.
+                self.newest = after;
                 if entry.is(Mark::Logged) {
-                    let after = self.newest.max(entry.sequence);
                     let note = Note::Returned { acquired, failed, order: self.take_order(), after };
                     sink.noted(entry.sequence, note.write(&mut [0; NOTE_BYTES_MAX]));
                 }
