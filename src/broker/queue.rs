@@ -7,7 +7,8 @@
 //! - A message is ready, unacked, dying or held as a dead letter, never two of them; every record belongs to one of
 //!   these.
 //! - What is logged and not settled is exactly what the queue holds of logged messages.
-//! - While a message is ready, no consumer is, except between [`Queue::consume`] and [`Queue::dispatch`].
+//! - While a message is ready, no consumer is, unless the head waits for its content, and except between
+//!   [`Queue::consume`] and [`Queue::dispatch`].
 
 mod consumers;
 mod content;

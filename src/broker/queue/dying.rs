@@ -35,6 +35,12 @@ impl Dying {
         self.queue.len()
     }
 
+    /// How many of them will have a letter.
+    #[cfg(test)]
+    pub(super) fn messages(&self) -> usize {
+        self.queue.iter().flatten().count()
+    }
+
     pub(super) fn push(&mut self, message: DyingMessage) -> u64 {
         self.queue.push_back(Some(message));
         self.first + self.queue.len() as u64 - 1

@@ -18,6 +18,10 @@ impl Queue {
             held.handle_time(now);
             self.send_held(sink);
         }
+        if self.paging.is_some() {
+            // One may have expired whose content others waited for.
+            self.dispatch(now, sink);
+        }
         self.tidy();
         match self.expires_at() {
             Some(deadline) if deadline <= now => Fate::Expired,

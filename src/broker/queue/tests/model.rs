@@ -4,6 +4,7 @@
 //! out come back in any order; with all of them back, a queue that pages out has done what one does that does not. In the
 //! middle the queue is made anew from what the log would have of it.
 
+mod late;
 mod naive;
 
 use proptest::prelude::*;

@@ -76,7 +76,7 @@ impl Storage {
         Some((sequence, self.payload(sequence, backing).cloned()))
     }
 
-    fn payload(&self, sequence: Sequence, backing: Backing) -> Option<&Vec<u8>> {
+    pub(super) fn payload(&self, sequence: Sequence, backing: Backing) -> Option<&Vec<u8>> {
         match backing {
             Backing::Log => self.log.get(&sequence).map(|logged| &logged.payload),
             Backing::Spill => self.spilled.get(&sequence),
