@@ -95,6 +95,12 @@ impl Content {
         self.is_over
     }
 
+    /// Whether it holds more than it should, judged anew: others may have given back enough meanwhile.
+    pub(super) fn is_still_over(&mut self) -> bool {
+        self.judge();
+        self.is_over
+    }
+
     /// How many bytes there should be of what is needed next.
     pub(super) fn low_bytes(&self) -> usize {
         self.pool.budget().low_bytes

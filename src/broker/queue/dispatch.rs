@@ -188,11 +188,12 @@ impl Queue {
         } else {
             self.counters.deliver += 1;
             let level = self.level(arrival.priority);
-            let (entry, bytes) = if arrival.logged && self.content.is_over() {
-                (self.paged_entry(arrival, level, deadline, Backing::Log), 0)
-            } else {
-                self.content.store(arrival, level, deadline)
-            };
+            let (entry, bytes) =
+                if arrival.logged && self.content.is_over() && self.content.is_still_over() {
+                    (self.paged_entry(arrival, level, deadline, Backing::Log), 0)
+                } else {
+                    self.content.store(arrival, level, deadline)
+                };
             Some(self.unacked.insert(Unacked { entry, bytes, holder: Holder::Consumer(id) }))
         };
         let delivery = Delivery {

@@ -21,11 +21,11 @@ use crate::{
 
 /// How much is asked for and not yet there, at most.
 const ASKED_BYTES_MAX: usize = 1 << 20;
-/// What a message is counted with beyond its body, which is all that is known of one that is paged out.
-const MESSAGE_BYTES: usize = 64;
+/// What a message is counted with beyond its body, until others have shown how much more there is.
+const OVERHEAD_BYTES: usize = 64;
 
 /// What a queue knows of its messages whose content is not in memory.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Paging {
     /// Of all that are paged out, ready or not.
     pub(super) deadlines: Deadlines,
@@ -37,6 +37,9 @@ pub(super) struct Paging {
     /// What was asked for to be delivered, and to be dead-lettered.
     asked_bytes: usize,
     dying_bytes: usize,
+    /// What a message takes beyond its body, as the last ones did: only the length of the body is known of one that is
+    /// paged out.
+    overhead_bytes: usize,
 }
 
 /// A content on its way here.
@@ -54,10 +57,27 @@ enum Asker {
     Held(Slot),
 }
 
+impl Default for Paging {
+    fn default() -> Self {
+        Self {
+            deadlines: Deadlines::default(),
+            dying: Dying::default(),
+            ready: 0,
+            ready_bytes: 0,
+            asked: BTreeMap::new(),
+            asked_bytes: 0,
+            dying_bytes: 0,
+            overhead_bytes: OVERHEAD_BYTES,
+        }
+    }
+}
+
 impl Paging {
-    /// Nothing but the deadlines of messages that will be.
-    pub(super) fn with_deadlines(deadlines: Deadlines) -> Self {
-        Self { deadlines, ..Self::default() }
+    /// A message was seen whole.
+    pub(super) fn learn(&mut self, arrival: &Arrival<'_>) {
+        let Arrival { exchange, routing_key, properties, blind_keys, .. } = arrival;
+        let seen = exchange.len() + routing_key.len() + properties.len() + blind_keys.len();
+        self.overhead_bytes = (self.overhead_bytes * 15 + OVERHEAD_BYTES / 2 + seen).div_ceil(16);
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
@@ -89,7 +109,7 @@ impl Paging {
     fn ask(&mut self, entry: Entry, by: Asker, sink: &mut impl Sink) {
         let Some(backing) = entry.backing() else { return };
         let bytes = usize::try_from(entry.paged_body_bytes()).unwrap_or(usize::MAX);
-        let bytes = bytes.saturating_add(MESSAGE_BYTES);
+        let bytes = bytes.saturating_add(self.overhead_bytes);
         *self.bytes_of(by) += bytes;
         self.asked.insert(entry.sequence, Asked { by, bytes });
         sink.want(entry.sequence, backing);
@@ -192,6 +212,7 @@ impl Queue {
         }
         let logged = entry.is(Mark::Logged);
         let arrival = Arrival { logged, ..record.arrival(entry.sequence) };
+        paging.learn(&arrival);
         let (resident, bytes) = self.content.store(&arrival, entry.paged_level(), deadline);
         let resident = resident.with_if(Mark::Returned, entry.is(Mark::Returned));
         if entry.is(Mark::Spilled) {
@@ -257,7 +278,10 @@ impl Queue {
             false => return None,
         };
         let entry = self.paged_entry(arrival, level, deadline, backing);
-        self.paging().entered_ready(entry);
+        let paging = self.paging();
+        paging.learn(arrival);
+        paging.entered_ready(entry);
+        self.content.is_still_over();
         Some(entry)
     }
 
@@ -328,19 +352,19 @@ impl Queue {
             }
             return;
         }
-        let low = self.content.low_bytes();
-        let most = low.min(ASKED_BYTES_MAX);
-        let lines: Vec<_> = self.ready.lines().collect();
-        let head = lines.first().and_then(|line| self.ready.front(*line));
+        let head = self.ready.first_line().and_then(|line| self.ready.front(line));
         let head = head.filter(|head| head.is(Mark::Paged));
         let is_stuck = head.is_some_and(|head| !paging.asked.contains_key(&head.sequence));
-        let resident = (self.ready.len() - paging.ready) as u64 * MESSAGE_BYTES as u64;
+        let low = self.content.low_bytes();
+        let resident = (self.ready.len() - paging.ready) as u64 * paging.overhead_bytes as u64;
         let resident = resident + (self.ready_bytes - paging.ready_bytes);
-        let is_short = head.is_some() || resident < low as u64;
+        let is_short = head.is_some() || resident < low as u64 && !self.content.is_over();
+        let most = low.min(ASKED_BYTES_MAX);
         let has_room = paging.asked_bytes <= most / 2;
         if !(is_stuck || is_short && has_room) {
             return;
         }
+        let lines: Vec<_> = self.ready.lines().collect();
         for line in lines {
             while let Some((place, entry)) = self.ready.next_unasked(line) {
                 paging.ask(entry, Asker::Ready(place), sink);

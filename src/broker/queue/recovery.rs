@@ -4,7 +4,6 @@ use std::{cmp::Reverse, collections::BinaryHeap};
 
 use super::{
     Backing, DeathReason, Queue, SegmentPool,
-    deadlines::Deadlines,
     entry::{Entry, Mark},
     fifo::Fifo,
     paging::Paging,
@@ -33,7 +32,7 @@ pub struct QueueRecovery {
     pieces: Vec<Fifo>,
     strays: Vec<Entry>,
     last: Option<Sequence>,
-    deadlines: Deadlines,
+    paging: Paging,
     returned: Vec<(Came, Entry)>,
     held: Vec<(u64, Entry, DeathReason, Timestamp)>,
 }
@@ -55,7 +54,7 @@ impl Queue {
             pieces: Vec::new(),
             strays: Vec::new(),
             last: None,
-            deadlines: Deadlines::default(),
+            paging: Paging::default(),
             returned: Vec::new(),
             held: Vec::new(),
         }
@@ -69,13 +68,14 @@ impl QueueRecovery {
         let level = queue.level(record.priority);
         let mut entry = Entry::paged(sequence, level, record.body.len(), Backing::Log);
         queue.newest = queue.newest.max(sequence);
+        self.paging.learn(&record.arrival(sequence));
         if let Some(Note::Held { reason, died_at, order }) = note {
             queue.order = queue.order.max(order);
             self.held.push((order, entry, reason, died_at));
             return;
         }
         if let Some(deadline) = queue.deadline(record.arrived_at, record.expiration_ms) {
-            self.deadlines.insert(sequence, deadline);
+            self.paging.deadlines.insert(sequence, deadline);
             entry = entry.with(Mark::Deadline);
         }
         match note {
@@ -110,12 +110,13 @@ impl QueueRecovery {
     pub fn finish(mut self, maybe_delivered: Sequence) -> Queue {
         self.sort_strays();
         let Self {
-            queue: mut made, in_order, mut pieces, deadlines, mut returned, mut held, ..
+            queue: mut made, in_order, mut pieces, mut paging, mut returned, mut held, ..
         } = self;
-        let is_scattered = !pieces.is_empty();
+        if !pieces.is_empty() {
+            paging.deadlines = std::mem::take(&mut paging.deadlines).packed();
+        }
         pieces.push(in_order);
-        let deadlines = if is_scattered { deadlines.packed() } else { deadlines };
-        made.paging = Some(Box::new(Paging::with_deadlines(deadlines)));
+        made.paging = Some(Box::new(paging));
         returned.sort_unstable_by_key(|(came, _)| *came);
         let mut returned = returned.into_iter().peekable();
         if made.settings.delivery_limit.is_some() {

@@ -59,6 +59,25 @@ fn contents_are_wanted_in_runs_ahead_of_the_head() {
     stage.cancel(id);
 }
 
+/// Only the length of a body is known of what is paged out.
+#[test]
+fn what_is_read_ahead_is_bounded_whatever_the_properties_are() {
+    let headers = [(ShortString::from_static("h"), amqp::FieldValue::LongString(vec![7; 8000]))];
+    let headers = Some(headers.into_iter().collect());
+    let properties = Properties { headers, ..Properties::default() }.to_bytes();
+    let mut stage = Stage::paging(classic(), 1 << 20, 1 << 19);
+    for _ in 0..5000 {
+        stage.publish_with("", |arrival| {
+            (arrival.logged, arrival.properties) = (true, &properties);
+        });
+    }
+    for _ in 0..5000 {
+        assert!(stage.fetch(true).is_some());
+        let bytes = stage.queue.content.memory_bytes();
+        assert!(bytes < 3 << 20, "{bytes}");
+    }
+}
+
 #[test]
 fn a_fetch_waits_for_the_content() {
     let mut stage = forgetful(classic());
