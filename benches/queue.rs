@@ -6,8 +6,8 @@ use broker::{
     ExchangeName, QueueSettings, Timestamp, VhostName,
     message::{Arrival, Body, Origin, Sequence},
     queue::{
-        ConsumerId, ConsumerSettings, DeadLetter, Delivery, Queue, SegmentPool, Settlement, Sink,
-        Slot,
+        Backing, ConsumerId, ConsumerSettings, DeadLetter, Delivery, Queue, SegmentPool,
+        Settlement, Sink, Slot,
     },
 };
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -43,6 +43,20 @@ impl Sink for Outbox {
     fn dead_letter(&mut self, letter: DeadLetter) {
         black_box(letter);
     }
+
+    fn settled(&mut self, sequence: Sequence, _: Backing) {
+        black_box(sequence);
+    }
+
+    fn noted(&mut self, _: Sequence, note: &[u8]) {
+        black_box(note);
+    }
+
+    fn spill(&mut self, _: &Arrival<'_>) -> bool {
+        false
+    }
+
+    fn want(&mut self, _: Sequence, _: Backing) {}
 }
 
 struct Stage {
@@ -78,6 +92,7 @@ impl Stage {
                 priority: Some(0),
                 expiration_ms: None,
                 origin: Origin::Client,
+                logged: false,
             };
             black_box(self.queue.publish(NOW, black_box(&arrival), &mut self.outbox));
         }

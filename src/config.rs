@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 use std::fs;
+use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
@@ -320,12 +321,18 @@ impl Config {
                 let tags = UserTags::new(user.tags.iter().cloned());
                 let password = user.password.as_bytes();
                 Ok(Account {
-                    user: User::new(name, password, tags, user.loopback_only),
+                    user: User::new(name, password, salt(), tags, user.loopback_only),
                     permissions,
                 })
             })
             .collect()
     }
+}
+
+/// Four bytes of the operating system's randomness, for a password's hash.
+fn salt() -> [u8; 4] {
+    let [s0, s1, s2, s3, ..] = RandomState::new().hash_one(()).to_le_bytes();
+    [s0, s1, s2, s3]
 }
 
 /// `60%`, `512MiB`, `2GB` or a number of bytes.

@@ -9,6 +9,7 @@ pub mod message;
 mod names;
 pub mod permission;
 pub mod queue;
+pub mod record;
 mod refusal;
 mod resource;
 pub mod routing;
@@ -27,5 +28,5 @@ pub use self::{
     refusal::Refusal,
     resource::{Resource, ResourceKind},
     time::Timestamp,
-    user::{User, UserTags},
+    user::{PasswordHash, User, UserTags},
 };

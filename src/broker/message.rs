@@ -77,6 +77,9 @@ pub struct Arrival<'a> {
     pub expiration_ms: Option<u64>,
     /// Client or dead letter.
     pub origin: Origin,
+    /// Whether its content is in the log, with this queue among its owners: the queue then tells its
+    /// [`Sink`](crate::queue::Sink) what becomes of it, also if it refuses it.
+    pub logged: bool,
 }
 
 /// A message that owns its content: delayed, dead-lettered, held by a transaction or kept for latecomers.
@@ -118,7 +121,7 @@ impl Message {
         }
     }
 
-    /// The message as it enters queues. A large body is shared with them.
+    /// The message as it enters queues, not logged. A large body is shared with them.
     pub fn arrival(&self, sequence: Sequence) -> Arrival<'_> {
         Arrival {
             sequence,
@@ -135,6 +138,7 @@ impl Message {
             priority: self.priority,
             expiration_ms: self.expiration_ms,
             origin: self.origin,
+            logged: false,
         }
     }
 }

@@ -4,23 +4,31 @@
 //! of sockets, tasks or clocks: the same calls in the same order always make the same decisions, which leave through a
 //! [`Sink`] while the call lasts.
 //!
-//! - A message is ready, unacked or held as a dead letter, never two of them; every record belongs to one of these.
-//! - While a message is ready, no consumer is, except between [`Queue::consume`] and [`Queue::dispatch`].
+//! - A message is ready, unacked, dying or held as a dead letter, never two of them; every record belongs to one of
+//!   these.
+//! - What is logged and not settled is exactly what the queue holds of logged messages.
+//! - While a message is ready, no consumer is, unless the head waits for its content, and except between
+//!   [`Queue::consume`] and [`Queue::dispatch`].
 
 mod consumers;
 mod content;
 mod dead_letter;
+mod deadlines;
 mod death;
 mod delivery;
 mod dispatch;
+mod dying;
 mod entry;
 mod expiry;
 mod fifo;
 mod limits;
+mod paging;
 mod pool;
 mod quorum;
 mod ready;
 mod record;
+mod recovery;
+mod remains;
 pub mod settings;
 mod settle;
 mod unacked;
@@ -28,16 +36,25 @@ mod unacked;
 use std::collections::BTreeMap;
 
 use self::{
-    consumers::Consumers, content::Content, dead_letter::HeldLetters, entry::Entry, entry::Mark,
-    quorum::Returns, ready::Ready, unacked::UnackedTable,
+    consumers::Consumers,
+    content::Content,
+    dead_letter::HeldLetters,
+    deadlines::Deadlines,
+    entry::{Entry, Mark},
+    paging::Paging,
+    quorum::Returns,
+    ready::Ready,
+    unacked::UnackedTable,
 };
 pub use self::{
     dead_letter::{DeadLetter, DeathReason},
     delivery::{
-        Admission, Cancelled, ConsumerId, ConsumerSettings, Counters, Delivery, Fate, Settlement,
-        Sink, Slot,
+        Admission, Backing, Cancelled, Closed, ConsumerId, ConsumerSettings, Counters, Delivery,
+        Fate, Got, Purged, Settlement, Sink, Slot,
     },
-    pool::SegmentPool,
+    pool::{ResidentBudget, SegmentPool},
+    recovery::QueueRecovery,
+    remains::Remains,
 };
 use crate::{
     QueueKind, QueueName, QueueSettings, Refusal, Timestamp, VhostName, message::Sequence,
@@ -57,6 +74,12 @@ pub struct Queue {
     /// Of messages in a quorum queue that came back.
     returns: BTreeMap<Sequence, Returns>,
     held: Option<Box<HeldLetters>>,
+    /// While anything is not in memory.
+    paging: Option<Box<Paging>>,
+    /// The last message that was queued.
+    newest: Sequence,
+    /// Grows with all that comes back or is held, as their notes tell.
+    order: u64,
     counters: Counters,
     /// When somebody last used it, which `x-expires` counts from while there is no consumer.
     used_at: Timestamp,
@@ -81,6 +104,9 @@ impl Queue {
             consumers: Consumers::new(settings.single_active_consumer, is_quorum),
             returns: BTreeMap::new(),
             held: None,
+            paging: None,
+            newest: Sequence(0),
+            order: 0,
             counters: Counters::default(),
             used_at: now,
             is_closed: false,
@@ -156,21 +182,38 @@ impl Queue {
         self.dispatch(now, sink);
     }
 
-    /// Drops all ready messages and says how many they were.
-    pub fn purge(&mut self) -> u64 {
+    /// Drops all ready messages. What is logged of them is in the answer.
+    pub fn purge(&mut self) -> Purged {
         let count = self.ready();
-        if self.unacked.len() == 0 {
-            self.content.clear();
-            self.returns = BTreeMap::new();
-            self.ready = Ready::default();
-        }
-        while let Some(entry) = self.ready.first_line().and_then(|line| self.ready.pop(line)) {
-            let bytes = self.content.read(entry).bytes();
-            self.forget(entry, bytes);
-        }
+        let mut ready = std::mem::take(&mut self.ready);
         self.ready_bytes = 0;
+        if self.unacked.len() == 0 && !self.has_dying() {
+            self.content.clear();
+        } else {
+            for entry in ready.resident_mut() {
+                let bytes = self.content.read(*entry).bytes();
+                self.content.release(*entry, bytes);
+            }
+        }
+        if !self.returns.is_empty() {
+            let mut returns = std::mem::take(&mut self.returns);
+            let kept =
+                self.unacked.iter().filter_map(|entry| returns.remove_entry(&entry.sequence));
+            self.returns = kept.collect();
+        }
+        if let Some(paging) = &mut self.paging {
+            let mut deadlines = Deadlines::default();
+            for entry in
+                self.unacked.iter().filter(|it| it.is(Mark::Paged) && it.is(Mark::Deadline))
+            {
+                if let Some(deadline) = paging.deadlines.get(entry.sequence) {
+                    deadlines.insert(entry.sequence, deadline);
+                }
+            }
+            paging.purge(deadlines);
+        }
         self.tidy();
-        count
+        Purged { count, remains: Remains::new(ready, UnackedTable::default(), None) }
     }
 
     /// The queue was declared again: its time to live unused starts anew. A quorum queue's does not.
@@ -180,20 +223,21 @@ impl Queue {
         }
     }
 
-    /// The queue is deleted: its messages are gone; everyone in the answer is to be told.
+    /// The queue is deleted: its messages are gone.
     ///
     /// Whatever is still asked of it finds an empty queue.
-    pub fn close(&mut self) -> Vec<ConsumerId> {
+    pub fn close(&mut self) -> Closed {
         let consumers = self.consumers.ids().collect();
         self.consumers = Consumers::new(self.settings.single_active_consumer, false);
-        self.ready = Ready::default();
+        let ready = std::mem::take(&mut self.ready);
+        let unacked = std::mem::take(&mut self.unacked);
         self.ready_bytes = 0;
-        self.unacked = UnackedTable::default();
         self.content.clear();
         self.returns = BTreeMap::new();
         self.held = None;
+        let paging = self.paging.take();
         self.is_closed = true;
-        consumers
+        Closed { consumers, remains: Remains::new(ready, unacked, paging) }
     }
 
     /// Its name.
@@ -250,7 +294,8 @@ impl Queue {
     /// What its entries and contents occupy, in bytes. Shared bodies count in each of their queues.
     pub fn memory_bytes(&self) -> u64 {
         let entries = self.ready.len() * size_of::<Entry>() + self.unacked.memory_bytes();
-        (entries + self.content.memory_bytes()) as u64
+        let paging = self.paging.as_ref().map_or(0, |paging| paging.memory_bytes());
+        (entries + self.content.memory_bytes() + paging) as u64
     }
 
     /// What it did so far.
@@ -260,18 +305,52 @@ impl Queue {
 
     /// A message is no more.
     #[inline]
-    fn forget(&mut self, entry: Entry, bytes: u32) {
+    fn forget(&mut self, entry: Entry, bytes: u32, sink: &mut impl Sink) {
+        if entry.is_noteworthy() {
+            self.release(entry, bytes);
+            if let Some(backing) = entry.backing() {
+                sink.settled(entry.sequence, backing);
+            }
+        } else {
+            self.content.release(entry, bytes);
+        }
+    }
+
+    /// Lets go of all that is here of a message that is no more.
+    fn release(&mut self, entry: Entry, bytes: u32) {
         if entry.is(Mark::Returned) {
             self.returns.remove(&entry.sequence);
         }
-        self.content.release(entry, bytes);
+        if entry.is(Mark::Paged) {
+            self.release_paged(entry);
+        } else {
+            self.content.release(entry, bytes);
+        }
+    }
+
+    /// A message's level, and the length of its body.
+    #[inline]
+    fn weigh(&self, entry: Entry) -> (u8, u64) {
+        if entry.is(Mark::Paged) {
+            return (entry.paged_level(), entry.paged_body_bytes());
+        }
+        let record = self.content.read(entry);
+        (record.level, record.body_bytes())
+    }
+
+    /// The next number for what comes back or is held.
+    fn take_order(&mut self) -> u64 {
+        self.order += 1;
+        self.order
     }
 
     /// Copies survivors out of sparse segments, once what comes back is worth a walk over all entries.
     #[inline]
     fn tidy(&mut self) {
-        if self.content.is_worth_relocating() {
-            for entry in self.ready.iter_mut().chain(self.unacked.iter_mut()) {
+        if self.content.is_worth_relocating(|| self.ready.chunks() + self.unacked.len()) {
+            let dying = self.paging.iter_mut().flat_map(|paging| paging.dying.resident_mut());
+            let unacked = self.unacked.resident_mut();
+            for entry in self.ready.resident_mut().chain(unacked).chain(dying) {
                 self.content.relocate(entry);
             }
         }

@@ -1,6 +1,9 @@
 //! Users: who may log in, and from where.
 
-use std::{fmt, hint::black_box, net::IpAddr};
+use std::{fmt, net::IpAddr};
+
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
 
 use crate::UserName;
 
@@ -30,25 +33,51 @@ impl UserTags {
     }
 }
 
-/// A password; it never shows.
-#[derive(Clone)]
-struct Password(Box<[u8]>);
+const SALT_BYTES: usize = 4;
+const HASH_BYTES: usize = SALT_BYTES + 32;
 
-impl fmt::Debug for Password {
+/// A password's hash; it never shows. The same bytes as RabbitMQ's, whose exports can be taken over:
+///
+/// ```text
+/// 0     4
+/// salt  SHA-256(salt ‖ password):32
+/// ```
+#[derive(Clone)]
+pub struct PasswordHash([u8; HASH_BYTES]);
+
+impl fmt::Debug for PasswordHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("…")
     }
 }
 
-impl Password {
+impl PasswordHash {
+    /// Compared with where there is nothing else, so that it takes as long.
+    const NOBODYS: Self = Self([0; HASH_BYTES]);
+
+    /// Hashes a password. The salt should be random.
+    pub fn new(password: &[u8], salt: [u8; SALT_BYTES]) -> Self {
+        let mut hash = [0; HASH_BYTES];
+        let (front, digest) = hash.split_at_mut(SALT_BYTES);
+        front.copy_from_slice(&salt);
+        digest.copy_from_slice(&Sha256::new().chain_update(salt).chain_update(password).finalize());
+        Self(hash)
+    }
+
+    /// A hash that was made before; `None` if that cannot be, by its length.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        Some(Self(bytes.try_into().ok()?))
+    }
+
+    /// The hash as it is stored.
+    pub fn as_bytes(&self) -> &[u8; HASH_BYTES] {
+        &self.0
+    }
+
     /// Takes as long for a wrong password as for the right one; only its length makes a difference.
-    fn is(&self, given: &[u8]) -> bool {
-        let mut difference = self.0.len() ^ given.len();
-        for (index, given) in given.iter().enumerate() {
-            let expected = self.0.get(index).copied().unwrap_or(!given);
-            difference |= usize::from(black_box(expected ^ given));
-        }
-        black_box(difference) == 0
+    fn is_of(&self, given: &[u8]) -> bool {
+        let [s0, s1, s2, s3, ..] = self.0;
+        Self::new(given, [s0, s1, s2, s3]).0.ct_eq(&self.0).into()
     }
 }
 
@@ -61,18 +90,26 @@ pub struct User {
     pub tags: UserTags,
     /// Whether they may log in from this machine only, as `guest`.
     pub loopback_only: bool,
-    password: Password,
+    /// What their password is checked with; `None` lets nobody in.
+    pub password: Option<PasswordHash>,
 }
 
 impl User {
-    /// A user with a password; an empty one lets nobody in.
-    pub fn new(name: UserName, password: &[u8], tags: UserTags, loopback_only: bool) -> Self {
-        Self { name, tags, loopback_only, password: Password(Box::from(password)) }
+    /// A user with a password; an empty one lets nobody in. The salt should be random.
+    pub fn new(
+        name: UserName,
+        password: &[u8],
+        salt: [u8; SALT_BYTES],
+        tags: UserTags,
+        loopback_only: bool,
+    ) -> Self {
+        let password = (!password.is_empty()).then(|| PasswordHash::new(password, salt));
+        Self { name, tags, loopback_only, password }
     }
 
     /// Whether this is the user's password.
     pub fn has_password(&self, given: &[u8]) -> bool {
-        self.password.is(given) && !given.is_empty()
+        is_password_of(Some(self), given)
     }
 
     /// Whether the user may log in from this address.
@@ -81,12 +118,19 @@ impl User {
     }
 }
 
+/// Whether this is the password of a user who may not be there: the time that the answer takes does not tell.
+pub fn is_password_of(user: Option<&User>, given: &[u8]) -> bool {
+    let hash = user.and_then(|user| user.password.as_ref());
+    let is_right = hash.unwrap_or(&PasswordHash::NOBODYS).is_of(given);
+    is_right && hash.is_some()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn guest() -> User {
-        User::new("guest".into(), b"secret", UserTags::default(), true)
+        User::new("guest".into(), b"secret", *b"salt", UserTags::default(), true)
     }
 
     #[test]
@@ -101,14 +145,28 @@ mod tests {
             ("", false),
         ] {
             assert_eq!(guest().has_password(given.as_bytes()), fits, "{given:?}");
+            assert!(!is_password_of(None, given.as_bytes()));
         }
-        let nobody = User::new("nobody".into(), b"", UserTags::default(), false);
+        let nobody = User::new("nobody".into(), b"", *b"salt", UserTags::default(), false);
         assert!(!nobody.has_password(b""));
+    }
+
+    /// The example of RabbitMQ's documentation of passwords.
+    #[test]
+    fn a_hash_is_rabbitmqs() {
+        let hash = PasswordHash::new(b"test12", [0x90, 0x8D, 0xC6, 0x0A]);
+        let expected = "908dc60aa5b924b3096b8897d65a3b5f80fa5db62a94b83122cdf4f8fead10d515d8f391";
+        let hex: String = hash.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(hex, expected);
+        let again = PasswordHash::from_bytes(hash.as_bytes()).unwrap();
+        assert!(again.is_of(b"test12") && !again.is_of(b"test13"));
+        assert!(PasswordHash::from_bytes(&hash.as_bytes()[1..]).is_none());
     }
 
     #[test]
     fn it_never_shows() {
-        assert!(!format!("{:?}", guest()).contains("secret"));
+        let shown = format!("{:?}", guest());
+        assert!(!shown.contains("secret") && shown.contains('…'));
     }
 
     #[test]

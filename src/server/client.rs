@@ -13,6 +13,7 @@ use amqp::{Method, ProtocolHeader, ReplyCode};
 use broker::message::Body;
 use broker::permission::Authority;
 use broker::queue::{Settlement, Slot};
+use broker::user::is_password_of;
 use broker::{ConsumerTag, LogPosition, Refusal, Timestamp};
 use connection::{
     Bind, Broker, ChannelNumber, Consume, DeclareError, DeliveryTag, Durable, ExchangeDeclare, Got,
@@ -128,8 +129,10 @@ impl Client {
 
     /// Whether a login is right, and if not, why.
     fn judge(&self, account: Option<&Account>, password: &[u8]) -> Result<(), &'static str> {
+        // Asked even if there is no such user, who would be told apart by the time that it takes.
+        let is_right = is_password_of(account.map(|account| &account.user), password);
         let Some(Account { user, .. }) = account else { return Err("there is no such user") };
-        if !user.has_password(password) {
+        if !is_right {
             return Err("the password is wrong");
         }
         let anywhere = self.shared.options.guest_from_anywhere;

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
 
 use broker::arguments::QueueDefinition;
-use broker::queue::{ConsumerId, ConsumerSettings, DeadLetter, Delivery, Queue, Sink};
+use broker::message::{Arrival, Sequence};
+use broker::queue::{Backing, ConsumerId, ConsumerSettings, DeadLetter, Delivery, Queue, Sink};
 use broker::{ConsumerTag, ExchangeName, QueueName, Refusal, Timestamp};
 use connection::ChannelNumber;
 use parking_lot::Mutex;
@@ -230,7 +231,7 @@ impl QueueCell {
         }
         state.deleted = true;
         let ready = state.queue.ready();
-        for id in state.queue.close() {
+        for id in state.queue.close().consumers {
             let link = state.links.get_mut(id.0 as usize).and_then(Option::take);
             if let Some(link) = link {
                 link.tell_cancelled(effects);
@@ -342,6 +343,16 @@ impl Sink for ServerSink<'_> {
     fn dead_letter(&mut self, letter: DeadLetter) {
         self.effects.letters.push_back((Arc::clone(self.cell), letter));
     }
+
+    fn settled(&mut self, _: Sequence, _: Backing) {}
+
+    fn noted(&mut self, _: Sequence, _: &[u8]) {}
+
+    fn spill(&mut self, _: &Arrival<'_>) -> bool {
+        false
+    }
+
+    fn want(&mut self, _: Sequence, _: Backing) {}
 }
 
 impl Drop for ServerSink<'_> {

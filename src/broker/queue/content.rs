@@ -35,6 +35,9 @@ pub(super) struct Content {
     segment_bytes: usize,
     sparse_bytes: usize,
     sparse_segments: u32,
+    /// It holds more than it should: what can be had from elsewhere is not to be kept here. Judged whenever it takes
+    /// memory or gives some back.
+    is_over: bool,
     pool: SegmentPool,
 }
 
@@ -69,6 +72,7 @@ impl Content {
             segment_bytes: 0,
             sparse_bytes: 0,
             sparse_segments: 0,
+            is_over: false,
             pool,
         }
     }
@@ -83,6 +87,27 @@ impl Content {
     #[inline]
     pub(super) fn has_deadlines(&self) -> bool {
         self.with_deadline > 0
+    }
+
+    /// Whether it holds more than it should.
+    #[inline]
+    pub(super) fn is_over(&self) -> bool {
+        self.is_over
+    }
+
+    /// Whether it holds more than it should, judged anew: others may have given back enough meanwhile.
+    pub(super) fn is_still_over(&mut self) -> bool {
+        self.judge();
+        self.is_over
+    }
+
+    /// How many bytes there should be of what is needed next.
+    pub(super) fn low_bytes(&self) -> usize {
+        self.pool.budget().low_bytes
+    }
+
+    fn judge(&mut self) {
+        self.is_over = self.memory_bytes() > self.pool.budget().high_bytes;
     }
 
     /// The memory it holds, in bytes.
@@ -100,7 +125,7 @@ impl Content {
     ) -> (Entry, u32) {
         let shared_body = match arrival.body {
             Body::Inline(bytes) if bytes.len() < SHARED_BODY_BYTES_MIN => None,
-            body @ (Body::Inline(_) | Body::Shared(_)) => Some(self.bodies.insert(body.to_bytes())),
+            body @ (Body::Inline(_) | Body::Shared(_)) => Some(self.keep_body(body.to_bytes())),
         };
         let draft = Draft::new(arrival, shared_body, level, deadline);
         let index = self.open_for(draft.bytes);
@@ -115,13 +140,16 @@ impl Content {
         if shared_body.is_some() {
             entry = entry.with(Mark::SharedBody);
         }
+        if arrival.logged {
+            entry = entry.with(Mark::Logged);
+        }
         (entry, draft.bytes)
     }
 
     /// The record of a message.
     #[inline]
     pub(super) fn read(&self, entry: Entry) -> Record<'_> {
-        Record::read(&self.segments[entry.segment as usize].bytes[entry.offset()..])
+        Record::read(&self.segments[entry.segment() as usize].bytes[entry.offset()..])
     }
 
     /// The body of a record.
@@ -143,38 +171,50 @@ impl Content {
             self.with_deadline -= 1;
         }
         self.records -= 1;
-        self.leave(entry.segment, bytes);
+        self.leave(entry.segment(), bytes);
         if self.records == 0 {
             self.shrink();
         }
     }
 
+    fn keep_body(&mut self, body: Bytes) -> u32 {
+        let bytes = body.len();
+        let number = self.bodies.insert(body);
+        if bytes >= SHARED_BODY_BYTES_MIN {
+            self.pool.hold(bytes);
+            self.judge();
+        }
+        number
+    }
+
     fn release_body(&mut self, entry: Entry) {
         if let StoredBody::Shared(number) = self.read(entry).body() {
-            self.bodies.remove(number);
+            let bytes = self.bodies.remove(number);
+            if bytes >= SHARED_BODY_BYTES_MIN {
+                self.pool.let_go(bytes);
+                self.judge();
+            }
         }
     }
 
     /// Forgets everything and gives all memory back.
     pub(super) fn clear(&mut self) {
-        for segment in self.segments.drain(..) {
-            self.pool.give_back(segment.bytes);
-        }
         *self = Self::new(self.pool.clone());
     }
 
-    /// Whether what [`relocate`](Self::relocate) would give back is worth calling it for every entry.
+    /// Whether what [`relocate`](Self::relocate) would give back is worth calling it for every entry, and looking at
+    /// `others` to find them.
     ///
     /// A queue that is served in order always has a sparse segment for a moment: the one it is reading.
     #[inline]
-    pub(super) fn is_worth_relocating(&self) -> bool {
+    pub(super) fn is_worth_relocating(&self, others: impl FnOnce() -> usize) -> bool {
         self.sparse_segments > SPARSE_SEGMENTS_KEPT
-            && self.sparse_bytes > self.records * size_of::<Entry>()
+            && self.sparse_bytes > (self.records + others()) * size_of::<Entry>()
     }
 
     /// Copies a message out of a sparse segment; nothing happens to others.
     pub(super) fn relocate(&mut self, entry: &mut Entry) {
-        let source = entry.segment;
+        let source = entry.segment();
         if !self.segments[source as usize].is_sparse {
             return;
         }
@@ -221,6 +261,7 @@ impl Content {
         }
         let segment = Segment { bytes: self.pool.take(size.max(bytes)), ..Segment::default() };
         self.segment_bytes += segment.bytes.len();
+        self.judge();
         let index = match self.vacant.pop() {
             Some(index) => {
                 self.segments[index as usize] = segment;
@@ -268,6 +309,7 @@ impl Content {
             self.sparse_segments -= 1;
         }
         self.pool.give_back(segment.bytes);
+        self.judge();
         self.vacant.push(index);
     }
 
@@ -299,6 +341,11 @@ impl Content {
 
 impl Drop for Content {
     fn drop(&mut self) {
+        for body in self.bodies.bodies.drain(..).flatten() {
+            if body.len() >= SHARED_BODY_BYTES_MIN {
+                self.pool.let_go(body.len());
+            }
+        }
         for segment in self.segments.drain(..) {
             self.pool.give_back(segment.bytes);
         }
@@ -337,11 +384,12 @@ impl SharedBodies {
         self.bodies[number as usize].as_ref().expect("a body lives as long as its record")
     }
 
-    fn remove(&mut self, number: u32) {
-        if let Some(body) = self.bodies[number as usize].take() {
-            self.bytes -= body.len();
-            self.vacant.push(number);
-        }
+    /// Forgets a body and says how large it was.
+    fn remove(&mut self, number: u32) -> usize {
+        let Some(body) = self.bodies[number as usize].take() else { return 0 };
+        self.bytes -= body.len();
+        self.vacant.push(number);
+        body.len()
     }
 }
 

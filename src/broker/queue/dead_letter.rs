@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::{Slot, death};
 use crate::{
     DeadLetterTarget, ExchangeName, QueueName, Timestamp,
-    message::{Arrival, Message, Origin},
+    message::{Arrival, Message, Origin, Sequence},
 };
 
 /// How many held dead letters are on their way at once. RabbitMQ's worker has the same prefetch.
@@ -53,6 +53,9 @@ pub struct DeadLetter {
     pub routing_keys: Vec<Bytes>,
     /// Why.
     pub reason: DeathReason,
+    /// The logged message that dies as this letter leaves: whoever publishes the letter settles it in the log, after
+    /// whatever the letter itself writes there. The queue's [`Sink`](super::Sink) is not told.
+    pub settles: Option<Sequence>,
     /// The queue keeps the message until [`Queue::settle_dead_letter`](super::Queue::settle_dead_letter) says what
     /// became of this letter.
     pub hold: Option<Slot>,
@@ -67,6 +70,8 @@ impl DeadLetter {
         died_at: Timestamp,
         hold: Option<Slot>,
     ) -> Self {
+        // One that is held is settled once its letter was accepted.
+        let settles = (message.logged && hold.is_none()).then_some(message.sequence);
         let obituary = death::record(queue, message, reason, died_at);
         let (routing_key, routing_keys, blind_keys, origin) = match &target.routing_key {
             Some(key) => {
@@ -93,7 +98,7 @@ impl DeadLetter {
             origin,
         };
         let target_exchange = target.exchange.clone();
-        Self { queue: queue.clone(), target_exchange, message, routing_keys, reason, hold }
+        Self { queue: queue.clone(), target_exchange, message, routing_keys, reason, settles, hold }
     }
 
     /// Whether `queue` had this message before and only automatic deaths lie between: such a copy is dropped.
@@ -146,7 +151,7 @@ impl HeldLetters {
 
     /// The next one to send now, if any may be sent.
     pub(super) fn next(&mut self) -> Option<(Slot, Held)> {
-        if self.on_their_way >= ON_THEIR_WAY_MAX {
+        if self.is_busy() {
             return None;
         }
         let slot = self.waiting.pop_front()?;
@@ -173,7 +178,30 @@ impl HeldLetters {
         accepted
     }
 
+    /// Whether as many are on their way as may be.
+    pub(super) fn is_busy(&self) -> bool {
+        self.on_their_way >= ON_THEIR_WAY_MAX
+    }
+
+    /// What is known of one that was sent, or would have been if its content had been here.
+    pub(super) fn on_its_way(&self, slot: Slot) -> Option<Held> {
+        self.held.get(&slot).copied().filter(|held| held.is_on_its_way)
+    }
+
+    /// Its content is damaged: it is not kept any more.
+    pub(super) fn remove(&mut self, slot: Slot) {
+        let Some(held) = self.held.remove(&slot) else { return };
+        self.body_bytes -= held.body_bytes;
+        self.on_their_way -= usize::from(held.is_on_its_way);
+        self.waiting.retain(|other| *other != slot);
+        self.again.retain(|(_, other)| *other != slot);
+    }
+
+    /// When the next one is to be sent: at once, if one only waits for the call that sends it.
     pub(super) fn next_deadline(&self) -> Option<Timestamp> {
+        if !self.is_busy() && !self.waiting.is_empty() {
+            return Some(Timestamp(0));
+        }
         Some(self.again.front()?.0)
     }
 

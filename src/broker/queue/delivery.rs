@@ -1,7 +1,9 @@
 //! What passes between a queue and whoever serves it: ids, decisions and effects.
 
-use crate::message::Body;
-use crate::queue::DeadLetter;
+use crate::{
+    message::{Arrival, Body, Sequence},
+    queue::{DeadLetter, Remains},
+};
 
 /// A consumer of one queue, as a dense index that the queue gives out.
 ///
@@ -54,6 +56,63 @@ pub trait Sink {
 
     /// A message leaves for other queues; it is routed after this queue's lock is dropped.
     fn dead_letter(&mut self, letter: DeadLetter);
+
+    /// The queue has no more use for what `backing` keeps of this message.
+    ///
+    /// For each [`Arrival`] that is logged the queue calls this exactly once, unless the message leaves as a
+    /// [`DeadLetter`] that [`settles`](DeadLetter::settles) it, or among [`Remains`]. For each that was spilled likewise.
+    fn settled(&mut self, sequence: Sequence, backing: Backing);
+
+    /// What the queue has to know of a logged message after a restart has changed. The newest note counts.
+    fn noted(&mut self, sequence: Sequence, note: &[u8]);
+
+    /// Keeps the content of a message that is not logged outside of memory, if it can: `true` if it did. It is asked for
+    /// with [`want`](Self::want).
+    fn spill(&mut self, arrival: &Arrival<'_>) -> bool;
+
+    /// The queue will soon need this content: it is to be read, and given to [`Queue::page_in`](super::Queue::page_in).
+    ///
+    /// Asked once; again only after [`Queue::page_failed`](super::Queue::page_failed), or if the queue gave up the
+    /// content in between. Those of one call follow each other in the order in which they are needed.
+    fn want(&mut self, sequence: Sequence, backing: Backing);
+}
+
+/// Where the content of a message is besides the queue's memory, or instead of there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Backing {
+    /// In the log, from which it survives a restart.
+    Log,
+    /// Where [`Sink::spill`] put it.
+    Spill,
+}
+
+/// What came of fetching a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Got {
+    /// It was handed over.
+    Delivered,
+    /// There is none.
+    Empty,
+    /// Its content is not in memory. It has been asked for: to be tried again once something was paged in.
+    Wait,
+}
+
+/// What a purge took out of a queue.
+#[derive(Debug)]
+pub struct Purged {
+    /// How many messages.
+    pub count: u64,
+    /// Those that somebody else keeps the content of.
+    pub remains: Remains,
+}
+
+/// What a deleted queue leaves behind.
+#[derive(Debug)]
+pub struct Closed {
+    /// Everyone who is to be told.
+    pub consumers: Vec<ConsumerId>,
+    /// The messages that somebody else keeps the content of.
+    pub remains: Remains,
 }
 
 /// What became of a publish.

@@ -1,7 +1,7 @@
 //! From the publisher to a consumer: at once if one is ready, else through the order of what waits.
 
 use super::{
-    Admission, ConsumerId, Delivery, Queue, Sink, Slot,
+    Admission, Backing, ConsumerId, Delivery, Got, Queue, Sink, Slot,
     entry::{Entry, Mark},
     quorum,
     ready::Line,
@@ -19,13 +19,16 @@ impl Queue {
     ) -> Admission {
         self.counters.publish += 1;
         if self.is_closed {
+            if arrival.logged {
+                sink.settled(arrival.sequence, Backing::Log);
+            }
             return Admission::Accepted;
         }
         if self.refuses(arrival) {
             self.refuse(now, arrival, sink);
             return Admission::Rejected;
         }
-        let deadline = self.deadline(now, arrival);
+        let deadline = self.deadline(now, arrival.expiration_ms);
         if self.ready.is_empty()
             && let Some((id, no_ack)) = self.next_admitted(sink)
         {
@@ -33,7 +36,8 @@ impl Queue {
             return Admission::Accepted;
         }
         let level = self.level(arrival.priority);
-        let (entry, _) = self.content.store(arrival, level, deadline);
+        let entry = self.store(arrival, level, deadline, sink);
+        self.newest = self.newest.max(arrival.sequence);
         self.ready.push(level, entry);
         self.ready_bytes += arrival.body.as_bytes().len() as u64;
         self.drop_overflow(now, sink);
@@ -52,8 +56,11 @@ impl Queue {
         while let Some(line) = self.ready.first_line()
             && self.consumers.next().is_some()
         {
-            if self.content.has_deadlines() && self.expire(line, now, sink) > 0 {
+            if self.has_deadlines() && self.expire(line, now, sink) > 0 {
                 continue;
+            }
+            if self.is_head_paged(line) {
+                break;
             }
             let Some((id, no_ack)) = self.next_admitted(sink) else { break };
             let Some(entry) = self.ready.pop(line) else { break };
@@ -64,8 +71,11 @@ impl Queue {
                 self.counters.deliver += 1;
                 Some(Holder::Consumer(id))
             };
-            self.hand_over(entry, holder, |delivery| sink.deliver(id, delivery));
+            self.hand_over(entry, holder, sink, |sink, delivery| sink.deliver(id, delivery));
             self.consumers.delivered(id);
+        }
+        if self.paging.is_some() {
+            self.ask_ahead(self.consumers.count() > 0, sink);
         }
         self.tidy();
     }
@@ -82,18 +92,23 @@ impl Queue {
         Ok(())
     }
 
-    /// Fetches the message at the head, if any: `deliver` gets it, and how many ready ones remain.
+    /// Fetches the message at the head, if any: `deliver` gets it, and how many ready ones remain. If its content is not
+    /// in memory it is asked for.
     pub fn get(
         &mut self,
         now: Timestamp,
         no_ack: bool,
         sink: &mut impl Sink,
         deliver: impl FnOnce(&Delivery<'_>, u64),
-    ) -> bool {
+    ) -> Got {
         self.used_at = now;
         while let Some(line) = self.ready.first_line() {
-            if self.content.has_deadlines() && self.expire(line, now, sink) > 0 {
+            if self.has_deadlines() && self.expire(line, now, sink) > 0 {
                 continue;
+            }
+            if self.is_head_paged(line) {
+                self.ask_ahead(true, sink);
+                return Got::Wait;
             }
             let Some(entry) = self.ready.pop(line) else { break };
             let remaining = self.ready();
@@ -104,17 +119,38 @@ impl Queue {
                 self.counters.get += 1;
                 Some(Holder::Getter)
             };
-            self.hand_over(entry, holder, |delivery| deliver(delivery, remaining));
+            self.hand_over(entry, holder, sink, |_, delivery| deliver(delivery, remaining));
+            if self.paging.is_some() {
+                self.ask_ahead(true, sink);
+            }
             self.tidy();
-            return true;
+            return Got::Delivered;
         }
         self.counters.get_empty += 1;
-        false
+        Got::Empty
+    }
+
+    /// Keeps the content of a message that is going to wait.
+    #[inline]
+    fn store(
+        &mut self,
+        arrival: &Arrival<'_>,
+        level: u8,
+        deadline: Option<Timestamp>,
+        sink: &mut impl Sink,
+    ) -> Entry {
+        let goes_elsewhere =
+            self.content.is_over() || self.paging.is_some() && self.ready.has_paged(level);
+        if goes_elsewhere && let Some(entry) = self.store_elsewhere(arrival, level, deadline, sink)
+        {
+            return entry;
+        }
+        self.content.store(arrival, level, deadline).0
     }
 
     /// The level that a message waits in.
     #[inline]
-    fn level(&self, priority: Option<u8>) -> u8 {
+    pub(super) fn level(&self, priority: Option<u8>) -> u8 {
         match (self.settings.kind, self.settings.max_priority) {
             (QueueKind::Classic, None) => 0,
             (QueueKind::Classic, Some(max)) => priority.unwrap_or(0).min(max),
@@ -152,7 +188,12 @@ impl Queue {
         } else {
             self.counters.deliver += 1;
             let level = self.level(arrival.priority);
-            let (entry, bytes) = self.content.store(arrival, level, deadline);
+            let (entry, bytes) =
+                if arrival.logged && self.content.is_over() && self.content.is_still_over() {
+                    (self.paged_entry(arrival, level, deadline, Backing::Log), 0)
+                } else {
+                    self.content.store(arrival, level, deadline)
+                };
             Some(self.unacked.insert(Unacked { entry, bytes, holder: Holder::Consumer(id) }))
         };
         let delivery = Delivery {
@@ -165,15 +206,19 @@ impl Queue {
         };
         sink.deliver(id, &delivery);
         self.consumers.delivered(id);
+        if no_ack && arrival.logged {
+            sink.settled(arrival.sequence, Backing::Log);
+        }
     }
 
     /// Gives a message that left the order to someone, who holds it or keeps it for good.
     #[inline]
-    fn hand_over(
+    fn hand_over<S: Sink>(
         &mut self,
         entry: Entry,
         holder: Option<Holder>,
-        deliver: impl FnOnce(&Delivery<'_>),
+        sink: &mut S,
+        deliver: impl FnOnce(&mut S, &Delivery<'_>),
     ) {
         let record = self.content.read(entry);
         let (bytes, body) = (record.bytes(), self.content.body(&record));
@@ -190,16 +235,15 @@ impl Queue {
                 properties = &counted;
             }
         }
-        deliver(&Delivery {
-            slot,
-            redelivered,
-            exchange: record.exchange(),
-            routing_key: record.routing_key(),
-            properties,
-            body,
-        });
-        if slot.is_none() {
-            self.forget(entry, bytes);
+        let (exchange, routing_key) = (record.exchange(), record.routing_key());
+        let delivery = Delivery { slot, redelivered, exchange, routing_key, properties, body };
+        deliver(sink, &delivery);
+        match slot {
+            None => self.forget(entry, bytes, sink),
+            Some(slot) if entry.is(Mark::Logged) && self.content.is_over() => {
+                self.page_out_unacked(slot);
+            }
+            Some(_) => {}
         }
     }
 }

@@ -4,7 +4,7 @@
 //! behind one that lives still waits, and counts.
 
 use super::{DeathReason, Fate, Queue, Sink, entry::Mark, ready::Line};
-use crate::{Timestamp, message::Arrival};
+use crate::Timestamp;
 
 /// How many messages expire in one call of [`Queue::handle_time`]: a million that expire together stop nobody else.
 const EXPIRED_AT_ONCE_MAX: usize = 1000;
@@ -17,6 +17,10 @@ impl Queue {
         if let Some(held) = &mut self.held {
             held.handle_time(now);
             self.send_held(sink);
+        }
+        if self.paging.is_some() {
+            // One may have expired whose content others waited for.
+            self.dispatch(now, sink);
         }
         self.tidy();
         match self.expires_at() {
@@ -35,7 +39,7 @@ impl Queue {
                 (next, deadline) => next.or(deadline),
             };
         };
-        if self.content.has_deadlines() {
+        if self.has_deadlines() {
             for line in self.ready.lines() {
                 consider(self.deadline_of_head(line));
             }
@@ -46,14 +50,18 @@ impl Queue {
         next
     }
 
-    /// When a message that arrives now expires: the sooner of what it and the queue say.
+    /// When a message that arrived then expires: the sooner of what it and the queue say.
     #[inline]
-    pub(super) fn deadline(&self, now: Timestamp, arrival: &Arrival<'_>) -> Option<Timestamp> {
-        let ttl_ms = match (self.settings.message_ttl_ms, arrival.expiration_ms) {
+    pub(super) fn deadline(
+        &self,
+        arrived_at: Timestamp,
+        expiration_ms: Option<u64>,
+    ) -> Option<Timestamp> {
+        let ttl_ms = match (self.settings.message_ttl_ms, expiration_ms) {
             (Some(queue), Some(message)) => queue.min(message),
             (queue, message) => queue.or(message)?,
         };
-        Some(now.plus_ms(ttl_ms))
+        Some(arrived_at.plus_ms(ttl_ms))
     }
 
     /// Removes the expired messages at the head of a line, and says how many they were.
@@ -81,7 +89,7 @@ impl Queue {
 
     /// Removes the expired messages at the heads of all lines.
     pub(super) fn expire_all(&mut self, now: Timestamp, sink: &mut impl Sink) {
-        if self.content.has_deadlines() {
+        if self.has_deadlines() {
             let lines: Vec<_> = self.ready.lines().collect();
             for line in lines {
                 self.expire(line, now, sink);
@@ -91,7 +99,7 @@ impl Queue {
 
     /// Removes expired messages, but no more than others can wait for.
     fn expire_some(&mut self, now: Timestamp, sink: &mut impl Sink) {
-        if self.content.has_deadlines() {
+        if self.has_deadlines() {
             let mut left = EXPIRED_AT_ONCE_MAX;
             let lines: Vec<_> = self.ready.lines().collect();
             for line in lines {
@@ -100,9 +108,21 @@ impl Queue {
         }
     }
 
+    /// Whether any message has a deadline.
+    #[inline]
+    pub(super) fn has_deadlines(&self) -> bool {
+        self.content.has_deadlines()
+            || self.paging.as_ref().is_some_and(|paging| paging.has_deadlines())
+    }
+
+    /// When the head of a line expires; not while the letters of too many others wait for their contents.
     fn deadline_of_head(&self, line: Line) -> Option<Timestamp> {
         let head = self.ready.front(line).filter(|head| head.is(Mark::Deadline))?;
-        self.content.read(head).deadline()
+        if !head.is(Mark::Paged) {
+            return self.content.read(head).deadline();
+        }
+        let paging = self.paging.as_ref().filter(|_| !self.is_dying_busy())?;
+        paging.deadlines.get(head.sequence)
     }
 
     /// When the queue goes if nobody uses it until then.

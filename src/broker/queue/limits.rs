@@ -1,7 +1,7 @@
 //! `x-max-length` and `x-max-length-bytes`: what is ready, and the bodies of it. Unacked messages do not count, dead
 //! letters that the queue holds do.
 
-use super::{DeadLetter, DeathReason, Queue, Sink};
+use super::{Backing, DeadLetter, DeathReason, Queue, Sink};
 use crate::{Overflow, Timestamp, message::Arrival};
 
 impl Queue {
@@ -19,6 +19,8 @@ impl Queue {
         {
             let reason = DeathReason::MaxLen;
             sink.dead_letter(DeadLetter::new(&self.name, target, arrival, reason, now, None));
+        } else if arrival.logged {
+            sink.settled(arrival.sequence, Backing::Log);
         }
     }
 

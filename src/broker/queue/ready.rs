@@ -3,9 +3,13 @@
 //! Returned messages of a quorum queue go first, in the order they came back. Then the highest priority level that
 //! has any; within a level by age: what came back to a classic queue stands in its old place.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{entry::Entry, fifo::Fifo};
+use super::{
+    entry::{Entry, Mark},
+    fifo::Fifo,
+};
+use crate::message::Sequence;
 
 /// Which order an entry stands in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +18,15 @@ pub(super) enum Line {
     Returned,
     /// A priority level.
     Level(u8),
+}
+
+/// Where a message waits whose content was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// In the order in which messages came into this line.
+    InLine(Line, u64),
+    /// Among those that stand in their old places on this level.
+    Restored(u8, Sequence),
 }
 
 /// Everything that waits.
@@ -32,6 +45,8 @@ struct Lane {
     fifo: Fifo,
     /// Back from a consumer, by sequence.
     returned: BTreeMap<u64, Entry>,
+    /// Those of them whose content is not in memory and was not asked for yet.
+    unasked: BTreeSet<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -63,8 +78,12 @@ impl Ready {
     /// Puts a message that came back into its old place.
     pub(super) fn restore(&mut self, level: u8, entry: Entry) {
         self.len += 1;
-        let before = self.lane_mut(level).returned.insert(entry.sequence.0, entry);
+        let lane = self.lane_mut(level);
+        let before = lane.returned.insert(entry.sequence.0, entry);
         assert!(before.is_none(), "a queue holds each sequence once");
+        if entry.is(Mark::Paged) {
+            lane.unasked.insert(entry.sequence.0);
+        }
     }
 
     /// Puts a message that came back at the end of the list of returned ones.
@@ -122,20 +141,104 @@ impl Ready {
         Some(entry)
     }
 
-    /// Every entry, in no particular order.
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Entry> {
-        let returned = self.returned.iter_mut().flat_map(|returned| returned.iter_mut());
+    /// Whether new messages of this level stand behind one that is paged out.
+    pub(super) fn has_paged(&self, level: u8) -> bool {
+        let lane = match level {
+            0 => Some(&self.base),
+            _ => self.upper.as_ref().and_then(|upper| upper.lanes.get(usize::from(level) - 1)),
+        };
+        lane.is_some_and(|lane| lane.fifo.paged() > 0)
+    }
+
+    /// The next message of a line whose content is not in memory and was not asked for: now it is.
+    pub(super) fn next_unasked(&mut self, line: Line) -> Option<(Place, Entry)> {
+        let level = match line {
+            Line::Returned => {
+                let (position, entry) = self.returned.as_mut()?.next_unasked()?;
+                return Some((Place::InLine(line, position), entry));
+            }
+            Line::Level(level) => level,
+        };
+        let lane = self.lane_mut(level);
+        let restored = lane.unasked.first().copied();
+        match (lane.fifo.peek_unasked(), restored) {
+            (Some((_, first)), Some(restored)) if restored < first.sequence.0 => {}
+            (Some(_), _) => {
+                let (position, entry) = lane.fifo.next_unasked()?;
+                return Some((Place::InLine(line, position), entry));
+            }
+            (None, _) => {}
+        }
+        let entry = *lane.returned.get(&lane.unasked.pop_first()?)?;
+        Some((Place::Restored(level, entry.sequence), entry))
+    }
+
+    /// The message at a place that was given out and is not taken.
+    pub(super) fn at(&mut self, place: Place) -> Entry {
+        match place {
+            Place::InLine(line, position) => self.fifo_mut(line).at(position),
+            Place::Restored(level, sequence) => self.lane_mut(level).returned[&sequence.0],
+        }
+    }
+
+    /// The content of the message at this place is in memory now.
+    pub(super) fn set_resident(&mut self, place: Place, entry: Entry) {
+        match place {
+            Place::InLine(line, position) => self.fifo_mut(line).set_resident(position, entry),
+            Place::Restored(level, sequence) => {
+                self.lane_mut(level).returned.insert(sequence.0, entry);
+            }
+        }
+    }
+
+    /// Takes a message that was asked for out of the middle of its line.
+    pub(super) fn take_out(&mut self, place: Place) {
+        self.len -= 1;
+        match place {
+            Place::InLine(line, position) => self.fifo_mut(line).bury(position),
+            Place::Restored(level, sequence) => {
+                self.lane_mut(level).returned.remove(&sequence.0);
+            }
+        }
+        if let (
+            Some(upper),
+            Place::InLine(Line::Level(level @ 1..), _) | Place::Restored(level @ 1.., _),
+        ) = (&mut self.upper, place)
+        {
+            upper.note_emptied(level);
+        }
+    }
+
+    /// Every entry whose content is in memory, in no particular order.
+    pub(super) fn resident_mut(&mut self) -> impl Iterator<Item = &mut Entry> {
+        let returned = self.returned.iter_mut().flat_map(|returned| returned.resident_mut());
         let upper = self.upper.iter_mut().flat_map(|upper| &mut upper.lanes);
-        std::iter::once(&mut self.base).chain(upper).flat_map(Lane::iter_mut).chain(returned)
+        std::iter::once(&mut self.base).chain(upper).flat_map(Lane::resident_mut).chain(returned)
+    }
+
+    /// How much more than the entries that it gives [`resident_mut`](Self::resident_mut) looks at.
+    pub(super) fn chunks(&self) -> usize {
+        let upper = self.upper.iter().flat_map(|upper| &upper.lanes);
+        let lanes = std::iter::once(&self.base).chain(upper);
+        let returned = self.returned.as_ref().map_or(0, |returned| returned.chunks());
+        lanes.map(|lane| lane.fifo.chunks() + lane.returned.len()).sum::<usize>() + returned
     }
 
     #[inline]
     fn lane_mut(&mut self, level: u8) -> &mut Lane {
         if level == 0 { &mut self.base } else { self.upper.get_or_insert_default().lane_mut(level) }
     }
+
+    fn fifo_mut(&mut self, line: Line) -> &mut Fifo {
+        match line {
+            Line::Returned => self.returned.get_or_insert_default(),
+            Line::Level(level) => &mut self.lane_mut(level).fifo,
+        }
+    }
 }
 
 impl Upper {
+    /// The lane of a level in which there is, or will be, a message.
     fn lane_mut(&mut self, level: u8) -> &mut Lane {
         self.occupied[usize::from(level) / 64] |= 1 << (level % 64);
         let index = usize::from(level) - 1;
@@ -152,6 +255,13 @@ impl Upper {
             self.occupied[usize::from(level) / 64] &= !(1 << (level % 64));
         }
         entry
+    }
+
+    /// A message was taken out of this lane.
+    fn note_emptied(&mut self, level: u8) {
+        if self.lanes.get(usize::from(level) - 1).is_none_or(Lane::is_empty) {
+            self.occupied[usize::from(level) / 64] &= !(1 << (level % 64));
+        }
     }
 }
 
@@ -181,13 +291,19 @@ impl Lane {
         }
         let first = self.front()?;
         match self.returned.remove(&first.sequence.0) {
-            Some(entry) => Some(entry),
+            Some(entry) => {
+                if entry.is(Mark::Paged) {
+                    self.unasked.remove(&entry.sequence.0);
+                }
+                Some(entry)
+            }
             None => self.fifo.pop_front(),
         }
     }
 
-    fn iter_mut(&mut self) -> impl Iterator<Item = &mut Entry> {
-        self.fifo.iter_mut().chain(self.returned.values_mut())
+    fn resident_mut(&mut self) -> impl Iterator<Item = &mut Entry> {
+        let returned = self.returned.values_mut().filter(|entry| !entry.is(Mark::Paged));
+        self.fifo.resident_mut().chain(returned)
     }
 }
 
@@ -238,7 +354,7 @@ mod tests {
         ready.push(31, entry(1));
         ready.push_returned(entry(9));
         ready.push_returned(entry(3));
-        assert_eq!(ready.iter_mut().count(), 3);
+        assert_eq!(ready.resident_mut().count(), 3);
         assert_eq!(drain(&mut ready), [9, 3, 1]);
     }
 }

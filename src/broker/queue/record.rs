@@ -289,6 +289,7 @@ mod tests {
             priority: None,
             expiration_ms: None,
             origin: Origin::Client,
+            logged: false,
         };
         check(&plain, None, None);
         check(&plain, Some(u32::MAX), Some(Timestamp(u64::MAX)));

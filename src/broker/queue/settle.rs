@@ -2,10 +2,16 @@
 
 use super::{
     DeadLetter, DeathReason, Queue, Settlement, Sink, Slot,
+    dying::DyingMessage,
     entry::{Entry, Mark},
+    quorum::Returns,
     unacked::{Holder, Unacked},
 };
-use crate::{DeadLetterStrategy, QueueKind, Timestamp, message::Arrival};
+use crate::{
+    DeadLetterStrategy, QueueKind, Timestamp,
+    message::Arrival,
+    record::{NOTE_BYTES_MAX, Note},
+};
 
 impl Queue {
     /// Settles unacked messages, in the order given, then dispatches.
@@ -32,7 +38,7 @@ impl Queue {
             match settlement {
                 Settlement::Ack => {
                     self.counters.ack += 1;
-                    self.forget(unacked.entry, unacked.bytes);
+                    self.forget(unacked.entry, unacked.bytes, sink);
                 }
                 Settlement::Requeue { counted } => self.requeue(now, unacked, counted, sink),
                 Settlement::Reject => {
@@ -59,7 +65,10 @@ impl Queue {
         if held.settle(slot, accepted, now)
             && let Some(unacked) = self.unacked.remove(slot)
         {
-            self.forget(unacked.entry, unacked.bytes);
+            self.forget(unacked.entry, unacked.bytes, sink);
+        }
+        if !accepted && self.content.is_over() {
+            self.page_out_held(slot);
         }
         self.send_held(sink);
         self.tidy();
@@ -73,9 +82,14 @@ impl Queue {
         reason: DeathReason,
         sink: &mut impl Sink,
     ) {
-        let record = self.content.read(entry);
-        let bytes = record.bytes();
-        self.ready_bytes -= record.body_bytes();
+        let (bytes, body_bytes) = if entry.is(Mark::Paged) {
+            self.left_ready(entry);
+            (0, entry.paged_body_bytes())
+        } else {
+            let record = self.content.read(entry);
+            (record.bytes(), record.body_bytes())
+        };
+        self.ready_bytes -= body_bytes;
         self.die(now, entry, bytes, reason, sink);
     }
 
@@ -88,41 +102,86 @@ impl Queue {
         reason: DeathReason,
         sink: &mut impl Sink,
     ) {
-        match &self.settings.dead_letter {
-            Some(target) if target.strategy == DeadLetterStrategy::AtLeastOnce => {
-                let body_bytes = self.content.read(entry).body_bytes();
-                let holder = Holder::DeadLetter;
-                let slot = self.unacked.insert(Unacked { entry, bytes, holder });
-                let held = self.held.get_or_insert_default();
-                held.insert(slot, reason, now, body_bytes);
-                self.send_held(sink);
+        match self.settings.dead_letter.as_ref().map(|target| target.strategy) {
+            Some(DeadLetterStrategy::AtLeastOnce) => self.hold(now, entry, bytes, reason, sink),
+            Some(DeadLetterStrategy::AtMostOnce) if entry.is(Mark::Paged) || self.has_dying() => {
+                self.die_slowly(now, entry, bytes, reason, sink);
             }
-            Some(target) => {
-                let message = self.arrival(entry);
-                let letter = DeadLetter::new(&self.name, target, &message, reason, now, None);
-                sink.dead_letter(letter);
-                self.forget(entry, bytes);
+            Some(DeadLetterStrategy::AtMostOnce) => {
+                let (died_at, is_asked) = (now, false);
+                self.send_letter(DyingMessage { entry, bytes, reason, died_at, is_asked }, sink);
             }
-            None => self.forget(entry, bytes),
+            None => self.forget(entry, bytes, sink),
+        }
+    }
+
+    /// The letter of a message that is no more, whose content is in memory.
+    pub(super) fn send_letter(&mut self, message: DyingMessage, sink: &mut impl Sink) {
+        let DyingMessage { entry, bytes, reason, died_at, .. } = message;
+        if let Some(target) = &self.settings.dead_letter {
+            let message = self.arrival(entry);
+            let letter = DeadLetter::new(&self.name, target, &message, reason, died_at, None);
+            sink.dead_letter(letter);
+        }
+        self.release(entry, bytes);
+    }
+
+    /// A message is dead, and held until its letter is accepted.
+    fn hold(
+        &mut self,
+        now: Timestamp,
+        entry: Entry,
+        bytes: u32,
+        reason: DeathReason,
+        sink: &mut impl Sink,
+    ) {
+        let (_, body_bytes) = self.weigh(entry);
+        let entry = self.without_paged_deadline(entry);
+        let slot = self.unacked.insert(Unacked { entry, bytes, holder: Holder::DeadLetter });
+        if entry.is(Mark::Logged) {
+            let order = self.take_order();
+            let note = Note::Held { reason, died_at: now, order };
+            sink.noted(entry.sequence, note.write(&mut [0; NOTE_BYTES_MAX]));
+        }
+        let held = self.held.get_or_insert_default();
+        held.insert(slot, reason, now, body_bytes);
+        if entry.is(Mark::Paged) {
+            self.reassign_to_held(entry, slot);
+        } else if held.is_busy() && self.content.is_over() {
+            self.page_out_held(slot);
+        }
+        self.send_held(sink);
+    }
+
+    /// Gives up the content of a dead letter that is not on its way, if the log has it.
+    fn page_out_held(&mut self, slot: Slot) {
+        let entry = self.unacked.get(slot).map(|unacked| unacked.entry);
+        if entry.is_some_and(|entry| entry.is(Mark::Logged) && !entry.is(Mark::Paged)) {
+            self.page_out_unacked(slot);
         }
     }
 
     /// Sends held dead letters, as many as may be on their way.
     pub(super) fn send_held(&mut self, sink: &mut impl Sink) {
-        let Some(target) = &self.settings.dead_letter else { return };
-        while let Some((slot, held)) = self.held.as_mut().and_then(|held| held.next()) {
+        while let Some((slot, _)) = self.held.as_mut().and_then(|held| held.next()) {
             let Some(unacked) = self.unacked.get(slot) else { continue };
-            let message = self.arrival(unacked.entry);
-            let (reason, died_at) = (held.reason, held.died_at);
-            sink.dead_letter(DeadLetter::new(
-                &self.name,
-                target,
-                &message,
-                reason,
-                died_at,
-                Some(slot),
-            ));
+            if unacked.entry.is(Mark::Paged) {
+                self.ask_for_held(slot, unacked.entry, sink);
+            } else {
+                self.send_if_due(slot, sink);
+            }
         }
+    }
+
+    /// Sends a held dead letter whose content is in memory, if it is its turn.
+    pub(super) fn send_if_due(&mut self, slot: Slot, sink: &mut impl Sink) {
+        let held = self.held.as_ref().and_then(|held| held.on_its_way(slot));
+        let (Some(held), Some(unacked)) = (held, self.unacked.get(slot)) else { return };
+        let Some(target) = &self.settings.dead_letter else { return };
+        let message = self.arrival(unacked.entry);
+        let (reason, died_at) = (held.reason, held.died_at);
+        let letter = DeadLetter::new(&self.name, target, &message, reason, died_at, Some(slot));
+        sink.dead_letter(letter);
     }
 
     /// A dead letter's slot is nobody's to settle here.
@@ -137,19 +196,33 @@ impl Queue {
     /// A message comes back: into its old place, or in a quorum queue at the end of the returned ones.
     fn requeue(&mut self, now: Timestamp, unacked: Unacked, counted: bool, sink: &mut impl Sink) {
         let entry = unacked.entry.with(Mark::Returned);
-        let record = self.content.read(entry);
-        let (level, body_bytes) = (record.level, record.body_bytes());
+        let (level, body_bytes) = self.weigh(entry);
         match self.settings.kind {
-            QueueKind::Classic => self.ready.restore(level, entry),
+            QueueKind::Classic => {
+                if entry.is(Mark::Logged) && !unacked.entry.is(Mark::Returned) {
+                    let note = Note::Redelivered;
+                    sink.noted(entry.sequence, note.write(&mut [0; NOTE_BYTES_MAX]));
+                }
+                self.ready.restore(level, entry);
+            }
             QueueKind::Quorum => {
                 let returns = self.returns.entry(entry.sequence).or_default();
                 returns.acquired = returns.acquired.saturating_add(1);
                 returns.failed = returns.failed.saturating_add(u32::from(counted));
-                match self.settings.delivery_limit {
-                    Some(limit) if u64::from(returns.failed) > limit => {
-                        let reason = DeathReason::DeliveryLimit;
-                        return self.die(now, entry, unacked.bytes, reason, sink);
-                    }
+                let Returns { acquired, failed } = *returns;
+                let limit = self.settings.delivery_limit;
+                if limit.is_some_and(|limit| u64::from(failed) > limit) {
+                    let reason = DeathReason::DeliveryLimit;
+                    return self.die(now, entry, unacked.bytes, reason, sink);
+                }
+                let after = self.newest.max(entry.sequence);
+                // Whatever comes back from now on stands behind this one.
+                self.newest = after;
+                if entry.is(Mark::Logged) {
+                    let note = Note::Returned { acquired, failed, order: self.take_order(), after };
+                    sink.noted(entry.sequence, note.write(&mut [0; NOTE_BYTES_MAX]));
+                }
+                match limit {
                     Some(_) => self.ready.push_returned(entry),
                     // Without a limit RabbitMQ puts it at the end of all.
                     None => self.ready.push(level, entry),
@@ -157,6 +230,9 @@ impl Queue {
             }
         }
         self.ready_bytes += body_bytes;
+        if entry.is(Mark::Paged) {
+            self.paging.get_or_insert_default().entered_ready(entry);
+        }
     }
 
     /// A stored message as it once came in.
@@ -174,6 +250,7 @@ impl Queue {
             priority: None,
             expiration_ms: None,
             origin: record.origin(),
+            logged: entry.is(Mark::Logged),
         }
     }
 }

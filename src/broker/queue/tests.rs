@@ -7,11 +7,15 @@ mod expiry;
 mod limits;
 mod memory;
 mod model;
+mod paging;
 mod quorum;
+mod recovery;
+mod storage;
 
 use amqp::{FieldTable, Properties, RawProperties, ShortString};
 use bytes::Bytes;
 
+use self::storage::Storage;
 use super::*;
 use crate::{
     DeadLetterStrategy, DeadLetterTarget, Overflow,
@@ -28,12 +32,13 @@ struct Received {
     headers: FieldTable,
 }
 
-/// Remembers what a queue decides; can refuse as a full outbox does.
+/// Remembers what a queue decides; can refuse as a full outbox does, and keeps contents as log and spill file do.
 #[derive(Debug, Default)]
 struct Recorder {
     received: Vec<Received>,
     letters: Vec<DeadLetter>,
     full: Vec<ConsumerId>,
+    storage: Storage,
 }
 
 impl Sink for Recorder {
@@ -46,7 +51,26 @@ impl Sink for Recorder {
     }
 
     fn dead_letter(&mut self, letter: DeadLetter) {
+        if let Some(sequence) = letter.settles {
+            self.storage.settle(sequence, Backing::Log);
+        }
         self.letters.push(letter);
+    }
+
+    fn settled(&mut self, sequence: Sequence, backing: Backing) {
+        self.storage.settle(sequence, backing);
+    }
+
+    fn noted(&mut self, sequence: Sequence, note: &[u8]) {
+        self.storage.note(sequence, note);
+    }
+
+    fn spill(&mut self, arrival: &Arrival<'_>) -> bool {
+        self.storage.spill(arrival)
+    }
+
+    fn want(&mut self, sequence: Sequence, backing: Backing) {
+        self.storage.want(sequence, backing);
     }
 }
 
@@ -73,7 +97,17 @@ const START: Timestamp = Timestamp(1_700_000_000_000);
 
 impl Stage {
     fn new(settings: QueueSettings) -> Self {
-        let queue = Queue::new("q".into(), settings, SegmentPool::new(1 << 20), START);
+        Self::with_pool(settings, SegmentPool::new(1 << 20))
+    }
+
+    /// With a queue that pages out beyond so many bytes.
+    fn paging(settings: QueueSettings, high_bytes: usize, low_bytes: usize) -> Self {
+        let budget = ResidentBudget { high_bytes, low_bytes };
+        Self::with_pool(settings, SegmentPool::with_budget(1 << 20, budget, usize::MAX))
+    }
+
+    fn with_pool(settings: QueueSettings, pool: SegmentPool) -> Self {
+        let queue = Queue::new("q".into(), settings, pool, START);
         Self { queue, sink: Recorder::default(), now: START, sequence: 0 }
     }
 
@@ -89,6 +123,9 @@ impl Stage {
         self.sequence += 1;
         let mut arrival = arrival(self.sequence, body.as_bytes());
         change(&mut arrival);
+        if arrival.logged {
+            self.sink.storage.log(&arrival, self.now);
+        }
         self.queue.publish(self.now, &arrival, &mut self.sink)
     }
 
@@ -116,13 +153,46 @@ impl Stage {
         self.fetch(false)
     }
 
+    /// Fetches one; what is wanted for it is read.
     fn fetch(&mut self, no_ack: bool) -> Option<(Received, u64)> {
+        loop {
+            match self.try_fetch(no_ack) {
+                (Got::Wait, None) => assert!(self.read_any(0), "what it waits for is wanted"),
+                (Got::Delivered, got @ Some(_)) => return got,
+                (Got::Empty, None) => return None,
+                (found, got) => panic!("{found:?} with {got:?}"),
+            }
+        }
+    }
+
+    fn try_fetch(&mut self, no_ack: bool) -> (Got, Option<(Received, u64)>) {
         let mut got = None;
         let found = self.queue.get(self.now, no_ack, &mut self.sink, |delivery, remaining| {
             got = Some((received(None, delivery), remaining));
         });
-        assert_eq!(found, got.is_some());
-        got
+        (found, got)
+    }
+
+    /// Reads one of the wanted contents, chosen by `pick`; `false` if there is none.
+    fn read_any(&mut self, pick: usize) -> bool {
+        let Some((sequence, payload)) = self.sink.storage.read_any(pick) else { return false };
+        let Self { queue, sink, now, .. } = self;
+        match payload {
+            Some(payload) => assert!(queue.page_in(*now, sequence, &payload, sink)),
+            None => assert!(!queue.page_failed(*now, sequence, sink), "it is needed no more"),
+        }
+        true
+    }
+
+    /// Reads all that is wanted, the oldest wish first.
+    fn read_all(&mut self) {
+        while self.read_any(0) {}
+    }
+
+    fn purge(&mut self) -> u64 {
+        let purged = self.queue.purge();
+        self.sink.storage.settle_all(purged.remains);
+        purged.count
     }
 
     fn pass(&mut self, ms: u64) -> Fate {
@@ -169,6 +239,7 @@ fn arrival(sequence: u64, body: &[u8]) -> Arrival<'_> {
         priority: None,
         expiration_ms: None,
         origin: Origin::Client,
+        logged: false,
     }
 }
 

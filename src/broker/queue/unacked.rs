@@ -1,6 +1,9 @@
 //! Messages that left the order but not the queue: delivered and not settled, or held as dead letters.
 
-use super::{ConsumerId, Slot, entry::Entry};
+use super::{
+    ConsumerId, Slot,
+    entry::{Entry, Mark},
+};
 
 /// An emptied table keeps room for no more than this.
 const KEPT_PLACES_MAX: usize = 256;
@@ -20,7 +23,7 @@ pub(super) enum Holder {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Unacked {
     pub(super) entry: Entry,
-    /// What its record takes of a segment.
+    /// What its record takes of a segment; 0 if it is paged out.
     pub(super) bytes: u32,
     pub(super) holder: Holder,
 }
@@ -87,9 +90,36 @@ impl UnackedTable {
         Some(unacked)
     }
 
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Entry> {
+    /// The message of a slot that holds one.
+    pub(super) fn get_mut(&mut self, slot: Slot) -> Option<&mut Unacked> {
+        match self.places.get_mut(slot.0 as usize)? {
+            Place::Taken(unacked) => Some(unacked),
+            Place::Vacant { .. } => None,
+        }
+    }
+
+    /// Every message.
+    pub(super) fn iter(&self) -> impl Iterator<Item = Entry> {
+        self.places.iter().filter_map(|place| match place {
+            Place::Taken(unacked) => Some(unacked.entry),
+            Place::Vacant { .. } => None,
+        })
+    }
+
+    /// Takes any message out.
+    pub(super) fn pop(&mut self) -> Option<Entry> {
+        loop {
+            if let Place::Taken(unacked) = self.places.pop()? {
+                self.len -= 1;
+                return Some(unacked.entry);
+            }
+        }
+    }
+
+    /// Every entry whose content is in memory.
+    pub(super) fn resident_mut(&mut self) -> impl Iterator<Item = &mut Entry> {
         self.places.iter_mut().filter_map(|place| match place {
-            Place::Taken(unacked) => Some(&mut unacked.entry),
+            Place::Taken(unacked) => (!unacked.entry.is(Mark::Paged)).then_some(&mut unacked.entry),
             Place::Vacant { .. } => None,
         })
     }
@@ -116,7 +146,7 @@ mod tests {
         assert_eq!(table.remove(Slot(7)), None);
         assert_eq!((table.insert(unacked(3)), table.insert(unacked(4))), (Slot(2), Slot(0)));
         assert_eq!(table.insert(unacked(5)), Slot(3));
-        assert_eq!((table.len(), table.iter_mut().count()), (4, 4));
+        assert_eq!((table.len(), table.resident_mut().count()), (4, 4));
     }
 
     #[test]

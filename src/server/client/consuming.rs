@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ahash::AHashMap;
 use amqp::{Method, basic};
 use broker::arguments::ConsumerArguments;
-use broker::queue::{ConsumerSettings, Settlement};
+use broker::queue::{ConsumerSettings, Got, Settlement};
 use broker::{Action, ConsumerTag, Refusal, Resource};
 use connection::{Broker, ChannelNumber, Consume, DeliveryTag, Unacked, UnknownDeliveryTag};
 
@@ -146,12 +146,13 @@ impl Client {
         let now = *now;
         let got = queue.visit(&vhost, now, effects, |machine, sink| {
             machine.check_get(&vhost.name)?;
-            Ok(machine.get(now, no_ack, sink, |delivery, remaining| {
+            let got = machine.get(now, no_ack, sink, |delivery, remaining| {
                 let mut guard = outbox.lock();
                 let unacked = guard.channel_mut(open.index).map(|unacked| &*unacked);
                 let link = open.link_to(&queue, unacked);
                 guard.deliver_got(now, (open.index, link), delivery, remaining);
-            }))
+            });
+            Ok(got == Got::Delivered)
         });
         got.unwrap_or_else(|| Err(vhost.no_such_queue(name)))
     }

@@ -273,6 +273,7 @@ fn arrival_of<'a>(
         priority: message.priority,
         expiration_ms: message.expiration_ms,
         origin: Origin::Client,
+        logged: false,
     }
 }
 

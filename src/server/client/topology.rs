@@ -342,7 +342,7 @@ impl Client {
         self.authorize(Action::Read, Resource::queue(&vhost.name, &name.into()))?;
         let queue = self.accessible_queue(name)?;
         let purged = queue
-            .visit(&vhost, self.now, &mut self.effects, |queue, _| queue.purge())
+            .visit(&vhost, self.now, &mut self.effects, |queue, _| queue.purge().count)
             .ok_or_else(|| vhost.no_such_queue(name))?;
         Ok(count(purged))
     }

@@ -13,6 +13,7 @@ fn arrival(body: &[u8]) -> Arrival<'_> {
         priority: None,
         expiration_ms: None,
         origin: Origin::Client,
+        logged: false,
     }
 }
 
@@ -40,7 +41,7 @@ fn one_message_at_a_time_stays_in_the_first_segment() {
     let mut content = Content::new(SegmentPool::new(0));
     for _ in 0..1000 {
         let (entry, bytes) = content.store(&arrival(b"hello"), 0, None);
-        assert_eq!((entry.segment, entry.offset()), (0, 0));
+        assert_eq!((entry.segment(), entry.offset()), (0, 0));
         content.release(entry, bytes);
     }
     assert_eq!(capacities(&content), [4096]);
@@ -54,15 +55,15 @@ fn a_survivor_moves_out_of_a_sparse_segment_and_reads_the_same() {
     let (mut survivor, _) = content.store(&arrival(b"survivor"), 3, Some(Timestamp(5)));
     stored.extend((0..300).map(|_| content.store(&arrival(&body), 0, None)));
     for (entry, bytes) in stored {
-        if entry.segment <= survivor.segment {
+        if entry.segment() <= survivor.segment() {
             content.release(entry, bytes);
         }
     }
     let sparse = content.sparse_bytes;
     assert!(sparse > 0);
-    let before = (survivor.segment, content.memory_bytes());
+    let before = (survivor.segment(), content.memory_bytes());
     content.relocate(&mut survivor);
-    assert_ne!(survivor.segment, before.0);
+    assert_ne!(survivor.segment(), before.0);
     assert_eq!(content.memory_bytes(), before.1 - sparse);
     assert_eq!(content.sparse_bytes, 0);
     let record = content.read(survivor);

@@ -30,8 +30,9 @@ fn what_was_not_accepted_is_tried_again_later() {
     held.handle_time(Timestamp(due.0 - 1));
     assert_eq!(slots(&mut held), []);
     held.handle_time(due);
-    assert_eq!(held.next_deadline(), None);
+    assert_eq!(held.next_deadline(), Some(Timestamp(0)), "it only waits to be sent");
     assert_eq!(slots(&mut held), [0]);
+    assert_eq!(held.next_deadline(), None);
     assert!(held.settle(Slot(0), true, due));
 }
 
@@ -49,6 +50,7 @@ fn the_message_itself_may_end_a_cycle() {
             priority: None,
             expiration_ms: None,
             origin: Origin::Client,
+            logged: false,
         };
         let target = DeadLetterTarget {
             exchange: "".into(),

@@ -30,6 +30,7 @@ fn arrival(properties: &[u8]) -> Arrival<'_> {
         priority: Some(7),
         expiration_ms: None,
         origin: Origin::Client,
+        logged: false,
     }
 }
 

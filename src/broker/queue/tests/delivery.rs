@@ -146,10 +146,10 @@ fn purging_drops_what_is_ready_and_nothing_else() {
     let mut stage = Stage::new(with_dlx(classic()));
     stage.publish_all(&["1", "2", "3"]);
     let (held, _) = stage.get().unwrap();
-    assert_eq!(stage.queue.purge(), 2);
+    assert_eq!(stage.queue.purge().count, 2);
     assert_eq!((stage.counts(), stage.queue.ready_bytes()), ((0, 1), 0));
     stage.settle(&[held.slot.unwrap()], Settlement::Requeue { counted: true });
-    assert_eq!(stage.queue.purge(), 1);
+    assert_eq!(stage.queue.purge().count, 1);
     assert_eq!((stage.counts(), stage.letters()), ((0, 0), vec![]));
 }
 
@@ -162,7 +162,7 @@ fn a_closed_queue_names_its_consumers_and_answers_as_an_empty_one() {
     stage.publish_all(&["1", "2", "3"]);
     let slots = stage.slots();
     stage.cancel(gone);
-    assert_eq!(stage.queue.close(), [ConsumerId(0), ConsumerId(2)]);
+    assert_eq!(stage.queue.close().consumers, [ConsumerId(0), ConsumerId(2)]);
     stage.settle(&slots, Settlement::Requeue { counted: true });
     assert_eq!(stage.publish("late"), Admission::Accepted);
     assert_eq!(stage.get(), None);

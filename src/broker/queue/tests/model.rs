@@ -1,7 +1,10 @@
 //! Random calls against a queue and against a naive model of it: the same deliveries, dead letters and counts.
 //!
-//! The model keeps lists and looks through them for everything; it shares no code with the queue.
+//! The model keeps lists and looks through them for everything; it shares no code with the queue. Contents that are paged
+//! out come back in any order; with all of them back, a queue that pages out has done what one does that does not. In the
+//! middle the queue is made anew from what the log would have of it.
 
+mod late;
 mod naive;
 
 use proptest::prelude::*;
@@ -11,16 +14,36 @@ use super::*;
 
 #[derive(Debug, Clone)]
 enum Call {
-    Publish { priority: Option<u8>, expiration_ms: Option<u64>, padding: usize },
-    Consume { priority: i64, prefetch: u32, no_ack: bool },
+    Publish {
+        priority: Option<u8>,
+        expiration_ms: Option<u64>,
+        padding: usize,
+        logged: bool,
+    },
+    Consume {
+        priority: i64,
+        prefetch: u32,
+        no_ack: bool,
+    },
     Cancel(usize),
     SetPrefetch(usize, u32),
     Fill(usize),
     Resume(usize),
-    Get { no_ack: bool },
-    Settle { first: usize, count: usize, settlement: Settlement },
+    Get {
+        no_ack: bool,
+    },
+    Settle {
+        first: usize,
+        count: usize,
+        settlement: Settlement,
+    },
     Purge,
     Pass(u64),
+    /// The process ends; whether it could say so.
+    Restart {
+        clean: bool,
+        stride: usize,
+    },
 }
 
 fn call() -> impl Strategy<Value = Call> {
@@ -32,9 +55,10 @@ fn call() -> impl Strategy<Value = Call> {
     let some_ms = proptest::option::weighted(0.3, 0..40u64);
     let padding = prop_oneof![9 => 0..40usize, 1 => Just(9000)];
     prop_oneof![
-        12 => (proptest::option::of(any::<u8>().prop_map(|n| n % 7)), some_ms, padding).prop_map(
-            |(priority, expiration_ms, padding)| Call::Publish { priority, expiration_ms, padding },
-        ),
+        12 => (proptest::option::of(any::<u8>().prop_map(|n| n % 7)), some_ms, padding, any::<bool>())
+            .prop_map(|(priority, expiration_ms, padding, logged)| {
+                Call::Publish { priority, expiration_ms, padding, logged }
+            }),
         2 => (0..3i64, 0..4u32, proptest::bool::weighted(0.2))
             .prop_map(|(priority, prefetch, no_ack)| Call::Consume { priority, prefetch, no_ack }),
         1 => (0..8usize).prop_map(Call::Cancel),
@@ -46,6 +70,8 @@ fn call() -> impl Strategy<Value = Call> {
             .prop_map(|(first, count, settlement)| Call::Settle { first, count, settlement }),
         1 => Just(Call::Purge),
         2 => (0..30u64).prop_map(Call::Pass),
+        1 => (any::<bool>(), 1..4usize)
+            .prop_map(|(clean, stride)| Call::Restart { clean, stride }),
     ]
 }
 
@@ -79,6 +105,26 @@ fn settings() -> impl Strategy<Value = QueueSettings> {
     })
 }
 
+/// What the queue keeps in memory, and in which order it gets back what it does not.
+fn paging() -> impl Strategy<Value = Paging> {
+    let high = prop_oneof![Just(usize::MAX), Just(0), Just(4096), Just(10_000), Just(30_000)];
+    let low = prop_oneof![Just(0), Just(200), Just(2000), Just(20_000)];
+    (high, low, any::<bool>(), any::<u64>()).prop_map(|(high, low, spills, answers)| Paging {
+        high,
+        low,
+        spills,
+        answers,
+    })
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Paging {
+    high: usize,
+    low: usize,
+    spills: bool,
+    answers: u64,
+}
+
 /// The queue and its model, side by side.
 struct Pair {
     stage: Stage,
@@ -86,12 +132,48 @@ struct Pair {
     /// The number of the message that each slot holds.
     slots: Vec<(Slot, u64)>,
     consumers: Vec<ConsumerId>,
+    paging: Paging,
+    /// Messages before this one may have been delivered when the process ended without saying so.
+    maybe_delivered: Sequence,
 }
 
 impl Pair {
-    fn new(settings: QueueSettings) -> Self {
+    fn new(settings: QueueSettings, paging: Paging) -> Self {
         let model = Model::new(settings.clone());
-        Self { stage: Stage::new(settings), model, slots: Vec::new(), consumers: Vec::new() }
+        let mut stage = Stage::paging(settings, paging.high, paging.low);
+        stage.sink.storage.spills = paging.spills;
+        let (slots, consumers, maybe_delivered) = (Vec::new(), Vec::new(), Sequence(0));
+        Self { stage, model, slots, consumers, paging, maybe_delivered }
+    }
+
+    /// All that is wanted comes, in any order.
+    fn answer(&mut self) {
+        loop {
+            let answers = &mut self.paging.answers;
+            *answers = answers.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            if !self.stage.read_any(usize::try_from(*answers >> 33).unwrap()) {
+                break;
+            }
+        }
+    }
+
+    /// The queue is made anew from what the log has of it.
+    fn restart(&mut self, clean: bool, stride: usize) {
+        let Self { stage, model, paging, .. } = self;
+        if !clean {
+            self.maybe_delivered = Sequence(stage.sequence + 1);
+        }
+        let budget = ResidentBudget { high_bytes: paging.high, low_bytes: paging.low };
+        let pool = SegmentPool::with_budget(1 << 20, budget, usize::MAX);
+        let settings = model.settings.clone();
+        let mut recovery = Queue::recover("q".into(), settings, pool, stage.now);
+        stage.sink.storage.recover(&mut recovery, stride);
+        stage.sink.storage.forget_spilled();
+        stage.queue = recovery.finish(self.maybe_delivered);
+        stage.sink.full.clear();
+        self.slots.clear();
+        self.consumers.clear();
+        self.model.restart(self.maybe_delivered.0);
     }
 
     fn consumer(&self, which: usize) -> Option<ConsumerId> {
@@ -101,13 +183,14 @@ impl Pair {
     fn make(&mut self, call: &Call) {
         let Self { stage, model, .. } = self;
         match call {
-            Call::Publish { priority, expiration_ms, padding } => {
+            Call::Publish { priority, expiration_ms, padding, logged } => {
                 let body = format!("{} {}", stage.sequence + 1, "x".repeat(*padding));
                 let admission = stage.publish_with(&body, |arrival| {
                     arrival.priority = *priority;
                     arrival.expiration_ms = *expiration_ms;
+                    arrival.logged = *logged;
                 });
-                model.publish(stage.sequence, body.len(), *priority, *expiration_ms);
+                model.publish(stage.sequence, body.len(), *priority, *expiration_ms, *logged);
                 assert_eq!(admission == Admission::Rejected, model.events.rejected);
             }
             Call::Consume { priority, prefetch, no_ack } => {
@@ -193,7 +276,7 @@ impl Pair {
                 model.dispatch();
             }
             Call::Purge => {
-                let purged = stage.queue.purge();
+                let purged = stage.purge();
                 assert_eq!(purged, (model.ready.len() + model.returned.len()) as u64);
                 model.ready.clear();
                 model.returned.clear();
@@ -202,13 +285,16 @@ impl Pair {
                 stage.now = stage.now.plus_ms(*ms);
                 model.now += ms;
             }
+            Call::Restart { clean, stride } => self.restart(*clean, *stride),
         }
+        self.answer();
     }
 
     /// Compares what happened and what is left.
     fn compare(&mut self) {
+        self.stage.pass(0);
+        self.answer();
         let Self { stage, model, slots, .. } = self;
-        stage.pass(0);
         model.expire();
         let number = |body: &str| body.split(' ').next().unwrap().parse::<u64>().unwrap();
         let mut events = Events { rejected: model.events.rejected, ..Events::default() };
@@ -229,7 +315,18 @@ impl Pair {
         assert_eq!(queue.ready(), waiting().count() as u64);
         assert_eq!(queue.ready_bytes(), waiting().map(|m| m.bytes as u64).sum());
         assert_eq!(queue.unacked(), model.unacked.len() as u64);
-        assert_eq!(queue.content.len() as u64, queue.ready() + queue.unacked());
+        let held = waiting().chain(model.unacked.iter().map(|(_, message)| message));
+        let mut logged: Vec<_> = held.clone().filter(|m| m.logged).map(|m| m.number).collect();
+        logged.sort_unstable();
+        assert_eq!(stage.sink.storage.logged(), logged);
+        let spilled = stage.sink.storage.spilled();
+        assert!(spilled.iter().all(|it| held.clone().any(|m| m.number == *it && !m.logged)));
+        let elsewhere = logged.len() + spilled.len();
+        let all = queue.ready() + queue.unacked();
+        assert!((all - elsewhere as u64..=all).contains(&(queue.content.len() as u64)));
+        if queue.paging.is_none() && self.paging.high == usize::MAX {
+            assert_eq!(queue.content.len() as u64, all);
+        }
         assert_eq!(queue.consumer_count() as usize, model.came.len());
         assert_eq!(
             queue.single_active_consumer(),
@@ -263,8 +360,10 @@ impl Pair {
             self.make(&Call::Get { no_ack: true });
             self.compare();
         }
-        let queue = &self.stage.queue;
+        let Stage { queue, sink, now, .. } = &mut self.stage;
+        queue.dispatch(*now, sink);
         assert_eq!((queue.content.len(), queue.returns.len(), queue.ready_bytes()), (0, 0, 0));
+        assert!(queue.paging.is_none() && sink.storage.logged().is_empty());
         assert!(queue.memory_bytes() <= 4096 + 8192);
     }
 }
@@ -276,7 +375,7 @@ fn is_head(number: u64, ready: &[Message]) -> bool {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 64,
+        cases: 256,
         failure_persistence: None,
         ..ProptestConfig::default()
     })]
@@ -284,9 +383,10 @@ proptest! {
     #[test]
     fn the_queue_does_what_the_model_does(
         settings in settings(),
+        paging in paging(),
         calls in proptest::collection::vec(call(), 1..120),
     ) {
-        let mut pair = Pair::new(settings);
+        let mut pair = Pair::new(settings, paging);
         for call in &calls {
             pair.make(call);
             pair.compare();

@@ -8,8 +8,13 @@ pub(super) struct Message {
     pub(super) bytes: usize,
     pub(super) level: u8,
     pub(super) deadline: Option<u64>,
+    pub(super) logged: bool,
     pub(super) returned: bool,
     pub(super) failed: u64,
+    /// When it last came back, among all that did.
+    pub(super) order: usize,
+    /// In a queue that puts at its end what comes back: behind which message it stands.
+    pub(super) after: u64,
 }
 
 #[derive(Debug)]
@@ -44,6 +49,8 @@ pub(super) struct Model {
     pub(super) came: Vec<ConsumerId>,
     pub(super) full: Vec<ConsumerId>,
     pub(super) events: Events,
+    came_back: usize,
+    newest: u64,
 }
 
 impl Model {
@@ -59,6 +66,36 @@ impl Model {
             came: Vec::new(),
             full: Vec::new(),
             events: Events::default(),
+            came_back: 0,
+            newest: 0,
+        }
+    }
+
+    /// What is not logged is gone, and so is everybody who consumed.
+    pub(super) fn restart(&mut self, maybe_delivered: u64) {
+        self.consumers.clear();
+        (self.active, self.came, self.full) = (None, Vec::new(), Vec::new());
+        let unacked = std::mem::take(&mut self.unacked).into_iter().map(|(_, message)| message);
+        let lines = std::mem::take(&mut self.returned).into_iter();
+        let lines = lines.chain(std::mem::take(&mut self.ready)).chain(unacked);
+        let mut all: Vec<_> = lines.filter(|message| message.logged).collect();
+        self.newest =
+            all.iter().map(|message| message.number.max(message.after)).max().unwrap_or(0);
+        let goes_first =
+            |message: &Message| message.order > 0 && self.settings.delivery_limit.is_some();
+        self.returned = all.extract_if(.., |message| goes_first(message)).collect();
+        self.returned.sort_by_key(|message| message.order);
+        all.sort_by_key(|message| {
+            let place = if self.is_quorum() && message.order > 0 {
+                (message.after, message.order)
+            } else {
+                (message.number, 0)
+            };
+            (std::cmp::Reverse(message.level), place)
+        });
+        self.ready = all;
+        for message in self.ready.iter_mut().filter(|it| it.number < maybe_delivered) {
+            message.returned = true;
         }
     }
 
@@ -72,6 +109,7 @@ impl Model {
         bytes: usize,
         priority: Option<u8>,
         ttl: Option<u64>,
+        logged: bool,
     ) {
         let level = match (self.is_quorum(), self.settings.max_priority) {
             (true, _) => priority.unwrap_or(4).min(31),
@@ -80,7 +118,9 @@ impl Model {
         };
         let ttl = self.settings.message_ttl_ms.into_iter().chain(ttl).min();
         let deadline = ttl.map(|ttl| self.now + ttl);
-        let message = Message { number, bytes, level, deadline, returned: false, failed: 0 };
+        let (returned, failed, order, after) = (false, 0, 0, 0);
+        let message =
+            Message { number, bytes, level, deadline, logged, returned, failed, order, after };
         if self.settings.overflow != Overflow::DropHead && self.is_over(1, bytes) {
             self.events.rejected = true;
             if self.settings.overflow == Overflow::RejectPublishDlx {
@@ -94,6 +134,7 @@ impl Model {
             self.deliver(at, message);
             return;
         }
+        self.newest = number;
         self.insert(message);
         self.drop_overflow();
     }
@@ -287,6 +328,9 @@ impl Model {
                 Settlement::Requeue { counted } => {
                     message.returned = true;
                     message.failed += u64::from(counted);
+                    self.came_back += 1;
+                    self.newest = self.newest.max(message.number);
+                    (message.order, message.after) = (self.came_back, self.newest);
                     match (self.is_quorum(), self.settings.delivery_limit) {
                         (true, Some(limit)) if message.failed > limit => {
                             self.die(&message, "delivery_limit");
