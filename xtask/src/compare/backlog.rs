@@ -50,7 +50,7 @@ pub(super) async fn long_queue(tool: &Path, effort: Effort) -> anyhow::Result<Ve
         settled(&broker).await? / 1e6
     };
     let deadlines_mb = DEADLINE_BYTES * float(messages) / 1e6;
-    let name = format!("{messages} queued persistent messages of 100 B");
+    let name = format!("{} M queued persistent messages of 100 B", float(messages) / 1e6);
     Ok(vec![
         Row::of(format!("{name}, memory"), "MB", &resident, Must::AtMost(LONG_QUEUE_MB)),
         Row::of(
@@ -60,7 +60,7 @@ pub(super) async fn long_queue(tool: &Path, effort: Effort) -> anyhow::Result<Ve
             Must::AtMost(LONG_QUEUE_MB + deadlines_mb),
         ),
         Row::of(
-            format!("{name}, an empty queue's publish rate against theirs"),
+            format!("{name}, publish rate of an empty queue against theirs"),
             "×",
             &slowdowns,
             Must::AtMost(2.0),

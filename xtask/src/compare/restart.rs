@@ -31,7 +31,8 @@ pub(super) async fn after_kill(
     };
     let rounds: Vec<_> =
         (0..).zip(ours).map(|(at, ours)| (ours, theirs.get(at).copied())).collect();
-    let what = format!("killed with {messages} persistent messages of 100 B, start to accepting");
+    let share = if effort.is_quick { "0.1 M" } else { "1 M" };
+    let what = format!("killed with {share} persistent messages of 100 B, start to accepting");
     Ok(vec![Row::of(what, "s", &rounds, Must::AtMost(2.0))])
 }
 

@@ -78,7 +78,7 @@ pub(super) async fn unacked(tool: &Path) -> anyhow::Result<Vec<Row>> {
     #[expect(clippy::cast_precision_loss, reason = "shown with three digits")]
     let left = left as f64 / f64::from(1 << 20);
     let what =
-        "one unacked message of 8 MiB, 200 MiB consumed, left beside active segment and spares";
+        "one unacked message per 8 MiB, 200 MiB consumed, left beside active segment and spares";
     Ok(vec![Row::of(what, "MiB", &[(left, None)], Must::AtMost(30.0))])
 }
 
