@@ -24,20 +24,19 @@ const LONGER: u64 = 5;
 
 /// Rates in turns, against the other's.
 pub(super) fn rates(
-    tool: &Path,
-    binaries: (&Path, &Path),
+    (now, before): (&Path, &Path),
     wanted: impl Fn(&str) -> bool,
     effort: Effort,
 ) -> anyhow::Result<Vec<Row>> {
     let mut rows = Vec::new();
     for load in transient_loads().filter(|load| wanted(load.name)) {
-        let (now, before) = (Broker::pillarbox(binaries.0)?, Broker::pillarbox(binaries.1)?);
+        let brokers = (Broker::pillarbox(now)?, Broker::pillarbox(before)?);
         let mut shares = Vec::new();
         for _ in 0..effort.rounds {
             let rate = |broker| -> anyhow::Result<f64> {
-                Ok(bench(tool, broker, load.arguments, effort.pace)?.received_per_sec)
+                Ok(bench(now, broker, load.arguments, effort.pace)?.received_per_sec)
             };
-            shares.push((rate(&now)? / rate(&before)? * 100.0, None));
+            shares.push((rate(&brokers.0)? / rate(&brokers.1)? * 100.0, None));
         }
         let what = format!("{}, of the rate before", load.name);
         rows.push(Row::of(what, "%", &shares, Must::AtLeast(85.0)));
@@ -47,8 +46,7 @@ pub(super) fn rates(
 
 /// User instructions for each message, against the other's, as `callgrind` counts them.
 pub(super) fn instructions(
-    tool: &Path,
-    binaries: (&Path, &Path),
+    (now, before): (&Path, &Path),
     wanted: impl Fn(&str) -> bool,
     effort: Effort,
 ) -> anyhow::Result<Vec<Row>> {
@@ -56,10 +54,9 @@ pub(super) fn instructions(
     for load in transient_loads().filter(|load| wanted(load.name)) {
         let (mut counts, mut ratios) = (Vec::new(), Vec::new());
         for _ in 0..effort.rounds {
-            let now = a_message(tool, binaries.0, load)?;
-            let before = a_message(tool, binaries.1, load)?;
-            counts.push(now);
-            ratios.push((now / before, None));
+            let count = a_message(now, now, load)?;
+            ratios.push((count / a_message(now, before, load)?, None));
+            counts.push(count);
         }
         let count = median(counts.into_iter()).context("something was counted")?;
         let what = format!("{}, {count:.0} user instructions a message, against before", load.name);

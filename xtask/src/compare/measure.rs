@@ -182,11 +182,11 @@ fn against_before(
     let binaries = (binary, before);
     let is_rate_wanted = |load: &str| wanted.has(&format!("before, {load}"));
     tell("rates before")?;
-    rows.extend(before::rates(binary, binaries, is_rate_wanted, effort)?);
+    rows.extend(before::rates(binaries, is_rate_wanted, effort)?);
     if before::has_callgrind() {
         tell("instructions before")?;
         let is_wanted = |load: &str| wanted.has(&format!("instructions before, {load}"));
-        rows.extend(before::instructions(binary, binaries, is_wanted, effort)?);
+        rows.extend(before::instructions(binaries, is_wanted, effort)?);
     } else {
         tell("no instructions: there is no valgrind")?;
     }
