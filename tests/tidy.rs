@@ -114,7 +114,7 @@ fn exceptions_from_lints_are_expected_and_give_a_reason() {
 }
 
 #[test]
-fn tests_are_left_out_by_the_lists_alone() {
+fn tests_are_left_out_by_the_list_alone() {
     let skips = [
         "#[ignore",
         "mark.skip",
@@ -129,7 +129,7 @@ fn tests_are_left_out_by_the_lists_alone() {
         "@Disabled",
     ];
     none(
-        "only a left-out list leaves a test out",
+        "only tests/clients/left_out.toml leaves a test out",
         lines_with(&["rs", "py", "js", "go", "java"], &skips),
     );
 }

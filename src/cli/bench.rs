@@ -35,6 +35,9 @@ use self::{
 /// How long the last messages and confirms of a load of fixed size may take after nothing has moved.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How often it is looked whether a load of fixed size is through.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+
 /// What everybody in a run shares.
 struct Run {
     plan: Plan,
@@ -86,7 +89,8 @@ async fn measure(bench: Bench) -> anyhow::Result<Summary> {
         plan,
     });
 
-    // Everybody connects before anybody publishes.
+    // Everybody connects before anybody publishes. What lies in the queues comes at once.
+    let mut progress = Progress::begin(&run)?;
     let mut consumers = Vec::new();
     for index in 0..run.plan.consumers {
         consumers.push(Consumer::start(&run, index).await?);
@@ -96,7 +100,9 @@ async fn measure(bench: Bench) -> anyhow::Result<Summary> {
         producers.push(Producer::connect(&run, index).await?);
     }
 
-    let mut progress = Progress::begin(&run)?;
+    if run.plan.producers > 0 {
+        progress = Progress::begin(&run)?;
+    }
     let mut publishing = JoinSet::new();
     for producer in producers {
         publishing.spawn(producer.run());
@@ -117,9 +123,26 @@ async fn measure(bench: Bench) -> anyhow::Result<Summary> {
     Ok(summary)
 }
 
-/// Returns once a load of fixed size is through: everything published, confirmed and received. One without a size
-/// ends only by an error.
+/// Returns once a load of fixed size is through: everything published, confirmed and received, or as much received as
+/// was asked for. One without a size ends only by an error.
 async fn finished(publishing: &mut JoinSet<anyhow::Result<()>>, run: &Run) -> anyhow::Result<()> {
+    tokio::select! {
+        () = received_enough(run) => Ok(()),
+        arrived = everything_arrived(publishing, run) => arrived,
+    }
+}
+
+async fn received_enough(run: &Run) {
+    let Some(messages) = run.plan.messages_to_receive else { return std::future::pending().await };
+    while run.counters.received() < messages {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+async fn everything_arrived(
+    publishing: &mut JoinSet<anyhow::Result<()>>,
+    run: &Run,
+) -> anyhow::Result<()> {
     while let Some(published) = publishing.join_next().await {
         published.context("a producer failed")??;
     }
@@ -132,7 +155,7 @@ async fn finished(publishing: &mut JoinSet<anyhow::Result<()>>, run: &Run) -> an
     let mut seen = run.counters.received();
     let mut since = tokio::time::Instant::now();
     while run.counters.in_flight(run.plan.copies) > 0 && since.elapsed() < DRAIN_TIMEOUT {
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        tokio::time::sleep(LOOK_EVERY).await;
         let received = run.counters.received();
         if received != seen {
             (seen, since) = (received, tokio::time::Instant::now());

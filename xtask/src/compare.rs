@@ -5,7 +5,15 @@
 //! the feature `compare`: this program builds it and becomes it.
 
 #[cfg(feature = "compare")]
+mod backlog;
+#[cfg(feature = "compare")]
+mod before;
+#[cfg(feature = "compare")]
 mod brokers;
+#[cfg(feature = "compare")]
+mod disk;
+#[cfg(feature = "compare")]
+mod durable;
 #[cfg(feature = "compare")]
 mod loads;
 #[cfg(feature = "compare")]
@@ -14,6 +22,10 @@ mod measure;
 mod memory;
 #[cfg(feature = "compare")]
 mod report;
+#[cfg(feature = "compare")]
+mod restart;
+#[cfg(feature = "compare")]
+mod space;
 #[cfg(feature = "compare")]
 mod topology;
 
@@ -37,6 +49,9 @@ pub(crate) struct Arguments {
     /// Measure this program instead of building this repository's
     #[arg(long, value_name = "FILE")]
     binary: Option<PathBuf>,
+    /// Compare the transient loads with this binary, too: one that was built before a change
+    #[arg(long, value_name = "FILE")]
+    before: Option<PathBuf>,
     /// Print the results as JSON
     #[arg(long)]
     json: bool,

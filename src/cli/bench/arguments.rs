@@ -15,7 +15,9 @@ use clap::{Args, ValueEnum};
   pillarbox bench -z 10 -q 1000 -A 50 -c 2000        with acknowledgements and publisher confirms
   pillarbox bench -z 10 -s 256 -r 20000 -q 100 -A 10 the latency at 20,000 messages a second
   pillarbox bench -z 10 -x 100 -y 100 --queues 100   a hundred of each
-  pillarbox bench -z 10 -a --fanout 50               every message goes to 50 queues")]
+  pillarbox bench -z 10 -a --fanout 50               every message goes to 50 queues
+  pillarbox bench -y 0 -C 1000000 -c 2000            fills a queue with a million messages
+  pillarbox bench -x 0 -D 1000000 -q 1000 -A 50      drains it")]
 pub struct Bench {
     /// Where the broker is
     #[arg(
@@ -109,6 +111,10 @@ pub struct Bench {
     /// Stop after as many messages of each producer, once they are received
     #[arg(short = 'C', long = "pmessages", value_name = "N")]
     pub messages: Option<u64>,
+
+    /// Stop when so many messages for each consumer are received; with -x 0 it drains the queues
+    #[arg(short = 'D', long = "cmessages", value_name = "N")]
+    pub consumer_messages: Option<u64>,
 
     /// Seconds before the measuring starts; -z counts from there
     #[arg(long, value_name = "SECS", default_value_t = 0.0)]

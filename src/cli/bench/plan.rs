@@ -25,6 +25,8 @@ pub(super) struct Plan {
     /// How many queues each message goes to.
     pub(super) copies: u64,
     pub(super) messages_per_producer: Option<u64>,
+    /// How many messages are received in all before the run ends.
+    pub(super) messages_to_receive: Option<u64>,
     queue_arguments: FieldTable,
 }
 
@@ -35,6 +37,7 @@ impl Plan {
         ensure!(bench.multi_ack_every > 0, "-A acknowledges every 1 or more messages");
         ensure!(bench.confirm != Some(0), "-c allows 1 or more unconfirmed messages");
         ensure!(bench.in_flight != Some(0), "--in-flight allows 1 or more messages");
+        ensure!(bench.consumer_messages != Some(0), "-D waits for 1 or more messages");
         let rates = [bench.rate, bench.consumer_rate];
         ensure!(rates.into_iter().flatten().all(|rate| rate > 0.0), "a rate is above 0");
         let prefetch = u64::from(bench.prefetch);
@@ -51,6 +54,10 @@ impl Plan {
             (None, None) => (String::new(), String::new()),
         };
         let consumers = bench.consumers.unwrap_or(count);
+        ensure!(
+            consumers > 0 || bench.consumer_messages.is_none(),
+            "without consumers nothing is received for -D"
+        );
         // With one key for all queues each of them gets its copy.
         let is_shared = !exchange.is_empty() && bench.routing_key.is_some();
         let copies = if bench.fanout.is_some() || is_shared { queues.len() } else { 1 };
@@ -64,6 +71,7 @@ impl Plan {
             exchange,
             exchange_type,
             messages_per_producer: bench.messages,
+            messages_to_receive: bench.consumer_messages.map(|each| each * consumers as u64),
             queue_arguments,
             bench,
         })
@@ -219,9 +227,15 @@ mod tests {
 
     #[test]
     fn what_cannot_work_is_refused() {
-        for arguments in
-            ["-q 10 -A 50", "--queues 0", "-c 0", "-r 0", "--queues 2 --queue-pattern q"]
-        {
+        for arguments in [
+            "-q 10 -A 50",
+            "--queues 0",
+            "-c 0",
+            "-r 0",
+            "-D 0",
+            "-D 1 -y 0",
+            "--queues 2 --queue-pattern q",
+        ] {
             assert!(plan(arguments).is_err(), "{arguments}");
         }
         assert!(plan("-q 10 -A 50 -a").is_ok());

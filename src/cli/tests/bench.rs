@@ -54,6 +54,21 @@ fn many_queues_and_a_fanout() {
 }
 
 #[test]
+fn a_queue_is_filled_and_then_drained() {
+    let broker = Broker::start();
+    let counted = |arguments: &str| {
+        let output = bench(&broker, &format!("--json {arguments}"));
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments}: {errors}");
+        let summary: Value = serde_json::from_slice(&output.stdout).expect("it prints JSON");
+        ["sent", "received", "confirmed"].map(|name| summary[name].as_u64().unwrap())
+    };
+    assert_eq!(counted("-y 0 -C 2000 -c 200 -f persistent"), [2000, 0, 2000]);
+    let [sent, received, _] = counted("-x 0 -y 2 -D 1000 -q 100 -A 10 -f persistent");
+    assert_eq!((sent, received), (0, 2000));
+}
+
+#[test]
 fn nobody_receives_what_no_queue_gets() {
     check("-C 100 -y 0 -e amq.direct -k nowhere -p -c 10 -f mandatory", [100, 0, 100, 100]);
 }

@@ -6,6 +6,7 @@ use ahash::AHashMap;
 use broker::ConsumerTag;
 use broker::queue::{ConsumerId, Settlement};
 use connection::Unacked;
+use slab::Slab;
 
 use crate::outbox::{ChannelIndex, ConsumerIndex, DeliveryLink, LinkIndex, OutboxChannel};
 use crate::queue_cell::QueueCell;
@@ -20,7 +21,7 @@ pub(crate) struct ClientChannel {
     pub(super) held: Vec<Held>,
     pub(super) replies: Option<Replies>,
     /// The queue behind each [`LinkIndex`]; one for every consumer and for every queue that was fetched from.
-    links: Vec<Option<Link>>,
+    links: Slab<Link>,
     /// How many links there may be before unused ones are looked for.
     links_max: usize,
 }
@@ -69,7 +70,7 @@ impl ClientChannel {
             consumers: AHashMap::new(),
             held: Vec::new(),
             replies: None,
-            links: Vec::new(),
+            links: Slab::new(),
             links_max: LINKS_MAX_AT_FIRST,
         }
     }
@@ -86,7 +87,7 @@ impl ClientChannel {
     /// The queue that a delivery came from.
     #[inline]
     pub(super) fn queue(&self, link: LinkIndex) -> Option<&Arc<QueueCell>> {
-        self.links.get(link.0 as usize)?.as_ref().map(|link| &link.queue)
+        self.links.get(link.0 as usize).map(|link| &link.queue)
     }
 
     /// A link for a new consumer. `unacked` tells which links are still in use.
@@ -102,12 +103,8 @@ impl ClientChannel {
         if self.links.len() >= self.links_max {
             self.drop_unused_links(unacked);
         }
-        let free = self.links.iter().position(Option::is_none).unwrap_or(self.links.len());
-        if free == self.links.len() {
-            self.links.push(None);
-        }
-        self.links[free] = Some(link);
-        LinkIndex(u32::try_from(free).expect("far fewer consumers than this fit in memory"))
+        let place = self.links.insert(link);
+        LinkIndex(u32::try_from(place).expect("far fewer consumers than this fit in memory"))
     }
 
     /// The link of a queue that is fetched from.
@@ -117,15 +114,14 @@ impl ClientChannel {
         unacked: Option<&OutboxChannel>,
     ) -> LinkIndex {
         let is_known = |link: &Link| link.is_fetched && Arc::ptr_eq(&link.queue, queue);
-        let known = self.links.iter().position(|link| link.as_ref().is_some_and(is_known));
-        match known {
-            Some(known) => LinkIndex(u32::try_from(known).expect("it was made from a u32")),
+        match self.links.iter().find(|(_, link)| is_known(link)) {
+            Some((known, _)) => LinkIndex(u32::try_from(known).expect("it was made from a u32")),
             None => self.insert_link(Link { queue: Arc::clone(queue), is_fetched: true }, unacked),
         }
     }
 
     fn drop_unused_links(&mut self, unacked: Option<&OutboxChannel>) {
-        let mut used = vec![false; self.links.len()];
+        let mut used = vec![false; self.links.capacity()];
         let mut mark = |link: LinkIndex| {
             if let Some(used) = used.get_mut(link.0 as usize) {
                 *used = true;
@@ -134,12 +130,7 @@ impl ClientChannel {
         self.consumers.values().for_each(|consumer| mark(consumer.link));
         self.held.iter().flat_map(|held| &held.deliveries).for_each(|d| mark(d.link.link));
         unacked.iter().flat_map(|ch| ch.deliveries.iter()).for_each(|d| mark(d.link.link));
-        for (link, used) in self.links.iter_mut().zip(used) {
-            if !used {
-                *link = None;
-            }
-        }
-        let in_use = self.links.iter().flatten().count();
-        self.links_max = LINKS_MAX_AT_FIRST.max(2 * in_use);
+        self.links.retain(|place, _| used[place]);
+        self.links_max = LINKS_MAX_AT_FIRST.max(2 * self.links.len());
     }
 }

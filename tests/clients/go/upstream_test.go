@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/BurntSushi/toml"
 	_ "github.com/rabbitmq/amqp091-go" // The module that carries the tests, at the version pinned in go.mod.
 )
 
@@ -24,7 +25,7 @@ func TestUpstream(t *testing.T) {
 	all := regexp.MustCompile(`(?m)^(Test|Example)\w*$`).FindAllString(run(t, program, "-test.list", "."), -1)
 	for name := range leftOut {
 		if !slices.Contains(all, name) {
-			t.Errorf("left_out.txt names %s, which is no test of amqp091-go", name)
+			t.Errorf("left_out.toml names %s, which is no test of amqp091-go", name)
 		}
 	}
 
@@ -123,21 +124,21 @@ func runUpstream(t *testing.T, program, broker string, names []string) {
 // readLeftOut returns why each left-out test is not run.
 func readLeftOut(t *testing.T) map[string]string {
 	t.Helper()
-	text, err := os.ReadFile("left_out.txt")
-	if err != nil {
+	var list map[string][]struct {
+		Reason string
+		Tests  []string
+	}
+	if _, err := toml.DecodeFile("../left_out.toml", &list); err != nil {
 		t.Fatal(err)
 	}
 	reasons := map[string]string{}
-	for _, line := range strings.Split(string(text), "\n") {
-		line = strings.TrimSpace(line)
-		if line == "" || strings.HasPrefix(line, "#") {
-			continue
+	for _, entry := range list["amqp091-go"] {
+		if entry.Reason == "" {
+			t.Fatalf("left_out.toml gives no reason for %v", entry.Tests)
 		}
-		name, reason, found := strings.Cut(line, ": ")
-		if !found {
-			t.Fatalf("left_out.txt gives no reason: %s", line)
+		for _, name := range entry.Tests {
+			reasons[name] = entry.Reason
 		}
-		reasons[name] = reason
 	}
 	return reasons
 }

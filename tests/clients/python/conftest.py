@@ -1,6 +1,7 @@
 """Fixtures of every client's tests: the broker, connections to it, names that nobody else uses."""
 
 import re
+import signal
 import uuid
 from collections.abc import Iterator
 
@@ -12,6 +13,9 @@ from pika.adapters.blocking_connection import BlockingChannel
 from broker import Broker, running_broker
 
 pytest_plugins = ["left_out"]
+
+# A shell has its background jobs ignore SIGINT, and whoever they start inherits that: nothing could be interrupted.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

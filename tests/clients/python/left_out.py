@@ -1,4 +1,4 @@
-"""What is left out, each with its reason: `left_out.toml`, and the pytest plugin that holds a run to it.
+"""What is left out, each with its reason: `../left_out.toml`, and the pytest plugin that holds a run to it.
 
 A listed test does not run. Any other skip or expected failure fails the run, and so does an entry that names no test
 of the files that ran: the list says exactly what is not tested.
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-LIST = Path(__file__).with_name("left_out.toml")
+LIST = Path(__file__).resolve().parent.parent / "left_out.toml"
 
 
 def left_out(suite: str) -> dict[str, str]:

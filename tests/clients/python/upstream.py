@@ -1,7 +1,7 @@
 """Runs the clients' own test suites, unchanged, against the broker under test.
 
 They come from the source distributions of the versions in requirements.txt. Each suite has a broker of its own, so
-they run side by side. Nothing may fail or be skipped but what `left_out.toml` names.
+they run side by side. Nothing may fail or be skipped but what `../left_out.toml` names.
 
     .venv/bin/python upstream.py [suite…]
 """

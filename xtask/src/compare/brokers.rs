@@ -1,4 +1,4 @@
-//! The two brokers, as processes of their own on free ports of 127.0.0.1.
+//! The two brokers, as processes of their own on free ports of 127.0.0.1, each with a data folder of its own.
 
 use std::{
     env, fs,
@@ -6,11 +6,12 @@ use std::{
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicUsize, Ordering},
     thread,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 
 /// Where packages put RabbitMQ's start script.
 const RABBITMQ_SERVERS: [&str; 3] = [
@@ -19,35 +20,116 @@ const RABBITMQ_SERVERS: [&str; 3] = [
     "/opt/homebrew/sbin/rabbitmq-server",
 ];
 
-/// RabbitMQ takes seconds to start, and more on a busy machine.
-const START_TIMEOUT: Duration = Duration::from_secs(120);
+/// RabbitMQ takes seconds to start, and more on a busy machine or with many messages.
+const START_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// How long a broker may take to stop before it is killed.
 const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A running broker; dropping it stops it.
+/// A running broker; dropping it stops it, and removes what it kept on disk.
 pub(super) struct Broker {
     pub(super) name: &'static str,
     pub(super) uri: String,
     pub(super) pid: u32,
     /// From the start of the process until it accepts connections.
     pub(super) start: Duration,
+    /// What it keeps on disk.
+    pub(super) folder: PathBuf,
+    program: Program,
     child: Child,
-    folder: Option<PathBuf>,
-    /// The Erlang port mapper was not there before, and stays behind.
-    has_started_epmd: bool,
+    /// It was killed, and another one goes on with its folder.
+    is_replaced: bool,
+}
+
+/// How a broker is started, and started again.
+#[derive(Clone, Debug)]
+enum Program {
+    Pillarbox {
+        /// The binary, or what runs it and then the binary.
+        command: Vec<PathBuf>,
+        /// It can be told where to keep its data; what keeps everything in memory cannot.
+        has_data_dir: bool,
+    },
+    RabbitMq {
+        server: &'static str,
+        port: u16,
+        distribution_port: u16,
+        /// The Erlang port mapper was not there before, and would stay behind.
+        starts_epmd: bool,
+    },
 }
 
 impl Broker {
     /// Starts this repository's broker with its defaults.
     pub(super) fn pillarbox(binary: &Path) -> anyhow::Result<Self> {
+        Self::pillarbox_under(&[], binary)
+    }
+
+    /// Starts it under another program, such as `valgrind` and its arguments.
+    pub(super) fn pillarbox_under(runner: &[&str], binary: &Path) -> anyhow::Result<Self> {
+        let help = Command::new(binary).arg("--help").output();
+        let help = help.with_context(|| format!("cannot start {}", binary.display()))?;
+        let has_data_dir = String::from_utf8_lossy(&help.stdout).contains("--data-dir");
+        let command = runner.iter().map(PathBuf::from).chain([binary.to_owned()]).collect();
+        Self::start(Program::Pillarbox { command, has_data_dir }, fresh_folder()?)
+    }
+
+    /// Starts a RabbitMQ of its own, with nothing but its defaults and no plugins; `None` if it is not installed.
+    pub(super) fn rabbitmq() -> anyhow::Result<Option<Self>> {
+        let Some(server) = RABBITMQ_SERVERS.iter().find(|path| Path::new(path).exists()) else {
+            return Ok(None);
+        };
+        let folder = fresh_folder()?;
+        fs::write(folder.join("plugins"), "[].")?;
+        let program = Program::RabbitMq {
+            server,
+            port: free_port()?,
+            distribution_port: free_port()?,
+            starts_epmd: TcpStream::connect(("127.0.0.1", 4369)).is_err(),
+        };
+        Self::start(program, folder).map(Some)
+    }
+
+    /// Kills it with a signal that it cannot catch, and starts it again on what it left.
+    pub(super) fn crash_and_restart(mut self) -> anyhow::Result<Self> {
+        let killed = Command::new("kill").args(["-KILL", &self.pid.to_string()]).status()?;
+        ensure!(killed.success(), "cannot kill {}", self.name);
+        // The script that started it ends with it.
+        self.child.wait()?;
+        let restarted = Self::start(self.program.clone(), self.folder.clone())?;
+        self.is_replaced = true;
+        Ok(restarted)
+    }
+
+    fn start(program: Program, folder: PathBuf) -> anyhow::Result<Self> {
+        match &program {
+            Program::Pillarbox { command, has_data_dir } => {
+                let mut command = command.iter();
+                let mut started = Command::new(command.next().context("there is a binary")?);
+                started.args(command).args(["--port", "0"]);
+                if *has_data_dir {
+                    started.arg("--data-dir").arg(&folder);
+                }
+                Self::start_pillarbox(started, program, folder)
+            }
+            Program::RabbitMq { server, port, distribution_port, .. } => {
+                let started = rabbitmq_command(server, *port, *distribution_port, &folder);
+                Self::start_rabbitmq(started, *port, program, folder)
+            }
+        }
+    }
+
+    fn start_pillarbox(
+        mut command: Command,
+        program: Program,
+        folder: PathBuf,
+    ) -> anyhow::Result<Self> {
         let begun = Instant::now();
-        let mut child = Command::new(binary)
-            .args(["--port", "0"])
+        let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
-            .with_context(|| format!("cannot start {}", binary.display()))?;
+            .with_context(|| format!("cannot start {command:?}"))?;
         let stdout = child.stdout.take().context("its output is piped")?;
         let mut lines = BufReader::new(stdout).lines();
         let address = lines
@@ -64,51 +146,35 @@ impl Broker {
             uri: format!("amqp://guest:guest@{address}"),
             pid: child.id(),
             start,
+            folder,
+            program,
             child,
-            folder: None,
-            has_started_epmd: false,
+            is_replaced: false,
         })
     }
 
-    /// Starts a RabbitMQ of its own, with nothing but its defaults, no plugins and a folder that goes with it; `None`
-    /// if it is not installed.
-    pub(super) fn rabbitmq() -> anyhow::Result<Option<Self>> {
-        let Some(server) = RABBITMQ_SERVERS.iter().find(|path| Path::new(path).exists()) else {
-            return Ok(None);
-        };
-        let folder = env::temp_dir().join(format!("pillarbox-compare-{}", std::process::id()));
-        fs::create_dir_all(&folder)?;
-        fs::write(folder.join("plugins"), "[].")?;
-        let (port, distribution_port) = (free_port()?, free_port()?);
-        let has_started_epmd = TcpStream::connect(("127.0.0.1", 4369)).is_err();
+    fn start_rabbitmq(
+        mut command: Command,
+        port: u16,
+        program: Program,
+        folder: PathBuf,
+    ) -> anyhow::Result<Self> {
+        // One that is left from before names a process that is gone.
+        let pid_file = folder.join("pid");
+        if pid_file.exists() {
+            fs::remove_file(&pid_file)?;
+        }
         let begun = Instant::now();
-        let child = Command::new(server)
-            .env("HOME", &folder)
-            .env("RABBITMQ_NODENAME", format!("compare-{}@localhost", std::process::id()))
-            .env("RABBITMQ_NODE_IP_ADDRESS", "127.0.0.1")
-            .env("RABBITMQ_NODE_PORT", port.to_string())
-            .env("RABBITMQ_DIST_PORT", distribution_port.to_string())
-            .env("ERL_EPMD_ADDRESS", "127.0.0.1")
-            .env(
-                "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS",
-                "-kernel inet_dist_use_interface {127,0,0,1}",
-            )
-            .env("RABBITMQ_MNESIA_BASE", folder.join("mnesia"))
-            .env("RABBITMQ_LOG_BASE", folder.join("log"))
-            .env("RABBITMQ_PID_FILE", folder.join("pid"))
-            .env("RABBITMQ_ENABLED_PLUGINS_FILE", folder.join("plugins"))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .context("cannot start RabbitMQ")?;
+        let child = command.spawn().context("cannot start RabbitMQ")?;
         let mut broker = Self {
             name: "RabbitMQ",
             uri: format!("amqp://guest:guest@127.0.0.1:{port}"),
             pid: child.id(),
             start: Duration::ZERO,
+            folder,
+            program,
             child,
-            folder: Some(folder.clone()),
-            has_started_epmd,
+            is_replaced: false,
         };
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
             if begun.elapsed() > START_TIMEOUT {
@@ -121,13 +187,35 @@ impl Broker {
         }
         broker.start = begun.elapsed();
         // The script may have started the real process beside itself.
-        broker.pid = fs::read_to_string(folder.join("pid"))?.trim().parse()?;
-        Ok(Some(broker))
+        broker.pid = fs::read_to_string(pid_file)?.trim().parse()?;
+        Ok(broker)
     }
+}
+
+fn rabbitmq_command(server: &str, port: u16, distribution_port: u16, folder: &Path) -> Command {
+    let mut command = Command::new(server);
+    command
+        .env("HOME", folder)
+        .env("RABBITMQ_NODENAME", format!("compare-{}@localhost", std::process::id()))
+        .env("RABBITMQ_NODE_IP_ADDRESS", "127.0.0.1")
+        .env("RABBITMQ_NODE_PORT", port.to_string())
+        .env("RABBITMQ_DIST_PORT", distribution_port.to_string())
+        .env("ERL_EPMD_ADDRESS", "127.0.0.1")
+        .env("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "-kernel inet_dist_use_interface {127,0,0,1}")
+        .env("RABBITMQ_MNESIA_BASE", folder.join("mnesia"))
+        .env("RABBITMQ_LOG_BASE", folder.join("log"))
+        .env("RABBITMQ_PID_FILE", folder.join("pid"))
+        .env("RABBITMQ_ENABLED_PLUGINS_FILE", folder.join("plugins"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    command
 }
 
 impl Drop for Broker {
     fn drop(&mut self) {
+        if self.is_replaced {
+            return;
+        }
         // A broker that is gone already is as good as stopped.
         let _ = Command::new("kill").arg(self.pid.to_string()).stderr(Stdio::null()).status();
         let begun = Instant::now();
@@ -136,14 +224,22 @@ impl Drop for Broker {
         }
         let _ = self.child.kill();
         let _ = self.child.wait();
-        if self.has_started_epmd {
+        if matches!(self.program, Program::RabbitMq { starts_epmd: true, .. }) {
             // It refuses while another node needs it.
             let _ = Command::new("epmd").arg("-kill").stdout(Stdio::null()).status();
         }
-        if let Some(folder) = &self.folder {
-            let _ = fs::remove_dir_all(folder);
-        }
+        let _ = fs::remove_dir_all(&self.folder);
     }
+}
+
+/// A new folder beside this program: on the repository's disk, where a folder for temporary files may be in memory.
+pub(super) fn fresh_folder() -> anyhow::Result<PathBuf> {
+    static CREATED: AtomicUsize = AtomicUsize::new(0);
+    let number = CREATED.fetch_add(1, Ordering::Relaxed);
+    let name = format!("compare-{}-{number}", std::process::id());
+    let folder = env::current_exe()?.with_file_name(name);
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    Ok(folder)
 }
 
 fn free_port() -> anyhow::Result<u16> {

@@ -19,7 +19,7 @@ use super::{
 pub(super) struct Load {
     pub(super) name: &'static str,
     /// What `pillarbox bench` gets. In-flight caps keep queues short: otherwise the publisher's lead is measured.
-    arguments: &'static str,
+    pub(super) arguments: &'static str,
     figures: &'static [Figure],
 }
 
@@ -96,10 +96,32 @@ pub(super) const LOADS: [Load; 9] = [
     },
 ];
 
+/// The same for messages that outlive the broker: each confirm stands for a flush.
+pub(super) const PERSISTENT_LOADS: [Load; 3] = [
+    Load {
+        name: "16 B persistent, ack and confirm",
+        arguments: "-s 16 -f persistent -q 1000 -A 50 -c 2000 --in-flight 20000",
+        figures: &[("", "msg/s", RECEIVED, Must::RatioAtLeast(40.0))],
+    },
+    Load {
+        name: "1 KiB persistent, ack and confirm",
+        arguments: "-s 1024 -f persistent -q 1000 -A 50 -c 2000 --in-flight 2000",
+        figures: &[("", "msg/s", RECEIVED, Must::RatioAtLeast(15.0))],
+    },
+    Load {
+        name: "16 KiB persistent, ack and confirm",
+        arguments: "-s 16384 -f persistent -q 1000 -A 50 -c 200 --in-flight 200",
+        figures: &[("", "msg/s", RECEIVED, Must::RatioAtLeast(2.5))],
+    },
+];
+
 /// What is read of the summary that the tool prints.
 #[derive(Debug, Deserialize)]
 pub(super) struct Summary {
+    pub(super) received: u64,
+    pub(super) confirmed: u64,
     pub(super) received_per_sec: f64,
+    pub(super) confirmed_per_sec: f64,
     pub(super) broker_cpu_us_per_message: Option<f64>,
     pub(super) broker_resident_bytes_max: Option<u64>,
     latency_us: Option<Latency>,
@@ -121,6 +143,13 @@ pub(super) struct Pace {
 }
 
 impl Load {
+    /// The number behind a flag of its arguments.
+    pub(super) fn argument(&self, flag: &str) -> Option<u64> {
+        let mut words = self.arguments.split_whitespace();
+        words.find(|word| *word == flag)?;
+        words.next()?.parse().ok()
+    }
+
     /// Runs it on both brokers, round by round.
     pub(super) fn measure(
         &self,
@@ -149,27 +178,45 @@ impl Load {
     }
 }
 
-/// Runs the tool to its end.
+/// Runs the tool for as long as `pace` says.
 pub(super) fn bench(
     tool: &Path,
     broker: &Broker,
     arguments: &str,
     pace: Pace,
 ) -> anyhow::Result<Summary> {
-    let output = bench_command(tool, broker, arguments, pace)
-        .output()
-        .with_context(|| format!("cannot start {}", tool.display()))?;
+    summary_of(bench_command(tool, broker, arguments, pace), broker)
+}
+
+/// Runs a load that has a size of its own to its end.
+pub(super) fn bench_to_end(
+    tool: &Path,
+    broker: &Broker,
+    arguments: &str,
+) -> anyhow::Result<Summary> {
+    let mut command = tool_command(tool, broker);
+    command.args(arguments.split_whitespace());
+    summary_of(command, broker)
+}
+
+fn summary_of(mut command: Command, broker: &Broker) -> anyhow::Result<Summary> {
+    let output = command.output().with_context(|| format!("cannot start {command:?}"))?;
     let errors = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "bench {arguments} on {}: {errors}", broker.name);
+    ensure!(output.status.success(), "{command:?} on {}: {errors}", broker.name);
     serde_json::from_slice(&output.stdout).context("the tool prints JSON")
 }
 
 fn bench_command(tool: &Path, broker: &Broker, arguments: &str, pace: Pace) -> Command {
-    let mut command = Command::new(tool);
+    let mut command = tool_command(tool, broker);
     command
-        .args(["bench", "--json", "-h", &broker.uri, "--broker-pid", &broker.pid.to_string()])
         .args(["--warm-up", &pace.warm_up.to_string(), "-z", &pace.measured.to_string()])
         .args(arguments.split_whitespace());
+    command
+}
+
+fn tool_command(tool: &Path, broker: &Broker) -> Command {
+    let mut command = Command::new(tool);
+    command.args(["bench", "--json", "-h", &broker.uri, "--broker-pid", &broker.pid.to_string()]);
     command
 }
 

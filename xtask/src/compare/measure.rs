@@ -3,18 +3,20 @@
 use std::{
     env,
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use anyhow::Context;
 use cli::process::resident_bytes;
 
 use super::{
-    Arguments,
+    Arguments, backlog, before,
     brokers::Broker,
-    loads::{self, LOADS, Pace},
+    durable,
+    loads::{self, LOADS, PERSISTENT_LOADS, Pace},
     memory,
     report::{Must, Report, Row},
+    restart, space,
     topology::{self, Effort},
 };
 
@@ -59,7 +61,7 @@ async fn measure(arguments: &Arguments) -> anyhow::Result<Report> {
     };
     let wanted = Wanted(&arguments.only);
     let mut report = Report::default();
-    let rows = &mut report.rows;
+    let rows = &mut report.figures;
 
     if wanted.has("start") {
         tell("start")?;
@@ -69,27 +71,9 @@ async fn measure(arguments: &Arguments) -> anyhow::Result<Report> {
         tell("memory")?;
         rows.extend(memory::measure(&binary, effort.is_quick).await?);
     }
-    let ours = Broker::pillarbox(&binary)?;
-    let theirs = if arguments.no_rabbitmq { None } else { Broker::rabbitmq()? };
-    if let Some(theirs) = &theirs {
-        let resident = resident_bytes(theirs.pid)? >> 20;
-        tell(&format!("RabbitMQ started in {:.1?} with {resident} MiB", theirs.start))?;
-    }
-    let both = (&ours, theirs.as_ref());
-    for load in LOADS.iter().filter(|load| wanted.has(load.name)) {
-        tell(load.name)?;
-        rows.extend(load.measure(&binary, both, effort.rounds, effort.pace)?);
-    }
-    if wanted.has("declare") {
-        tell("declare")?;
-        rows.extend(topology::round_trips(both, effort).await?);
-    }
-    if wanted.has("topic") {
-        tell("topic")?;
-        rows.extend(topology::topic(&ours, effort).await?);
-    }
+    in_turns(&binary, &wanted, !arguments.no_rabbitmq, effort, &mut report).await?;
+    let rows = &mut report.figures;
     // Nothing is to run beside what is left.
-    drop((ours, theirs));
     if wanted.has("crowd") {
         tell("crowd")?;
         rows.extend(topology::crowded(&binary, &Broker::pillarbox(&binary)?, effort).await?);
@@ -99,10 +83,117 @@ async fn measure(arguments: &Arguments) -> anyhow::Result<Report> {
         let broker = Broker::pillarbox(&binary)?;
         rows.extend(loads::slow_consumer(&binary, &broker, effort.pace)?);
     }
+    on_disk(&binary, &wanted, !arguments.no_rabbitmq, effort, &mut report.durable).await?;
+    if let Some(before) = &arguments.before {
+        against_before(&binary, before, &wanted, effort, &mut report.durable)?;
+    }
     Ok(report)
 }
 
-fn start(binary: &std::path::Path) -> anyhow::Result<Row> {
+const DECLARE: &str = "declare";
+const TOPIC: &str = "topic";
+const MANY_QUEUES: &str = "100 queues persistent";
+const ONE_CONFIRM: &str = "one confirm at a time";
+
+/// What both brokers do in turns.
+async fn in_turns(
+    binary: &Path,
+    wanted: &Wanted<'_>,
+    with_rabbitmq: bool,
+    effort: Effort,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let loads = LOADS.iter().chain(&PERSISTENT_LOADS).map(|load| load.name);
+    let others = [DECLARE, TOPIC, MANY_QUEUES, ONE_CONFIRM];
+    if !loads.chain(others).any(|name| wanted.has(name)) {
+        return Ok(());
+    }
+    let ours = Broker::pillarbox(binary)?;
+    let theirs = if with_rabbitmq { Broker::rabbitmq()? } else { None };
+    if let Some(theirs) = &theirs {
+        let resident = resident_bytes(theirs.pid)? >> 20;
+        tell(&format!("RabbitMQ started in {:.1?} with {resident} MiB", theirs.start))?;
+    }
+    let both = (&ours, theirs.as_ref());
+    let Report { figures, durable } = report;
+    let transient = LOADS.iter().map(|load| (load, false));
+    let persistent = PERSISTENT_LOADS.iter().map(|load| (load, true));
+    for (load, is_durable) in transient.chain(persistent) {
+        if wanted.has(load.name) {
+            tell(load.name)?;
+            let rows = if is_durable { &mut *durable } else { &mut *figures };
+            rows.extend(load.measure(binary, both, effort.rounds, effort.pace)?);
+        }
+    }
+    if wanted.has(DECLARE) {
+        tell(DECLARE)?;
+        figures.extend(topology::round_trips(both, effort).await?);
+    }
+    if wanted.has(TOPIC) {
+        tell(TOPIC)?;
+        figures.extend(topology::topic(&ours, effort).await?);
+    }
+    if wanted.has(MANY_QUEUES) {
+        tell(MANY_QUEUES)?;
+        durable.extend(durable::many_queues(binary, both, effort)?);
+    }
+    if wanted.has(ONE_CONFIRM) {
+        tell(ONE_CONFIRM)?;
+        durable.extend(durable::one_at_a_time(binary, both, effort)?);
+    }
+    Ok(())
+}
+
+/// What each needs a disk of its own for.
+async fn on_disk(
+    binary: &Path,
+    wanted: &Wanted<'_>,
+    with_rabbitmq: bool,
+    effort: Effort,
+    rows: &mut Vec<Row>,
+) -> anyhow::Result<()> {
+    if wanted.has("killed") {
+        tell("killed")?;
+        rows.extend(restart::after_kill(binary, with_rabbitmq, effort).await?);
+    }
+    if wanted.has("queued messages") {
+        tell("queued messages")?;
+        rows.extend(backlog::long_queue(binary, effort).await?);
+    }
+    if wanted.has("unacked") {
+        tell("unacked")?;
+        rows.extend(space::unacked(binary).await?);
+    }
+    if wanted.has("backlog") {
+        tell("backlog")?;
+        rows.extend(backlog::deep_queue(binary, effort)?);
+    }
+    Ok(())
+}
+
+/// What the binary before did.
+fn against_before(
+    binary: &Path,
+    before: &Path,
+    wanted: &Wanted<'_>,
+    effort: Effort,
+    rows: &mut Vec<Row>,
+) -> anyhow::Result<()> {
+    let binaries = (binary, before);
+    let is_rate_wanted = |load: &str| wanted.has(&format!("before, {load}"));
+    tell("rates before")?;
+    rows.extend(before::rates(binaries, is_rate_wanted, effort)?);
+    if before::has_callgrind() {
+        tell("instructions before")?;
+        let is_wanted = |load: &str| wanted.has(&format!("instructions before, {load}"));
+        rows.extend(before::instructions(binaries, is_wanted, effort)?);
+    } else {
+        tell("no instructions: there is no valgrind")?;
+    }
+    Ok(())
+}
+
+fn start(binary: &Path) -> anyhow::Result<Row> {
     let mut times = Vec::new();
     for _ in 0..STARTS {
         times.push((Broker::pillarbox(binary)?.start.as_secs_f64() * 1e3, None));

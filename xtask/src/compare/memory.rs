@@ -85,7 +85,7 @@ async fn messages(broker: &Broker, count: usize) -> anyhow::Result<f64> {
 }
 
 /// The resident memory, once it has stood still for half a second.
-async fn settled(broker: &Broker) -> anyhow::Result<f64> {
+pub(super) async fn settled(broker: &Broker) -> anyhow::Result<f64> {
     let mut last = resident_bytes(broker.pid)?;
     let mut unchanged = 0;
     while unchanged < 5 {

@@ -1,4 +1,4 @@
-//! What was measured, as a Markdown table or JSON.
+//! What was measured, as Markdown tables or JSON.
 
 use std::fmt;
 
@@ -7,7 +7,10 @@ use serde::Serialize;
 /// All that was measured.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Report {
-    pub(super) rows: Vec<Row>,
+    /// Of messages that need not outlive the broker, and of the broker itself.
+    pub(super) figures: Vec<Row>,
+    /// Of messages on the disk.
+    pub(super) durable: Vec<Row>,
 }
 
 /// One figure of both brokers, medians of all rounds.
@@ -34,6 +37,8 @@ pub(super) enum Must {
     RatioAtMost(f64),
     AtLeast(f64),
     AtMost(f64),
+    /// It stands there to judge others by.
+    Nothing,
 }
 
 impl Row {
@@ -52,6 +57,7 @@ impl Row {
             Must::RatioAtMost(bound) => ratio.map(|ratio| ratio <= bound),
             Must::AtLeast(bound) => Some(pillarbox >= bound),
             Must::AtMost(bound) => Some(pillarbox <= bound),
+            Must::Nothing => None,
         };
         Self { what: what.into(), unit, pillarbox, rabbitmq, ratio, must, is_met }
     }
@@ -59,24 +65,32 @@ impl Row {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "| | Pillarbox | RabbitMQ | ratio | must | |")?;
-        writeln!(f, "|---|--:|--:|--:|--:|---|")?;
-        for row in &self.rows {
-            let Row { what, unit, pillarbox, rabbitmq, ratio, must, is_met } = row;
-            let rabbitmq = rabbitmq.map_or("–".to_owned(), number);
-            let ratio = ratio.map_or("–".to_owned(), |ratio| format!("{}×", number(ratio)));
-            let verdict = match is_met {
-                Some(true) => "met",
-                Some(false) => "**missed**",
-                None => "",
-            };
-            let pillarbox = number(*pillarbox);
-            writeln!(
-                f,
-                "| {what}, {unit} | {pillarbox} | {rabbitmq} | {ratio} | {must} | {verdict} |"
-            )?;
+        // The README holds each table between such marks.
+        for (mark, rows) in [("figures", &self.figures), ("durable figures", &self.durable)] {
+            if !rows.is_empty() {
+                writeln!(f, "<!-- {mark} -->")?;
+                writeln!(f, "| | Pillarbox | RabbitMQ | ratio | must | |")?;
+                writeln!(f, "|---|--:|--:|--:|--:|---|")?;
+                rows.iter().try_for_each(|row| writeln!(f, "{row}"))?;
+                writeln!(f, "<!-- /{mark} -->")?;
+            }
         }
         Ok(())
+    }
+}
+
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { what, unit, pillarbox, rabbitmq, ratio, must, is_met } = self;
+        let pillarbox = number(*pillarbox);
+        let rabbitmq = rabbitmq.map_or("–".to_owned(), number);
+        let ratio = ratio.map_or("–".to_owned(), |ratio| format!("{}×", number(ratio)));
+        let verdict = match is_met {
+            Some(true) => "met",
+            Some(false) => "**missed**",
+            None => "",
+        };
+        write!(f, "| {what}, {unit} | {pillarbox} | {rabbitmq} | {ratio} | {must} | {verdict} |")
     }
 }
 
@@ -87,6 +101,7 @@ impl fmt::Display for Must {
             Self::RatioAtMost(bound) => write!(f, "≤ {bound}×"),
             Self::AtLeast(bound) => write!(f, "≥ {}", number(*bound)),
             Self::AtMost(bound) => write!(f, "≤ {}", number(*bound)),
+            Self::Nothing => write!(f, "–"),
         }
     }
 }
@@ -140,6 +155,18 @@ mod tests {
         assert_eq!(alone.is_met, None);
         let start = Row::of("start", "ms", &[(60.0, None)], Must::AtMost(50.0));
         assert_eq!(start.is_met, Some(false));
+    }
+
+    #[test]
+    fn tables_stand_between_their_marks() {
+        let row = Row::of("start", "ms", &[(60.0, None)], Must::AtMost(50.0));
+        let report = Report { figures: Vec::new(), durable: vec![row] };
+        let expected = "<!-- durable figures -->\n\
+                        | | Pillarbox | RabbitMQ | ratio | must | |\n\
+                        |---|--:|--:|--:|--:|---|\n\
+                        | start, ms | 60.0 | – | – | ≤ 50.0 | **missed** |\n\
+                        <!-- /durable figures -->\n";
+        assert_eq!(report.to_string(), expected);
     }
 
     #[test]
