@@ -4,5 +4,7 @@
 //! sees the disk through [`Disk`] alone, so that a test can be the disk.
 
 mod disk;
+#[cfg(any(test, feature = "sim"))]
+pub mod sim;
 
 pub use self::disk::{Disk, DiskFile};
