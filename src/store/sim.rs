@@ -27,11 +27,12 @@ mod tests;
 mod trace;
 
 use std::{
+    fmt,
     io::{self, ErrorKind},
     sync::Arc,
 };
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
 pub use self::{
     crash::{Crash, CrashPlan},
@@ -52,7 +53,34 @@ const SECTOR: u64 = SECTOR_BYTES as u64;
 /// A disk in memory. Clones are the same disk.
 #[derive(Debug, Clone, Default)]
 pub struct SimDisk {
-    state: Arc<Mutex<State>>,
+    shared: Arc<Shared>,
+}
+
+type Meanwhile = Box<dyn FnMut(Call) + Send>;
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    /// What a test does while a call is on its way.
+    meanwhile: Mutex<Option<Meanwhile>>,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SimDisk").finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    /// Begins a call. What it leads to in the test may call this disk, and nothing is locked then.
+    fn call(&self, call: Call) -> MutexGuard<'_, State> {
+        let meanwhile = self.meanwhile.lock().take();
+        if let Some(mut meanwhile) = meanwhile {
+            meanwhile(call);
+            self.meanwhile.lock().get_or_insert(meanwhile);
+        }
+        self.state.lock()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -105,22 +133,22 @@ impl SimDisk {
         for (index, bytes) in image.files.values().enumerate() {
             state.room.found(index, bytes.len() as u64, SECTOR);
         }
-        Self { state: Arc::new(Mutex::new(state)) }
+        Self { shared: Arc::new(Shared { state: Mutex::new(state), meanwhile: Mutex::default() }) }
     }
 
     /// The files as calls see them: what is there after the process was killed.
     pub fn image(&self) -> Image {
-        self.state.lock().medium.seen()
+        self.shared.state.lock().medium.seen()
     }
 
     /// The files as they are if the power goes now and all that is unsynced is lost.
     pub fn image_after_power_cut(&self) -> Image {
-        self.state.lock().medium.cut(|_| false, |_, _| medium::Fate::Lost)
+        self.shared.state.lock().medium.cut(|_| false, |_, _| medium::Fate::Lost)
     }
 
     /// Keeps every call from now on, in place of what was kept before.
     pub fn record(&self) {
-        let mut state = self.state.lock();
+        let mut state = self.shared.state.lock();
         state.trace = Some(Trace { start: state.medium.clone(), ops: Vec::new() });
     }
 
@@ -129,52 +157,63 @@ impl SimDisk {
     /// # Panics
     /// If the disk does not record.
     pub fn trace(&self) -> Trace {
-        self.state.lock().trace.take().expect("the disk records")
+        self.shared.state.lock().trace.take().expect("the disk records")
     }
 
     /// Leaves a note in the trace.
     pub fn mark(&self, mark: u64) {
-        self.state.lock().apply(Op::Mark(mark));
+        self.shared.state.lock().apply(Op::Mark(mark));
     }
 
     /// Lets the `nth` call of a kind fail, counted from now; the next one is the first.
     pub fn fail(&self, call: Call, nth: u64, failure: Failure) {
-        self.state.lock().faults.plan(call, nth, failure);
+        self.shared.state.lock().faults.plan(call, nth, failure);
+    }
+
+    /// Calls `act` at the beginning of every call from now on: what happens while the disk is at work. Calls that `act`
+    /// makes itself do not count as such.
+    pub fn meanwhile(&self, act: impl FnMut(Call) + Send + 'static) {
+        *self.shared.meanwhile.lock() = Some(Box::new(act));
+    }
+
+    /// Forgets what was to be done [`meanwhile`](Self::meanwhile).
+    pub fn undisturbed(&self) {
+        *self.shared.meanwhile.lock() = None;
     }
 
     /// Forgets what is still to fail.
     pub fn heal(&self) {
-        self.state.lock().faults.clear();
+        self.shared.state.lock().faults.clear();
     }
 
     /// How often it was called so.
     pub fn calls(&self, call: Call) -> u64 {
-        self.state.lock().faults.count(call)
+        self.shared.state.lock().faults.count(call)
     }
 
     /// Holds so many bytes from now on; `None`: any number.
     pub fn set_capacity(&self, bytes: Option<u64>) {
-        self.state.lock().room.set_capacity(bytes);
+        self.shared.state.lock().room.set_capacity(bytes);
     }
 
     /// Is full from the `nth` allocation on, counted from now, as if its capacity were what is used by then. What is
     /// given back can be used again.
     pub fn fill_at(&self, nth: u64) {
-        self.state.lock().room.fill_at(nth);
+        self.shared.state.lock().room.fill_at(nth);
     }
 
     /// How many bytes its files take.
     pub fn used(&self) -> u64 {
-        self.state.lock().room.used()
+        self.shared.state.lock().room.used()
     }
 
     /// How often a file was made, or grew beyond the room that it had.
     pub fn allocations(&self) -> u64 {
-        self.state.lock().room.allocations()
+        self.shared.state.lock().room.allocations()
     }
 
     fn file(&self, file: FileId) -> SimFile {
-        SimFile { state: Arc::clone(&self.state), file }
+        SimFile { shared: Arc::clone(&self.shared), file }
     }
 }
 
@@ -186,13 +225,13 @@ impl Disk for SimDisk {
     type File = SimFile;
 
     fn list(&self) -> io::Result<Vec<String>> {
-        let mut state = self.state.lock();
+        let mut state = self.shared.call(Call::List);
         failed(state.faults.call(Call::List)?)?;
         Ok(state.medium.names().map(str::to_owned).collect())
     }
 
     fn create(&self, name: &str) -> io::Result<SimFile> {
-        let mut state = self.state.lock();
+        let mut state = self.shared.call(Call::Create);
         let error = state.faults.call(Call::Create)?;
         if state.medium.find(name).is_some() {
             return Err(ErrorKind::AlreadyExists.into());
@@ -206,7 +245,7 @@ impl Disk for SimDisk {
     }
 
     fn open(&self, name: &str) -> io::Result<SimFile> {
-        let mut state = self.state.lock();
+        let mut state = self.shared.call(Call::Open);
         failed(state.faults.call(Call::Open)?)?;
         let file = state.find(name)?;
         state.opened(file);
@@ -214,7 +253,7 @@ impl Disk for SimDisk {
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        let mut state = self.state.lock();
+        let mut state = self.shared.call(Call::Rename);
         let error = state.faults.call(Call::Rename)?;
         state.find(from)?;
         let replaced = state.medium.find(to);
@@ -226,7 +265,7 @@ impl Disk for SimDisk {
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
-        let mut state = self.state.lock();
+        let mut state = self.shared.call(Call::Remove);
         let error = state.faults.call(Call::Remove)?;
         let file = state.find(name)?;
         state.apply(Op::Remove { name: name.into() });
@@ -235,7 +274,7 @@ impl Disk for SimDisk {
     }
 
     fn sync_dir(&self) -> io::Result<()> {
-        let mut state = self.state.lock();
+        let mut state = self.shared.call(Call::SyncDir);
         let error = state.faults.call(Call::SyncDir)?;
         state.apply(Op::SyncDir);
         failed(error)
@@ -245,13 +284,13 @@ impl Disk for SimDisk {
 /// An open file of a [`SimDisk`].
 #[derive(Debug)]
 pub struct SimFile {
-    state: Arc<Mutex<State>>,
+    shared: Arc<Shared>,
     file: FileId,
 }
 
 impl Drop for SimFile {
     fn drop(&mut self) {
-        let mut state = self.state.lock();
+        let mut state = self.shared.state.lock();
         state.open[self.file.0] -= 1;
         state.reclaim(self.file);
     }
@@ -259,11 +298,11 @@ impl Drop for SimFile {
 
 impl DiskFile for SimFile {
     fn len(&self) -> io::Result<u64> {
-        Ok(self.state.lock().medium.bytes(self.file).len() as u64)
+        Ok(self.shared.state.lock().medium.bytes(self.file).len() as u64)
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        let mut state = self.state.lock();
+        let mut state = self.shared.call(Call::SetLen);
         let error = state.faults.call(Call::SetLen)?;
         let len = usize::try_from(len).map_err(|_| ErrorKind::FileTooLarge)?;
         state.apply(Op::SetLen { file: self.file, len });
@@ -272,7 +311,7 @@ impl DiskFile for SimFile {
     }
 
     fn read_at(&self, out: &mut [u8], offset: u64) -> io::Result<usize> {
-        let mut state = self.state.lock();
+        let mut state = self.shared.call(Call::Read);
         failed(state.faults.call(Call::Read)?)?;
         let bytes = state.medium.bytes(self.file);
         let rest = usize::try_from(offset).ok().and_then(|at| bytes.get(at..)).unwrap_or_default();
@@ -282,7 +321,7 @@ impl DiskFile for SimFile {
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        let mut state = self.state.lock();
+        let mut state = self.shared.call(Call::Write);
         let error = state.faults.call(Call::Write)?;
         let wanted = if error.is_some() { &bytes[..bytes.len() / 2] } else { bytes };
         let end = offset + wanted.len() as u64;
@@ -299,7 +338,7 @@ impl DiskFile for SimFile {
     }
 
     fn sync(&self) -> io::Result<()> {
-        let mut state = self.state.lock();
+        let mut state = self.shared.call(Call::Sync);
         let error = state.faults.call(Call::Sync)?;
         let file = self.file;
         state.apply(if error.is_some() { Op::LostSync { file } } else { Op::Sync { file } });

@@ -196,8 +196,8 @@ fn the_same_calls_leave_the_same_states() {
     let run = || {
         let disk = disk_with("a", &[7; 1000]);
         disk.record();
-        for number in 0..5 {
-            write(&disk, "a", number * 700, &[number as u8; 1500]);
+        for number in 0..5u8 {
+            write(&disk, "a", u64::from(number) * 700, &[number; 1500]);
         }
         states(&disk)
     };
@@ -288,4 +288,19 @@ fn the_disk_fills_at_the_nth_allocation() {
     assert_eq!(disk.allocations(), 2);
     disk.set_capacity(None);
     file.write_at(&[1; 512], 1536).unwrap();
+}
+
+#[test]
+fn a_test_can_act_while_a_call_is_on_its_way() {
+    let disk = disk_with("a", b"");
+    let other = disk.clone();
+    disk.meanwhile(move |call| {
+        if call == Call::Write {
+            other.create("b").unwrap();
+        }
+    });
+    write(&disk, "a", 0, b"x");
+    assert!(disk.image().get("b").is_some());
+    disk.undisturbed();
+    write(&disk, "a", 0, b"y");
 }
