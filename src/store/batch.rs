@@ -76,7 +76,6 @@ pub(crate) struct Pending {
 pub(crate) struct Copied {
     pub(crate) sequence: u64,
     pub(crate) offset: u32,
-    pub(crate) len: u32,
     /// The owners that are written with it.
     pub(crate) owners: OwnerSet,
     /// Where it lay, by segment and offset: if it does not any more, the copy is of no use.
@@ -176,8 +175,7 @@ impl Batch {
     ) {
         let (start, len) = (self.records.len(), content_len(owners.len(), payload.len()));
         put_content(self.records.extend(len), sequence, owners, true).copy_from_slice(payload);
-        let (offset, len) = (length_u32(start), length_u32(len));
-        self.copies.push(Copied { sequence, offset, len, owners: set, from });
+        self.copies.push(Copied { sequence, offset: length_u32(start), owners: set, from });
     }
 
     /// Appends a note.

@@ -164,10 +164,6 @@ impl<F> Segments<F> {
         self.0.len()
     }
 
-    pub(crate) fn newest(&self) -> Option<u32> {
-        self.0.last().map(|segment| segment.number)
-    }
-
     fn has_any(&self, numbers: &BTreeSet<u32>) -> bool {
         numbers.iter().any(|&number| self.has(number))
     }

@@ -1,6 +1,7 @@
 //! Logs on a simulated disk, driven turn by turn.
 
 mod basics;
+mod model;
 
 use std::collections::BTreeMap;
 
