@@ -250,6 +250,17 @@ fn low(sequence: u64) -> u16 {
 }
 
 #[cfg(test)]
+impl Index {
+    /// About how much memory it takes, in bytes.
+    pub(crate) fn memory(&self) -> usize {
+        let slots: usize = self.chunks.iter().map(|chunk| chunk.slots.capacity()).sum();
+        // A node of the tree is at least half full.
+        let keys = self.keys.len() * size_of::<(u64, usize)>() * 2;
+        slots * size_of::<Slot>() + self.chunks.capacity() * size_of::<Chunk>() + keys
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::owners::OwnerSets;
@@ -301,11 +312,11 @@ mod tests {
         for sequence in 0..100_000 {
             index.insert(sequence, place(0, owners));
         }
+        assert!(index.memory() <= 100_000 * 17, "{} bytes", index.memory());
         for sequence in (0..100_000).filter(|sequence| sequence % 500 != 0) {
             index.change_owners(sequence, |_| OwnerSet::NONE);
         }
-        let slots: usize = index.chunks.iter().map(|chunk| chunk.slots.capacity()).sum();
-        assert!(slots <= 100 * SLOTS_MIN, "{slots} slots for {}", index.len());
+        assert!(index.memory() <= 100 * (SLOTS_MIN * 16 + 100), "{} bytes", index.memory());
         assert_eq!(index.range(0, u64::MAX).count(), 200);
     }
 }

@@ -1,7 +1,9 @@
 //! Logs on a simulated disk, driven turn by turn.
 
 mod basics;
+mod crashes;
 mod model;
+mod timing;
 
 use std::collections::BTreeMap;
 

@@ -8,7 +8,7 @@ use proptest::sample::Index;
 use super::*;
 
 #[derive(Debug, Clone)]
-enum Step {
+pub(super) enum Step {
     Define,
     Undefine(Index),
     Publish {
@@ -62,16 +62,29 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+pub(super) fn steps(count: usize) -> impl Strategy<Value = Vec<Step>> {
+    prop::collection::vec(step(), 1..count)
+}
+
 type Notes = BTreeMap<(u64, u64), Vec<u8>>;
 
 /// What there should be.
 #[derive(Debug, Clone, Default, PartialEq)]
-struct Model {
+pub(super) struct Model {
     contents: BTreeMap<u64, (BTreeSet<u64>, Vec<u8>)>,
     notes: Notes,
 }
 
 impl Model {
+    /// What a log holds that was just opened.
+    pub(super) fn of_log(log: &Log<SimDisk>, recovery: Recovery) -> Self {
+        let notes = recovery.notes.into_iter().map(|n| ((n.owner, n.sequence), n.note.into()));
+        let contents = live(log).into_iter().map(|(sequence, (owners, payload))| {
+            (sequence, (owners.into_iter().collect(), payload))
+        });
+        Self { contents: contents.collect(), notes: notes.collect() }
+    }
+
     fn release(&mut self, owner: u64, sequence: u64) {
         self.notes.remove(&(owner, sequence));
         if let Some((owners, _)) = self.contents.get_mut(&sequence) {
@@ -88,18 +101,17 @@ impl Model {
     }
 }
 
-struct Bench {
-    disk: SimDisk,
-    log: Log<SimDisk>,
+pub(super) struct Bench {
+    pub(super) disk: SimDisk,
+    pub(super) log: Log<SimDisk>,
     now: Model,
     /// As of the last batch that was flushed.
-    flushed: Model,
-    /// What was forgotten is there again unless its owner is unknown: owners that have forgotten something are deleted.
+    pub(super) flushed: Model,
     next_sequence: u64,
 }
 
 impl Bench {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let disk = SimDisk::new();
         let (log, _) = open(&disk);
         Self { disk, log, now: Model::default(), flushed: Model::default(), next_sequence: 1 }
@@ -125,6 +137,16 @@ impl Bench {
         drop(appender);
         self.now.release(0, owner);
         all.into_iter().for_each(|sequence| self.now.release(owner, sequence));
+    }
+
+    /// Does something, unless it ends the log; whether that flushed what there is.
+    pub(super) fn step_without_restart(&mut self, step: Step) -> bool {
+        if matches!(step, Step::Kill | Step::PowerCut | Step::Close) {
+            return false;
+        }
+        let is_flushing = matches!(step, Step::Turn | Step::Settle);
+        self.step(step);
+        is_flushing
     }
 
     fn step(&mut self, step: Step) {
@@ -214,15 +236,11 @@ impl Bench {
         let (log, recovery) = open(&disk);
         assert_eq!(recovery.damage, []);
         assert_eq!(recovery.was_closed, was_closed || was_empty);
-        let notes: Notes =
-            recovery.notes.into_iter().map(|n| ((n.owner, n.sequence), n.note.into())).collect();
-        let contents = live(&log).into_iter().map(|(sequence, (owners, payload))| {
-            (sequence, (owners.into_iter().collect(), payload))
-        });
-        let found = Model { contents: contents.collect(), notes };
+        let (contents, next_sequence) = (recovery.contents, recovery.next_sequence);
+        let found = Model::of_log(&log, recovery);
         assert_eq!(found, self.flushed);
-        assert_eq!(recovery.contents, found.contents.len() as u64);
-        self.next_sequence = recovery.next_sequence;
+        assert_eq!(contents, found.contents.len() as u64);
+        self.next_sequence = next_sequence;
         (self.now, self.disk, self.log) = (found, disk, log);
     }
 
@@ -245,7 +263,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_log_holds_what_its_model_holds(steps in prop::collection::vec(step(), 1..300)) {
+    fn a_log_holds_what_its_model_holds(steps in steps(300)) {
         let mut bench = Bench::new();
         for step in steps {
             bench.step(step);
