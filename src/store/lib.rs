@@ -30,6 +30,8 @@ mod stats;
 mod sync;
 #[cfg(all(test, not(pillarbox_loom)))]
 mod tests;
+#[cfg(test)]
+mod threads;
 mod tidy;
 mod varint;
 mod writer;

@@ -12,7 +12,7 @@ use crate::{Log, Options, Recovery, Turn};
 
 /// Small segments, so that there are many.
 fn options() -> Options {
-    Options { segment_bytes_min: 16 << 10, segment_bytes_max: 64 << 10, ..Options::new(7) }
+    Options { segment_bytes_min: 8 << 10, segment_bytes_max: 32 << 10, ..Options::new(7) }
 }
 
 fn open(disk: &SimDisk) -> (Log<SimDisk>, Recovery) {

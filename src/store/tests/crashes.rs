@@ -35,8 +35,7 @@ proptest! {
         bench.disk.record();
         let mut history = History::new();
         for step in steps {
-            if bench.step_without_restart(step) {
-                let flushed = bench.log.flushed().0;
+            if let Some(flushed) = bench.step_on_power(step) {
                 bench.disk.mark(flushed);
                 history.insert(flushed, bench.flushed.clone());
             }

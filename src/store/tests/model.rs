@@ -63,7 +63,9 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 pub(super) fn steps(count: usize) -> impl Strategy<Value = Vec<Step>> {
-    prop::collection::vec(step(), 1..count)
+    // Without a queue nothing happens.
+    let first = vec![Step::Define, Step::Define];
+    prop::collection::vec(step(), 1..count).prop_map(move |rest| [&first[..], &rest].concat())
 }
 
 type Notes = BTreeMap<(u64, u64), Vec<u8>>;
@@ -139,14 +141,13 @@ impl Bench {
         all.into_iter().for_each(|sequence| self.now.release(owner, sequence));
     }
 
-    /// Does something, unless it ends the log; whether that flushed what there is.
-    pub(super) fn step_without_restart(&mut self, step: Step) -> bool {
-        if matches!(step, Step::Kill | Step::PowerCut | Step::Close) {
-            return false;
+    /// Does something, unless the power goes; the number up to which everything there is was flushed, if it was.
+    pub(super) fn step_on_power(&mut self, step: Step) -> Option<u64> {
+        let is_flushing = matches!(step, Step::Turn | Step::Settle | Step::Close);
+        if !matches!(step, Step::PowerCut) {
+            self.step(step);
         }
-        let is_flushing = matches!(step, Step::Turn | Step::Settle);
-        self.step(step);
-        is_flushing
+        is_flushing.then(|| self.log.flushed().0)
     }
 
     fn step(&mut self, step: Step) {
@@ -197,8 +198,7 @@ impl Bench {
             }
             Step::Read(index) => self.read(&index),
             Step::Kill => {
-                let disk = SimDisk::from_image(&self.disk.image());
-                self.reopen(disk, false);
+                self.reopen(self.disk.clone(), false);
             }
             Step::PowerCut => {
                 let disk = SimDisk::from_image(&self.disk.image_after_power_cut());
@@ -208,8 +208,7 @@ impl Bench {
                 self.log.close();
                 while self.log.turn().unwrap() != Turn::Closed {}
                 self.flushed = self.now.clone();
-                let disk = SimDisk::from_image(&self.disk.image_after_power_cut());
-                self.reopen(disk, true);
+                self.reopen(self.disk.clone(), true);
             }
         }
     }
