@@ -3,6 +3,48 @@
 //! It knows records, not AMQP: contents that live until each of their owners has released them. It is synchronous and
 //! sees the disk through [`Disk`] alone, so that a test can be the disk.
 
-mod disk;
+#![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
+mod appender;
+mod batch;
+mod disk;
+mod fault;
+mod format;
+mod hash;
+mod index;
+mod log;
+mod options;
+mod owners;
+mod position;
+mod prepared;
+mod read;
+mod recovery;
+mod replay;
+mod rotation;
+mod scan;
+mod segments;
+#[cfg(any(test, feature = "sim"))]
+pub mod sim;
+mod state;
+mod stats;
+mod sync;
+#[cfg(all(test, not(pillarbox_loom)))]
+mod tests;
+#[cfg(test)]
+mod threads;
+mod tidy;
+mod varint;
+mod writer;
+
+pub use self::appender::Appender;
 pub use self::disk::{Disk, DiskFile};
+pub use self::fault::{Damage, Fault, OpenError};
+pub use self::format::{FORMAT_VERSION, Owners, Ranges, Record};
+pub use self::log::Log;
+pub use self::options::{Options, Sync};
+pub use self::position::Position;
+pub use self::read::ReadError;
+pub use self::recovery::{Note, Progress, Recovery};
+pub use self::scan::{BatchAt, RecordAt, Scan, SegmentAt, Visitor, scan};
+pub use self::stats::Stats;
+pub use self::writer::Turn;

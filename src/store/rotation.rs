@@ -1,0 +1,264 @@
+//! Beginning another segment, also on a full disk.
+
+use std::io;
+use std::sync::Arc;
+
+use crate::format::{
+    Places, RESERVED, Seal, SegmentEnd, SegmentHeader, name_of, push_dropped, scratch_name,
+    spare_name,
+};
+use crate::log::Log;
+use crate::segments::{Segment, Spare};
+use crate::stats::count;
+use crate::writer::{Active, Writer};
+use crate::{Disk, DiskFile, Fault, Sync};
+
+/// How many spare segments there are at most.
+pub(crate) const SPARES_MAX: usize = 2;
+/// How often room is made for one segment.
+const ATTEMPTS: usize = 4;
+/// How much is written at once into a file that is made.
+const PIECE: usize = 1 << 20;
+
+impl<D: Disk> Log<D> {
+    /// Begins another segment that has room for so many bytes of batches, in a spare file if there is one. What is there
+    /// for later is given up for it. The inner error: there is no room.
+    pub(crate) fn begin_segment(
+        &self,
+        writer: &mut Writer<D::File>,
+        first_batch: u64,
+        sequence: u64,
+        least: u64,
+    ) -> Result<Result<(), Fault>, Fault> {
+        if self.options.sync == Sync::Os {
+            // Only the newest segment may have lost anything after a power cut.
+            self.sync_active(writer)?;
+        }
+        let mut attempts = 0;
+        loop {
+            match self.try_begin_segment(writer, first_batch, sequence, least) {
+                Ok(()) => return Ok(Ok(())),
+                Err(fault) if !fault.is_full_disk() => return Err(fault),
+                Err(fault) => {
+                    attempts += 1;
+                    if attempts == ATTEMPTS || !self.make_room(writer)? {
+                        return Ok(Err(fault));
+                    }
+                }
+            }
+        }
+    }
+
+    fn try_begin_segment(
+        &self,
+        writer: &mut Writer<D::File>,
+        first_batch: u64,
+        sequence: u64,
+        least: u64,
+    ) -> Result<(), Fault> {
+        let (header, spare, scratch) = self.plan_segment(writer, first_batch, sequence, least)?;
+        let number = u32::try_from(header.number).expect("it was planned as one");
+        let (name, scratch) = (name_of(header.number), scratch_name(scratch));
+        let (from, file) = match spare {
+            Some(spare) => (spare.name, spare.file),
+            None => {
+                let file = make_file(&self.disk, &scratch, header.size)?;
+                (scratch, Arc::new(file))
+            }
+        };
+        file.write_at(&header.encode(), 0).map_err(Fault::at("write to", &from, 0))?;
+        if self.options.flushes() {
+            file.sync().map_err(Fault::of("flush", &from))?;
+        }
+        self.disk.rename(&from, &name).map_err(Fault::of("rename", &from))?;
+        if self.options.flushes() {
+            self.disk.sync_dir().map_err(Fault::of("flush the folder of", &name))?;
+        }
+        // Not before the other one is there: a footer says that it must be.
+        if let Some(active) = &writer.active {
+            let (file, from) = (&active.file, active.used);
+            let footer = active.footer(number);
+            file.write_at(&footer, from).map_err(Fault::at("write to", &active.name, from))?;
+            if self.options.flushes() {
+                file.sync().map_err(Fault::at("flush", &active.name, from))?;
+            }
+        }
+        count(&self.counters.segments_begun, 1);
+        self.open_segment(writer, number, header, file);
+        Ok(())
+    }
+
+    /// What the next segment begins with, the spare file that it may take, and a number for a file if there is none.
+    fn plan_segment(
+        &self,
+        writer: &Writer<D::File>,
+        first_batch: u64,
+        sequence: u64,
+        least: u64,
+    ) -> Result<(SegmentHeader, Option<Spare<D::File>>, u64), Fault> {
+        let mut state = self.state.lock();
+        let full = |what| Fault::of(what, "a segment")(io::ErrorKind::StorageFull.into());
+        if state.segments.len() >= SegmentHeader::OTHERS_MAX || state.next_segment == u32::MAX {
+            return Err(full("begin another of 65,536 times"));
+        }
+        let active = writer.active.as_ref();
+        let others: Vec<SegmentEnd> = state
+            .segments
+            .iter()
+            .map(|segment| match active.filter(|active| active.number == segment.number) {
+                Some(Active { last_batch, chain, .. }) => (segment, *last_batch, *chain),
+                None => (segment, segment.last_batch, segment.chain),
+            })
+            .map(|(segment, last_batch, chain)| SegmentEnd {
+                number: segment.number.into(),
+                last_batch,
+                chain,
+            })
+            .collect();
+        let needed = SegmentHeader::end_with(others.len()) + least + RESERVED;
+        let spares = state.spares.iter().enumerate().filter(|(_, spare)| spare.size >= needed);
+        let largest = spares.max_by_key(|(_, spare)| spare.size).map(|(position, _)| position);
+        let spare = largest.map(|position| state.spares.swap_remove(position));
+        // Without a spare it is written now, while somebody waits: then a small one has to do.
+        let wanted = needed.max(self.options.segment_bytes_min);
+        state.next_scratch += 1;
+        let header = SegmentHeader {
+            node: self.options.node,
+            number: state.next_segment.into(),
+            size: spare.as_ref().map_or(wanted, |spare| spare.size),
+            first_batch,
+            sequence,
+            chain: active.map_or(0, |active| active.chain),
+            others,
+        };
+        Ok((header, spare, state.next_scratch))
+    }
+
+    fn open_segment(
+        &self,
+        writer: &mut Writer<D::File>,
+        number: u32,
+        header: SegmentHeader,
+        file: Arc<D::File>,
+    ) {
+        let SegmentHeader { size, first_batch, chain, node, .. } = header;
+        let (used, last_batch) = (header.end(), first_batch.saturating_sub(1));
+        let mut state = self.state.lock();
+        if let Some(full) = writer.active.as_ref()
+            && let Some(segment) = state.segments.get_mut(full.number)
+        {
+            segment.is_sealed = true;
+            state.wants_spare = true;
+            state.segment_bytes = (size * 2).min(self.options.segment_bytes_max);
+            (state.may_drop, state.may_tidy) = (true, true);
+        }
+        let mut segment = Segment::new(number, Arc::clone(&file), size, used);
+        (segment.last_batch, segment.chain) = (last_batch, chain);
+        state.segments.insert(segment);
+        state.next_segment = number + 1;
+        drop(state);
+        self.moved.notify_all();
+        writer.active = Some(Active {
+            number,
+            name: name_of(number.into()),
+            file,
+            size,
+            used,
+            last_batch,
+            chain,
+            places: Places::new(node, number.into()),
+            seal: Seal::new(number.into()),
+        });
+    }
+
+    /// The disk is full: gives back what nothing needs; whether there was any.
+    fn make_room(&self, writer: &mut Writer<D::File>) -> Result<bool, Fault> {
+        let (free, spares) = {
+            let mut state = self.state.lock();
+            let free = state.segments.take_free(self.flushed().0);
+            (free, std::mem::take(&mut state.spares))
+        };
+        let mut is_any = !spares.is_empty();
+        for spare in spares {
+            // If it cannot be removed, there is no room by it.
+            let _ = self.disk.remove(&spare.name);
+        }
+        if !free.is_empty() {
+            let mut body = Vec::new();
+            free.iter().for_each(|&number| push_dropped(&mut body, number.into()));
+            let is_written = self.write_system(writer, &body)?;
+            let mut state = self.state.lock();
+            if is_written {
+                state.retire(&free);
+            } else {
+                for number in free {
+                    if let Some(segment) = state.segments.get_mut(number) {
+                        segment.is_dropped = false;
+                    }
+                }
+            }
+        }
+        while self.clear_away_one() {
+            is_any = true;
+        }
+        Ok(is_any)
+    }
+
+    /// Removes the file of one segment that was dropped, or makes a spare of it; `false` if there was none.
+    pub(crate) fn clear_away_one(&self) -> bool {
+        let (segment, number, is_of_use) = {
+            let mut state = self.state.lock();
+            let Some(segment) = state.retired.pop() else { return false };
+            let is_of_use = segment.size >= state.segment_bytes.min(self.options.segment_bytes_max)
+                || state.wants_spare && state.spares.is_empty();
+            state.next_scratch += 1;
+            (segment, state.next_scratch, is_of_use && state.spares.len() < SPARES_MAX)
+        };
+        let name = name_of(segment.number.into());
+        // Whoever still reads it must not find something else in it.
+        if is_of_use && Arc::strong_count(&segment.file) == 1 {
+            let spare = spare_name(number);
+            let renamed = self.disk.rename(&name, &spare).and_then(|()| {
+                // Or the file might have both names one day, its own and that of the segment to come.
+                if self.options.flushes() { self.disk.sync_dir() } else { Ok(()) }
+            });
+            if renamed.is_ok() {
+                let spare = Spare { name: spare, file: segment.file, size: segment.size };
+                self.state.lock().spares.push(spare);
+            }
+            return true;
+        }
+        // A file that stays is recognised as left over when the log is opened.
+        let _ = self.disk.remove(&name);
+        true
+    }
+}
+
+/// Makes a file of zeros: only so is its room really there, and writing it again costs the least.
+///
+/// # Errors
+/// As the disk's; then there is no such file.
+pub(crate) fn make_file<D: Disk>(disk: &D, name: &str, size: u64) -> Result<D::File, Fault> {
+    let file = disk.create(name).map_err(Fault::of("make", name))?;
+    match fill(&file, size) {
+        Ok(()) => Ok(file),
+        Err(source) => {
+            drop(file);
+            // If it cannot be removed, it is when the log is opened.
+            let _ = disk.remove(name);
+            Err(Fault::of("fill", name)(source))
+        }
+    }
+}
+
+fn fill(file: &impl DiskFile, size: u64) -> io::Result<()> {
+    let piece = usize::try_from(size).unwrap_or(PIECE).min(PIECE);
+    let zeros = vec![0; piece];
+    let mut at = 0;
+    while at < size {
+        let len = usize::try_from(size - at).unwrap_or(piece).min(piece);
+        file.write_at(zeros.get(..len).unwrap_or_default(), at)?;
+        at += len as u64;
+    }
+    Ok(())
+}
