@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
 # A private RabbitMQ that starts and stops as `pillarbox` does, so that every client suite can be tried against the
-# original (BROKER=rabbitmq): takes `--port`, prints `listening on 127.0.0.1:PORT`, ends on SIGTERM, keeps nothing.
+# original (BROKER=rabbitmq): takes `--port` and `--data-dir`, prints `listening on 127.0.0.1:PORT`, ends on SIGTERM. Its
+# process id is in `pid` in the data folder. Its name has the port in it: it finds its data again on the same port only.
 set -euo pipefail
 
 port=0
+dir=
 while [ $# -gt 0 ]; do
     case $1 in
         --port) port=$2; shift 2 ;;
+        --data-dir) dir=$2; shift 2 ;;
         --config) shift 2 ;; # Only pillarbox has a broker.toml.
         *) echo "unknown argument: $1" >&2; exit 2 ;;
     esac
@@ -16,7 +19,9 @@ free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1
 accepts() { (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; }
 
 [ "$port" != 0 ] || port=$(free_port)
-dir=$(mktemp -d)
+made=
+[ -n "$dir" ] || { made=$(mktemp -d); dir=$made; }
+mkdir -p "$dir"
 export HOME=$dir \
     ERL_EPMD_ADDRESS=127.0.0.1 \
     RABBITMQ_NODENAME="pillarbox-$port@localhost" \
@@ -29,13 +34,13 @@ export HOME=$dir \
     RABBITMQ_PID_FILE="$dir/pid" \
     RABBITMQ_CONFIG_FILE="$dir/rabbitmq" \
     RABBITMQ_ENABLED_PLUGINS_FILE="$dir/plugins"
-mkdir "$dir/mnesia" "$dir/log"
+mkdir -p "$dir/mnesia" "$dir/log"
 echo '[].' >"$RABBITMQ_ENABLED_PLUGINS_FILE"
 
 stop() {
     kill "$(cat "$dir/pid")" 2>/dev/null || true
     wait "$server" || true
-    rm -rf "$dir"
+    [ -z "$made" ] || rm -rf "$made"
 }
 /usr/lib/rabbitmq/bin/rabbitmq-server >"$dir/out" 2>&1 &
 server=$!

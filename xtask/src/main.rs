@@ -3,6 +3,7 @@
 mod codegen;
 mod compare;
 mod test;
+mod torture;
 
 use clap::{Parser, Subcommand};
 
@@ -22,6 +23,8 @@ enum Chore {
     Compare(compare::Arguments),
     /// Test everything, the real clients included.
     Test(test::Arguments),
+    /// Try to make the broker lose a message, for as long as wanted.
+    Torture(torture::Arguments),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -29,5 +32,6 @@ fn main() -> anyhow::Result<()> {
         Chore::Codegen(arguments) => codegen::run(&arguments),
         Chore::Compare(arguments) => compare::run(&arguments),
         Chore::Test(arguments) => test::run(&arguments),
+        Chore::Torture(arguments) => torture::run(&arguments),
     }
 }

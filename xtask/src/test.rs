@@ -120,6 +120,12 @@ fn print_table(parts: &[&Part], reports: &[Report]) -> io::Result<()> {
         let secs = report.elapsed.as_secs_f32();
         writeln!(out, "{:<18} {secs:>8.1}  {:<8} {counted}", part.name, report.outcome.word())?;
     }
+    for (part, report) in parts.iter().zip(reports).filter(|(_, report)| !report.told.is_empty()) {
+        writeln!(out, "\n{}", part.name)?;
+        for line in &report.told {
+            writeln!(out, "    {line}")?;
+        }
+    }
     writeln!(out)
 }
 

@@ -19,7 +19,7 @@ func startBroker(t *testing.T) string {
 	if os.Getenv("BROKER") == "rabbitmq" {
 		program = "../rabbitmq.sh"
 	}
-	broker := exec.Command(program, "--port", "0")
+	broker := exec.Command(program, "--port", "0", "--data-dir", t.TempDir())
 	broker.Stderr = os.Stderr
 	stdout, err := broker.StdoutPipe()
 	if err != nil {

@@ -237,36 +237,48 @@ test('a queue declared again gets what a publisher of the deleted one sends', { 
   }
 });
 
-test('recovery: consuming goes on after a restart of the broker', { timeout }, async () => {
-  const inbox = new Inbox();
-  const first = await startBroker();
-  const connection = await amqp.connect(first.url, {
-    recovery: {
-      initialDelay: 50,
-      maxDelay: 500,
-      setup: async (model) => {
-        const channel = await model.createChannel();
-        await channel.assertQueue('recovered', { durable: true });
-        await channel.consume('recovered', inbox.put, { noAck: true });
+for (const end of ['stop', 'kill']) {
+  test(`recovery: consuming goes on after the ${end} of the broker`, { timeout }, async () => {
+    const inbox = new Inbox();
+    const first = await startBroker();
+    let input;
+    const connection = await amqp.connect(first.url, {
+      recovery: {
+        initialDelay: 50,
+        maxDelay: 500,
+        setup: async (model) => {
+          input = await model.createChannel();
+          await input.prefetch(2);
+          await input.assertQueue('recovered', { durable: true });
+          await input.consume('recovered', inbox.put);
+        },
       },
-    },
-  });
-  const send = async (body) => {
-    const other = await amqp.connect(first.url);
-    const channel = await other.createConfirmChannel();
-    channel.sendToQueue('recovered', Buffer.from(body));
-    await channel.waitForConfirms();
-    await other.close();
-  };
-  await send('before');
-  assert.equal(text(await inbox.next()), 'before');
+    });
+    const send = async (...bodies) => {
+      const other = await amqp.connect(first.url);
+      const channel = await other.createConfirmChannel();
+      for (const body of bodies) channel.sendToQueue('recovered', Buffer.from(body), { persistent: true });
+      await channel.waitForConfirms();
+      await other.close();
+    };
+    await send('acked', 'held', 'held too', 'waiting', 'waiting too');
+    input.ack(await inbox.next());
+    assert.deepEqual((await inbox.take(2)).map(text), ['held', 'held too']);
+    await send('last'); // Confirmed after the ack had come, so that the ack lasts, too.
 
-  const reconnected = once(connection, 'connect');
-  await first.stop();
-  const second = await startBroker({ port: first.port });
-  await reconnected;
-  await send('after');
-  assert.equal(text(await inbox.next()), 'after');
-  await connection.close();
-  await second.stop();
-});
+    const reconnected = once(connection, 'connect');
+    await first[end]();
+    const second = await startBroker({ port: first.port, dataDir: first.dataDir });
+    await reconnected;
+    for (const body of ['held', 'held too', 'waiting', 'waiting too', 'last']) {
+      const message = await inbox.next();
+      assert.equal(text(message), body);
+      if (body.startsWith('held')) assert.equal(message.fields.redelivered, true);
+      input.ack(message);
+    }
+    await send('after');
+    assert.equal(text(await inbox.next()), 'after');
+    await connection.close();
+    await second.stop();
+  });
+}

@@ -3,7 +3,9 @@
 import contextlib
 import os
 import re
+import signal
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,19 +23,21 @@ HOST = "127.0.0.1"
 
 @dataclass
 class Broker:
-    """A running broker. Its address stays the same when it is restarted."""
+    """A running broker. Its address and its data stay the same when it is restarted."""
 
     process: subprocess.Popen
     port: int
+    data_dir: Path
     host: str = HOST
 
     @classmethod
-    def start(cls, port: int = 0, *arguments: str) -> "Broker":
+    def start(cls, data_dir: Path, port: int = 0) -> "Broker":
         """Start a broker and wait until it listens; port 0 takes any free one."""
-        process = subprocess.Popen([BINARY, "--port", str(port), *arguments], stdout=subprocess.PIPE, text=True)
+        command = [BINARY, "--port", str(port), "--data-dir", data_dir]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         for line in process.stdout:
             if listening := re.search(r"listening on \S+:(\d+)", line):
-                return cls(process, int(listening[1]))
+                return cls(process, int(listening[1]), data_dir)
         raise RuntimeError(f"{BINARY} ended with {process.wait()} before it listened")
 
     @property
@@ -46,18 +50,38 @@ class Broker:
         self.process.terminate()
         return self.process.wait(30)
 
+    def kill(self) -> None:
+        """End the broker where it stands."""
+        if IS_RABBITMQ:
+            # The process is a script, which ends with its broker.
+            os.kill(int((self.data_dir / "pid").read_text()), signal.SIGKILL)
+        else:
+            self.process.kill()
+        self.process.wait(30)
+
+    def start_again(self) -> None:
+        """Start another broker on the same port and data."""
+        self.process = Broker.start(self.data_dir, self.port).process
+
     def restart(self) -> None:
-        """Stop the broker and start another one on the same port."""
+        """Stop the broker and start another one on the same port and data."""
         self.stop()
-        self.process = Broker.start(self.port).process
+        self.start_again()
+
+    def kill_and_restart(self) -> None:
+        """Kill the broker and start another one on the same port and data."""
+        self.kill()
+        self.start_again()
 
 
 @contextlib.contextmanager
-def running_broker(port: int = 0, *arguments: str) -> Iterator[Broker]:
-    """Start a broker, and end it when the block ends."""
-    broker = Broker.start(port, *arguments)
-    try:
-        yield broker
-    finally:
-        if broker.process.poll() is None:
-            broker.stop()
+def running_broker() -> Iterator[Broker]:
+    """Start a broker with an empty data folder, and end it when the block ends."""
+    # What a killed broker left running may still write into it.
+    with tempfile.TemporaryDirectory(prefix="pillarbox-", ignore_cleanup_errors=True) as folder:
+        broker = Broker.start(Path(folder))
+        try:
+            yield broker
+        finally:
+            if broker.process.poll() is None:
+                broker.stop()

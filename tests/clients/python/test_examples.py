@@ -99,3 +99,17 @@ def test_post_office(broker: Broker, tmp_path: Path, letter: bytes) -> None:
         eventually(lambda: f"delivered {len(letter)} bytes to {home}/letter-2\n" in log.read_text())
     assert (home / "letter-2").read_bytes() == letter
     assert log.read_text().endswith("the postman goes home\n")
+
+
+def test_post_office_keeps_letters(own_broker: Broker, tmp_path: Path) -> None:
+    """Letters that nobody has fetched are still there when the post office was closed, or burnt down."""
+    readme = Readme(EXAMPLES / "post-office/README.md", EXAMPLES / "post-office/python", own_broker)
+    home, log = tmp_path / "alice", tmp_path / "postman.log"
+    readme.run(readme.command('echo "Dear Alice" |'))
+    own_broker.restart()
+    readme.run(readme.command("python post_box.py alice postman.py"))
+    own_broker.kill_and_restart()
+    with readme.running(readme.command("python postman.py", {"/tmp/alice": str(home)}), log):
+        eventually(lambda: (home / "letter-2").exists() and log.read_text().count("delivered") == 2)
+    assert (home / "letter-1").read_text() == "Dear Alice\n"
+    assert (home / "letter-2").read_bytes() == (readme.folder / "postman.py").read_bytes()

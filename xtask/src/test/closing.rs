@@ -77,6 +77,13 @@ impl Runner {
     }
 }
 
+/// What tests tell of themselves in `log`: lines that begin with `counts: `, or name a seed to go on with.
+pub(super) fn told(log: &str) -> Vec<String> {
+    let tells = |line: &&str| line.starts_with("counts: ") || line.contains("; next seed ");
+    let line = |line: &str| line.strip_prefix("counts: ").unwrap_or(line).to_owned();
+    log.lines().filter(tells).map(line).collect()
+}
+
 /// The number before `word`, or 0.
 fn before(line: &str, word: &str) -> u64 {
     neighbour(line, word, |words, at| at.checked_sub(1).map(|at| words[at]))

@@ -16,6 +16,8 @@ pub(super) struct Part {
     pub(super) env: &'static [(&'static str, &'static str)],
     /// The parts that must have passed before it.
     pub(super) after: &'static [&'static str],
+    /// What it calls besides its command.
+    pub(super) programs: &'static [&'static str],
     /// Parts of one lane never overlap.
     pub(super) lane: Lane,
     /// It may run with every third commit only.
@@ -40,6 +42,7 @@ const PLAIN: Part = Part {
     command: &[],
     env: &[],
     after: &[],
+    programs: &[],
     lane: Lane::Own,
     long: false,
     runner: Runner::ExitCode,
@@ -150,6 +153,51 @@ pub(super) const PARTS: &[Part] = &[
         command: &["cargo", "test", "--package", "pillarbox", "--bench", "*"],
         after: &["rust-build"],
         lane: Lane::Cargo,
+        ..PLAIN
+    },
+    Part {
+        name: "torture",
+        about: "the broker is killed under load: nothing confirmed is lost, changed or unexpected",
+        command: &[
+            "nice",
+            "cargo",
+            "test",
+            "--profile",
+            "simulation",
+            "--package",
+            "pillarbox-witness",
+            "--test",
+            "torture",
+            "--",
+            "--show-output",
+        ],
+        env: &[("PILLARBOX_CYCLES", "100"), ("CARGO_TARGET_DIR", "target/torture")],
+        after: &["broker"],
+        runner: Runner::Cargo,
+        ..PLAIN
+    },
+    Part {
+        name: "disks",
+        about: "the broker on a real ext4 that loses power, is full, or stands still",
+        command: &[
+            "nice",
+            "cargo",
+            "test",
+            "--profile",
+            "simulation",
+            "--package",
+            "pillarbox-witness",
+            "--test",
+            "disks",
+            "--",
+            "--show-output",
+            "--test-threads",
+            "1",
+        ],
+        env: &[("CARGO_TARGET_DIR", "target/torture")],
+        after: &["broker"],
+        programs: &["qemu-storage-daemon", "mkfs.ext4"],
+        runner: Runner::Cargo,
         ..PLAIN
     },
     Part {

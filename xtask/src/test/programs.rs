@@ -38,6 +38,16 @@ const PROGRAMS: &[Program] = &[
         from: "a JDK 17 or newer (Debian: default-jdk)",
     },
     Program { name: "mvn", check: &["mvn", "--version"], from: "Maven (Debian: maven)" },
+    Program {
+        name: "qemu-storage-daemon",
+        check: &["qemu-storage-daemon", "--version"],
+        from: "QEMU's storage daemon (Debian: qemu-system-common)",
+    },
+    Program {
+        name: "mkfs.ext4",
+        check: &["mkfs.ext4", "-V"],
+        from: "e2fsprogs (Debian: e2fsprogs)",
+    },
 ];
 
 /// Refuses to start if a program is missing, and names all that are.
@@ -65,6 +75,12 @@ pub(super) fn check(parts: &[&Part]) -> anyhow::Result<()> {
 
 /// What a part's command calls, by the names of [`PROGRAMS`].
 fn programs_of(part: &Part) -> Vec<&'static str> {
+    let mut programs = part.programs.to_vec();
+    programs.extend(programs_of_command(part));
+    programs
+}
+
+fn programs_of_command(part: &Part) -> Vec<&'static str> {
     let mut words = part.command.iter().copied().filter(|word| *word != "nice");
     match words.next() {
         Some("cargo") if words.next() == Some("clippy") => vec!["clippy"],

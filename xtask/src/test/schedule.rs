@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{
-    closing::Counts,
+    closing::{self, Counts},
     parts::{Lane, Part},
 };
 
@@ -59,6 +59,8 @@ pub(super) struct Report {
     pub(super) elapsed: Duration,
     /// What its runner counted, in words.
     pub(super) counted: Option<String>,
+    /// What its tests told of themselves.
+    pub(super) told: Vec<String>,
 }
 
 /// How far a part has come.
@@ -114,6 +116,7 @@ fn skip_hopeless(parts: &[&Part], progress: &mut [Progress]) {
                 outcome: Outcome::NotRun,
                 elapsed: Duration::ZERO,
                 counted,
+                told: Vec::new(),
             });
         }
     }
@@ -161,7 +164,7 @@ fn run_part(part: &Part, folders: &Folders) -> Report {
         say(&format!("---- {}: {trouble}; the end of {}:\n{end}\n----", part.name, path.display()));
     }
     say(&format!("{:<6} {:<18} {:.1} s", outcome.word(), part.name, elapsed.as_secs_f32()));
-    Report { outcome, elapsed, counted: counts.map(in_words) }
+    Report { outcome, elapsed, counted: counts.map(in_words), told: closing::told(&log) }
 }
 
 fn spawn_and_wait(part: &Part, folders: &Folders, log: &Path) -> io::Result<ExitStatus> {

@@ -61,6 +61,13 @@ def append(path: str, line: str) -> None:
         file.write(f"{line}\n")
 
 
+@shared_task(acks_late=True)
+def append_late(path: str, line: str, secs: float) -> None:
+    """Work for a while, write a line to a file, and only then be done with the message."""
+    time.sleep(secs)
+    append(path, line)
+
+
 @shared_task
 def wait_for_file(path: str) -> str:
     """Run until a file appears; write to `<path>.started` first."""

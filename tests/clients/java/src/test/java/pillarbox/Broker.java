@@ -2,6 +2,7 @@ package pillarbox;
 
 import java.io.BufferedReader;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.regex.Pattern;
 
@@ -14,7 +15,9 @@ final class Broker implements AutoCloseable {
 
     /** Returns once the broker listens; a {@code port} of 0 takes any free one. */
     Broker(int port) throws IOException {
-        ProcessBuilder builder = new ProcessBuilder(program(), "--port", Integer.toString(port));
+        String data = Files.createTempDirectory("pillarbox-java").toString();
+        ProcessBuilder builder =
+                new ProcessBuilder(program(), "--port", Integer.toString(port), "--data-dir", data);
         process = builder.redirectError(ProcessBuilder.Redirect.INHERIT).start();
         BufferedReader stdout = process.inputReader();
         this.port = listeningPort(stdout);

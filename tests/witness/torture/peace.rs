@@ -1,0 +1,56 @@
+//! The same load with a broker that nobody disturbs, or that is stopped as an operator does.
+
+use std::{sync::Arc, time::Duration};
+
+use witness::{
+    Event, History, Verdict, judge,
+    load::{Definitions, Load, LoadOptions, drain},
+};
+
+use crate::witnessed::{Folder, runtime};
+
+/// How long there is load in each life.
+const LIFE: Duration = Duration::from_millis(700);
+/// Small files and little memory, so that segments are recycled and messages read back within a second.
+const SETTINGS: &str = "[store]\nsegment_bytes_max = '1MiB'\nqueue_resident_bytes_max = '16KiB'\n";
+
+fn check(lives: u64) {
+    let folder = Folder::new("peace");
+    let launch = folder.launch(SETTINGS);
+    let history = Arc::new(History::timeless());
+    let definitions = Arc::<Definitions>::default();
+    let mut verdict = Verdict::default();
+    for life in 1..=lives {
+        let mut process = launch.start().expect("the broker starts");
+        runtime().block_on(async {
+            let wrong = definitions.check(&process.uri()).await.expect("the broker answers");
+            assert_eq!(wrong, Vec::<String>::new());
+            let options = LoadOptions { seed: life, ..LoadOptions::default() };
+            let load = Load::start(&process.uri(), &history, &definitions, &options).await;
+            let load = load.expect("the broker takes a load");
+            tokio::time::sleep(LIFE).await;
+            load.stop().await;
+            if life == lives {
+                drain(&process.uri(), &history).await.expect("the broker can be emptied");
+                verdict = judge(&history.take());
+            }
+        });
+        let status = process.stop().expect("the broker stops in time");
+        assert!(status.success(), "{}", process.log_text());
+        history.record(Event::Ended);
+    }
+    println!("counts: {lives} lives: {verdict}");
+    assert!(verdict.is_good(), "{verdict}");
+    assert!(verdict.counts.confirmed > 100, "{verdict}");
+    assert!(definitions.answered() > 10);
+}
+
+#[test]
+fn a_broker_that_is_left_alone_keeps_every_promise() {
+    check(1);
+}
+
+#[test]
+fn a_broker_that_is_stopped_and_started_keeps_every_promise() {
+    check(3);
+}
