@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ahash::AHashMap;
@@ -17,7 +17,7 @@ use broker::arguments::Compat as QueueCompat;
 use broker::permission::Permission;
 use broker::user::{User, UserTags};
 use serde::Deserialize;
-use server::{Account, LivePrefetch, MemoryLimit, Options};
+use server::{Account, LivePrefetch, MemoryLimit, Options, StoreOptions, Sync};
 
 /// All that can be set.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -25,6 +25,7 @@ use server::{Account, LivePrefetch, MemoryLimit, Options};
 pub(crate) struct Config {
     pub(crate) server: ServerConfig,
     pub(crate) limits: Limits,
+    pub(crate) store: Store,
     pub(crate) log: Log,
     pub(crate) compat: Compat,
     pub(crate) vhosts: Vec<String>,
@@ -59,6 +60,31 @@ pub(crate) struct Limits {
     /// 0: deliveries may stay unacked for ever.
     pub(crate) consumer_timeout_ms: u64,
     pub(crate) consumer_timeout_action: ConsumerTimeoutAction,
+}
+
+/// `[store]`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Store {
+    /// The data folder; empty is the platform's place for the data of programs.
+    pub(crate) data_dir: PathBuf,
+    pub(crate) durability: Durability,
+    /// The largest file of the log, a size such as `64MiB`.
+    pub(crate) segment_bytes_max: String,
+    /// With less free than this publishers wait, a size.
+    pub(crate) disk_free_min: String,
+    /// What one queue may keep of bodies in memory, a size; the rest is read back when its turn comes.
+    pub(crate) queue_resident_bytes_max: String,
+}
+
+/// What a confirm promises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Durability {
+    /// It is flushed to the disk.
+    Fsync,
+    /// The operating system has it.
+    Os,
 }
 
 /// What happens to a consumer that keeps a delivery for too long.
@@ -175,6 +201,7 @@ impl Default for Config {
         Self {
             server: ServerConfig::default(),
             limits: Limits::default(),
+            store: Store::default(),
             log: Log::default(),
             compat: Compat::default(),
             vhosts: vec!["/".to_owned()],
@@ -205,6 +232,18 @@ impl Default for Limits {
             memory: "60%".to_owned(),
             consumer_timeout_ms: 30 * 60 * 1000,
             consumer_timeout_action: ConsumerTimeoutAction::CancelConsumer,
+        }
+    }
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self {
+            data_dir: PathBuf::new(),
+            durability: Durability::Fsync,
+            segment_bytes_max: "64MiB".to_owned(),
+            disk_free_min: "50MB".to_owned(),
+            queue_resident_bytes_max: "8MiB".to_owned(),
         }
     }
 }
@@ -243,12 +282,12 @@ impl Config {
             .with_context(|| format!("the settings in {} are wrong", path.display()))
     }
 
-    /// Checks everything and makes of it what the server is started with.
+    /// Checks everything and makes of it what the server is started with; without a log if `memory_only`.
     ///
     /// # Errors
     /// Names the first setting that is wrong, and what would be right.
-    pub(crate) fn options(&self) -> Result<Options> {
-        let Self { server, limits, compat, .. } = self;
+    pub(crate) fn options(&self, memory_only: bool) -> Result<Options> {
+        let Self { server, limits, store, compat, .. } = self;
         ensure!(!server.bind.is_empty(), "[server] bind is empty: name at least one address");
         ensure!(
             limits.frame_max >= 4096,
@@ -273,6 +312,7 @@ impl Config {
             handshake_ms: limits.handshake_secs.saturating_mul(1000),
             message_bytes_max: limits.message_bytes_max,
             memory_limit: parse_memory(&limits.memory)?,
+            store: if memory_only { None } else { Some(store.options()?) },
             consumer_timeout_ms: Some(limits.consumer_timeout_ms).filter(|&ms| ms > 0),
             consumer_timeout_closes_channel: limits.consumer_timeout_action
                 == ConsumerTimeoutAction::CloseChannel,
@@ -329,6 +369,45 @@ impl Config {
     }
 }
 
+impl Store {
+    /// Where the log lies, and how it is kept.
+    ///
+    /// # Errors
+    /// Names the first setting that is wrong.
+    fn options(&self) -> Result<StoreOptions> {
+        let data_dir = if self.data_dir.as_os_str().is_empty() {
+            let place = dirs::data_dir().context(
+                "no folder for data is known: set HOME, or name a folder with --data-dir",
+            )?;
+            place.join("pillarbox")
+        } else {
+            self.data_dir.clone()
+        };
+        let segment_bytes_max = parse_size(&self.segment_bytes_max)
+            .context("[store] segment_bytes_max: a size such as \"64MiB\"")?;
+        ensure!(
+            (SEGMENT_BYTES_LEAST..=SEGMENT_BYTES_MOST).contains(&segment_bytes_max),
+            "[store] segment_bytes_max is '{}': between 1MiB and 1GiB",
+            self.segment_bytes_max
+        );
+        Ok(StoreOptions {
+            data_dir,
+            sync: match self.durability {
+                Durability::Fsync => Sync::Flush,
+                Durability::Os => Sync::Os,
+            },
+            segment_bytes_max,
+            disk_free_min: parse_size(&self.disk_free_min)
+                .context("[store] disk_free_min: a size such as \"50MB\"")?,
+            queue_resident_bytes_max: parse_size(&self.queue_resident_bytes_max)
+                .context("[store] queue_resident_bytes_max: a size such as \"8MiB\"")?,
+        })
+    }
+}
+
+const SEGMENT_BYTES_LEAST: u64 = 1 << 20;
+const SEGMENT_BYTES_MOST: u64 = 1 << 30;
+
 /// Four bytes of the operating system's randomness, for a password's hash.
 fn salt() -> [u8; 4] {
     let [s0, s1, s2, s3, ..] = RandomState::new().hash_one(()).to_le_bytes();
@@ -345,6 +424,12 @@ fn parse_memory(text: &str) -> Result<MemoryLimit> {
         ensure!((1..=100).contains(&percent), wrong());
         return Ok(MemoryLimit::Percent(percent));
     }
+    Ok(MemoryLimit::Bytes(parse_size(text).with_context(wrong)?))
+}
+
+/// `512MiB`, `2GB` or a number of bytes; at least one.
+fn parse_size(text: &str) -> Result<u64> {
+    let wrong = || format!("'{text}' is no size");
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
     let number: u64 = number.parse().with_context(wrong)?;
@@ -360,7 +445,7 @@ fn parse_memory(text: &str) -> Result<MemoryLimit> {
     };
     let bytes = number.checked_mul(factor).with_context(wrong)?;
     ensure!(bytes > 0, wrong());
-    Ok(MemoryLimit::Bytes(bytes))
+    Ok(bytes)
 }
 
 #[cfg(test)]
@@ -386,6 +471,11 @@ mod tests {
             "memory",
             "consumer_timeout_ms",
             "consumer_timeout_action",
+            "data_dir",
+            "durability",
+            "segment_bytes_max",
+            "disk_free_min",
+            "queue_resident_bytes_max",
             "format",
             "level",
             "product",
@@ -421,10 +511,12 @@ mod tests {
     fn what_is_wrong_is_named() {
         let wrong = |toml: &str| {
             let config: Config = toml::from_str(toml).unwrap();
-            format!("{:#}", config.options().unwrap_err())
+            format!("{:#}", config.options(false).unwrap_err())
         };
         assert!(wrong("limits.memory = \"lots\"").contains("[limits] memory is 'lots'"));
         assert!(wrong("limits.frame_max = 1").contains("at least 4096"));
+        assert!(wrong("store.disk_free_min = 'much'").contains("[store] disk_free_min"));
+        assert!(wrong("store.segment_bytes_max = '1kB'").contains("between 1MiB and 1GiB"));
         assert!(wrong("vhosts = []").contains("vhost '/'"));
         let pattern =
             "users = [{ name = 'a', password = 'b', permissions = [{ vhost = '/', read = '(' }] }]";

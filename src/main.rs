@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use clap::{ArgAction, Parser};
-use server::Server;
+use server::{LogFailure, Server};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info};
 use tracing_subscriber::EnvFilter;
@@ -44,6 +44,12 @@ struct Serve {
     /// The port for AMQP; 0 takes a free one.
     #[arg(long)]
     port: Option<u16>,
+    /// The folder for what outlives the process.
+    #[arg(long, value_name = "FOLDER", conflicts_with = "memory_only")]
+    data_dir: Option<PathBuf>,
+    /// Keep everything in memory and nothing on disk, for tests: a restart begins empty.
+    #[arg(long)]
+    memory_only: bool,
     /// How log lines look.
     #[arg(long, value_name = "FORMAT")]
     log: Option<LogFormat>,
@@ -63,10 +69,13 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             let _ = writeln!(std::io::stderr(), "pillarbox: {failure:#}");
-            ExitCode::FAILURE
+            if failure.is::<LogFailure>() { ExitCode::from(LOG_FAILED) } else { ExitCode::FAILURE }
         }
     }
 }
+
+/// The exit code when the disk failed under the log, so that a supervisor can tell it from everything else.
+const LOG_FAILED: u8 = 3;
 
 impl Serve {
     /// The settings file, or the defaults, with what the command line says on top.
@@ -80,6 +89,9 @@ impl Serve {
         }
         if let Some(port) = self.port {
             config.server.port = port;
+        }
+        if let Some(data_dir) = &self.data_dir {
+            config.store.data_dir.clone_from(data_dir);
         }
         if let Some(format) = self.log {
             config.log.format = format;
@@ -96,7 +108,7 @@ impl Serve {
 /// Serves until a signal says stop.
 fn serve(arguments: Serve, started: Instant) -> Result<()> {
     let config = arguments.config()?;
-    let options = config.options()?;
+    let options = config.options(arguments.memory_only)?;
     start_log(&config)?;
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     runtime.worker_threads(match config.server.worker_threads {
@@ -113,15 +125,20 @@ fn serve(arguments: Serve, started: Instant) -> Result<()> {
             compatible_with = format!("{} {}", config.compat.product, config.compat.version),
             memory_limit = server.memory_limit(),
             started_in_ms = started.elapsed().as_millis(),
-            "pillarbox is ready; it keeps everything in memory: a restart begins empty"
+            "pillarbox is ready; {}",
+            server.promise()
         );
         announce(&server).context("cannot print where it listens")?;
-        let name = signals.next().await;
+        let name = tokio::select! {
+            name = signals.next() => name,
+            failure = server.failed() => return Err(failure.into()),
+        };
         info!(signal = name, "stopping; a second signal ends it at once");
         tokio::select! {
-            () = server.stop("broker is shutting down") => info!("stopped"),
+            stopped = server.stop("broker is shutting down") => stopped?,
             name = signals.next() => bail!("ended at once by {name}"),
         }
+        info!("stopped");
         Ok(())
     })
 }

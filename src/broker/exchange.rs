@@ -232,6 +232,16 @@ impl Exchange {
             .take_while(move |binding| binding.destination == *destination)
     }
 
+    /// One binding, if it is there.
+    pub fn binding(
+        &self,
+        destination: &Destination,
+        binding_key: &[u8],
+        arguments: &FieldTable,
+    ) -> Option<&Arc<Binding>> {
+        self.bindings.get(&Binding::new(destination.clone(), binding_key, arguments))
+    }
+
     /// How many bindings it has as a source.
     pub fn binding_count(&self) -> usize {
         self.bindings.len()

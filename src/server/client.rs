@@ -42,6 +42,8 @@ pub(crate) struct Client {
     pub(crate) is_slowed: bool,
     /// It published something since this was last reset.
     pub(crate) has_published: bool,
+    /// Some of that was logged.
+    pub(crate) has_logged: bool,
     /// Consumers were added since this was last reset, whose timeouts ask for a look within this time.
     pub(crate) look_within_ms: Option<u64>,
     /// Why it ends, if it ends in error.
@@ -76,6 +78,7 @@ impl Client {
             now: shared.clock.now(),
             is_slowed: false,
             has_published: false,
+            has_logged: false,
             look_within_ms: None,
             close_reason: None,
             node: Arc::clone(node),
@@ -278,38 +281,38 @@ impl Broker for Client {
     }
 
     fn exchange_declare(&mut self, request: &ExchangeDeclare<'_>) -> Result<Durable, Refusal> {
-        self.declare_exchange(request).map(Durable::from)
+        self.declare_exchange(request)
     }
 
     fn exchange_delete(&mut self, exchange: &str, if_unused: bool) -> Result<Durable, Refusal> {
-        self.delete_exchange(exchange, if_unused).map(Durable::from)
+        self.delete_exchange(exchange, if_unused)
     }
 
     fn exchange_bind(&mut self, request: &Bind<'_>) -> Result<Durable, Refusal> {
-        self.bind_exchange(request).map(Durable::from)
+        self.bind_exchange(request)
     }
 
     fn exchange_unbind(&mut self, request: &Bind<'_>) -> Result<Durable, Refusal> {
-        self.unbind_exchange(request).map(Durable::from)
+        self.unbind_exchange(request)
     }
 
     fn queue_declare(
         &mut self,
         request: &QueueDeclare<'_>,
     ) -> Result<Durable<QueueDeclared>, DeclareError> {
-        self.declare_queue(request).map(Durable::from)
+        self.declare_queue(request)
     }
 
     fn queue_bind(&mut self, request: &Bind<'_>) -> Result<Durable, Refusal> {
-        self.bind_queue(request).map(Durable::from)
+        self.bind_queue(request)
     }
 
     fn queue_unbind(&mut self, request: &Bind<'_>) -> Result<Durable, Refusal> {
-        self.unbind_queue(request).map(Durable::from)
+        self.unbind_queue(request)
     }
 
     fn queue_purge(&mut self, queue: &str) -> Result<Durable<u32>, Refusal> {
-        self.purge_queue(queue).map(Durable::from)
+        self.purge_queue(queue)
     }
 
     fn queue_delete(
@@ -318,7 +321,7 @@ impl Broker for Client {
         if_unused: bool,
         if_empty: bool,
     ) -> Result<Durable<u32>, Refusal> {
-        self.delete_queue(queue, if_unused, if_empty).map(Durable::from)
+        self.delete_queue(queue, if_unused, if_empty)
     }
 
     fn check_publish(
@@ -367,7 +370,7 @@ impl Broker for Client {
     fn get(&mut self, channel: ChannelNumber, queue: &str, no_ack: bool) -> Result<Got, Refusal> {
         let got = self.get_message(channel, queue, no_ack);
         self.route_letters();
-        got.map(|is_delivered| if is_delivered { Got::Delivered } else { Got::Empty })
+        got
     }
 
     fn settle(
@@ -393,9 +396,10 @@ impl Broker for Client {
     }
 
     fn commit_settlements(&mut self, channel: ChannelNumber) -> Option<LogPosition> {
+        self.effects.logged_at = None;
         self.commit_held(channel);
         self.route_letters();
-        None
+        self.effects.logged_at
     }
 
     fn roll_back_settlements(&mut self, channel: ChannelNumber) {

@@ -1,17 +1,20 @@
 //! An exchange that tasks share: its lock, and beside the pure exchange the messages that some types keep.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Weak};
 
 use amqp::RawProperties;
-use broker::exchange::{DelayedMessages, Exchange, ExchangeKind, ExchangeSpec, RecentHistory};
-use broker::message::{Arrival, Message};
-use broker::{ExchangeName, Refusal, Timestamp};
+use broker::exchange::{
+    Binding, DelayedMessages, Destination, Exchange, ExchangeKind, ExchangeSpec, RecentHistory,
+};
+use broker::message::{Arrival, Message, Sequence};
+use broker::{ExchangeName, LogPosition, Refusal, Timestamp};
 use parking_lot::{Mutex, RwLock};
 
+use crate::journal::{Logged, Owner};
 use crate::queue_cell::Effects;
 use crate::timer::Due;
-use crate::vhost::Vhost;
+use crate::vhost::{Original, Vhost};
 
 /// An exchange and what the server knows of it.
 #[derive(Debug)]
@@ -20,6 +23,10 @@ pub(crate) struct ExchangeCell {
     pub(crate) exchange: RwLock<Exchange>,
     /// The exchanges that have bindings to it.
     pub(crate) bound_to: Mutex<BTreeSet<ExchangeName>>,
+    /// Its definition in the log; `None`: it does not outlive the process, or was there from the beginning.
+    pub(crate) logged: Option<Logged>,
+    /// The definitions of those of its bindings that outlive the process.
+    pub(crate) logged_bindings: Mutex<BTreeMap<Arc<Binding>, Logged>>,
     /// What an `x-delayed-message` exchange holds back.
     delayed: Option<Mutex<Delayed>>,
     /// What an `x-recent-history` exchange gives to latecomers.
@@ -29,9 +36,17 @@ pub(crate) struct ExchangeCell {
 
 #[derive(Debug, Default)]
 struct Delayed {
-    messages: DelayedMessages<Message>,
+    messages: DelayedMessages<Held>,
     /// The deadline that the timer knows.
     armed: Option<Timestamp>,
+}
+
+/// A message that is held back.
+#[derive(Debug)]
+struct Held {
+    message: Message,
+    /// Its place in the log, if it outlives the process.
+    logged: Option<Sequence>,
 }
 
 impl ExchangeCell {
@@ -50,8 +65,28 @@ impl ExchangeCell {
         let exchange = Exchange::new(spec.clone(), vhost_name)?;
         let history = RecentHistory::of(&exchange, HISTORY_BYTES_MAX).map(Mutex::new);
         let delayed = (spec.kind == ExchangeKind::Delayed).then(Mutex::default);
-        let bound_to = Mutex::default();
-        Ok(Self { spec, exchange: RwLock::new(exchange), bound_to, delayed, history, vhost })
+        Ok(Self {
+            spec,
+            exchange: RwLock::new(exchange),
+            bound_to: Mutex::default(),
+            logged: None,
+            logged_bindings: Mutex::default(),
+            delayed,
+            history,
+            vhost,
+        })
+    }
+
+    /// Takes back every binding to a destination; `gone` gets the definitions that go with them.
+    pub(crate) fn remove_destination(&self, destination: &Destination, gone: &mut Vec<Owner>) {
+        let mut exchange = self.exchange.write();
+        let mut logged = self.logged_bindings.lock();
+        if !logged.is_empty() {
+            let records =
+                exchange.bindings_to(destination).filter_map(|binding| logged.remove(binding));
+            gone.extend(records.map(|record| record.id));
+        }
+        exchange.remove_destination(destination);
     }
 
     /// Whether it keeps messages, so that each publish must come past it.
@@ -70,15 +105,58 @@ impl ExchangeCell {
         broker::arguments::delay_ms(RawProperties::from_bytes(properties).headers().ok().flatten())
     }
 
-    /// Holds a message back for `delay_ms`.
-    pub(crate) fn delay(self: &Arc<Self>, now: Timestamp, delay_ms: u64, arrival: &Arrival<'_>) {
-        let (Some(delayed), Some(vhost)) = (&self.delayed, self.vhost.upgrade()) else { return };
-        let mut delayed = delayed.lock();
-        let message = Message::from_arrival(arrival);
+    /// Holds a message back for `delay_ms`; what that waits for, if the message outlives the process.
+    ///
+    /// A logged message that it `replaces` is no more.
+    pub(crate) fn delay(
+        self: &Arc<Self>,
+        now: Timestamp,
+        delay_ms: u64,
+        arrival: &Arrival<'_>,
+        replaces: Option<Original>,
+    ) -> Option<LogPosition> {
+        let vhost = self.vhost.upgrade()?;
+        let due = now.plus_ms(delay_ms);
+        let owner = self.logged.map(|logged| logged.id).filter(|_| arrival.persistent);
+        let (mut logged, mut after) = (None, None);
+        if let Some(journal) =
+            vhost.shared.journal().filter(|_| owner.is_some() || replaces.is_some())
+        {
+            let mut entry = journal.append();
+            if let Some(owner) = owner {
+                let sequence = entry.take_sequences(1);
+                entry.held_message(&Arrival { sequence, ..*arrival }, owner, now, due);
+                logged = Some(sequence);
+            }
+            if let Some(original) = replaces {
+                entry.release(original.owner, &[original.sequence.0]);
+            }
+            after = Some(entry.position());
+        }
+        self.hold(&vhost, due, Message::from_arrival(arrival), logged);
+        after
+    }
+
+    /// Holds a message back again that was held back when the broker stopped.
+    pub(crate) fn restore(self: &Arc<Self>, due: Timestamp, message: Message, logged: Sequence) {
+        if let Some(vhost) = self.vhost.upgrade() {
+            self.hold(&vhost, due, message, Some(logged));
+        }
+    }
+
+    fn hold(
+        self: &Arc<Self>,
+        vhost: &Vhost,
+        due: Timestamp,
+        message: Message,
+        logged: Option<Sequence>,
+    ) {
+        let Some(delayed) = &self.delayed else { return };
         let bytes = memory_of(&message);
         vhost.shared.memory.account(0, bytes as u64);
-        delayed.messages.add(now.plus_ms(delay_ms), message, bytes);
-        self.arm(&vhost, &mut delayed);
+        let mut delayed = delayed.lock();
+        delayed.messages.add(due, Held { message, logged }, bytes);
+        self.arm(vhost, &mut delayed);
     }
 
     fn arm(self: &Arc<Self>, vhost: &Vhost, delayed: &mut Delayed) {
@@ -95,9 +173,12 @@ impl ExchangeCell {
         let mut effects = Effects::default();
         for _ in 0..RELEASED_AT_ONCE_MAX {
             // One by one: the lock is not held while a message is routed.
-            let Some((_, message)) = delayed.lock().messages.take_due(now) else { break };
+            let Some((_, held)) = delayed.lock().messages.take_due(now) else { break };
+            let Held { message, logged } = held;
             vhost.shared.memory.account(memory_of(&message) as u64, 0);
-            vhost.publish_message(now, &message, &mut effects);
+            let owner = self.logged.map(|logged| logged.id);
+            let replaces = owner.zip(logged).map(|(owner, sequence)| Original { owner, sequence });
+            vhost.publish_message(now, &message, replaces, &mut effects);
             vhost.carry_out(now, &mut effects);
         }
         effects.wake();
@@ -109,8 +190,15 @@ impl ExchangeCell {
     /// The exchange is deleted: what it holds back goes with it, also if a client's route still leads here.
     pub(crate) fn close(&self) {
         let (Some(delayed), Some(vhost)) = (&self.delayed, self.vhost.upgrade()) else { return };
-        let dropped = std::mem::take(&mut delayed.lock().messages);
+        let mut dropped = std::mem::take(&mut delayed.lock().messages);
         vhost.shared.memory.account(dropped.memory_bytes() as u64, 0);
+        if let (Some(journal), Some(logged)) = (vhost.shared.journal(), self.logged) {
+            let mut sequences = Vec::new();
+            while let Some((_, held)) = dropped.take_due(Timestamp(u64::MAX)) {
+                sequences.extend(held.logged.map(|sequence| sequence.0));
+            }
+            journal.forget(logged.id, &sequences);
+        }
     }
 
     /// Keeps a message for whoever binds later.

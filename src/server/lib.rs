@@ -2,34 +2,44 @@
 //!
 //! [`Server::start`] listens, [`Server::stop`] ends every connection with a reason and waits for them.
 
+mod alarms;
 mod client;
 mod clock;
+mod data_dir;
+mod disk;
 mod exchange_cell;
+mod journal;
 mod listener;
 mod memory;
 mod node;
 mod options;
 mod outbox;
 mod outgoing;
+mod pager;
 mod queue_cell;
 mod random;
+mod recovery;
+mod start_error;
 mod task;
 mod timer;
 mod vhost;
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
+use self::data_dir::DataDir;
+use self::journal::Journal;
 use self::listener::Listener;
 use self::node::Node;
-pub use self::options::{Account, LivePrefetch, MemoryLimit, Options};
+pub use self::options::{Account, LivePrefetch, MemoryLimit, Options, StoreOptions};
 use self::outbox::ClientEvent;
+pub use self::start_error::{DataDirError, StartError};
+pub use store::Sync;
 
 /// A running node.
 #[derive(Debug)]
@@ -40,48 +50,68 @@ pub struct Server {
     stop: CancellationToken,
 }
 
-/// An address that cannot be listened on.
+/// The disk failed under the log: nothing that waited for it is confirmed, and the node cannot go on.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address}")]
-pub struct BindError {
-    /// The address.
-    pub address: SocketAddr,
-    /// What the operating system says.
-    pub source: io::Error,
-}
-
-/// How often the memory in use is compared with its limit.
-const MEMORY_CHECK: Duration = Duration::from_millis(250);
+#[error("the log failed, and whatever waited for it is not confirmed: {0}")]
+pub struct LogFailure(Arc<store::Fault>);
 
 /// How long clients have to take their close.
 const STOP_PATIENCE: Duration = Duration::from_secs(3);
 
+/// After so long, reading the log is worth a line a second.
+const PROGRESS_EVERY: Duration = Duration::from_secs(1);
+
 impl Server {
-    /// Listens on every address and serves whoever comes.
+    /// Reads back what the log holds, listens on every address and serves whoever comes.
     ///
     /// # Errors
-    /// [`BindError`] with the first address that cannot be listened on; then nothing is served.
-    pub async fn start(options: Options) -> Result<Self, BindError> {
+    /// [`StartError`]; then nothing is served.
+    pub async fn start(options: Options) -> Result<Self, StartError> {
         let bind = options.bind.clone();
         let settings = Arc::new(options.session_settings());
-        let node = Node::new(options);
+        let node = open_node(options)?;
         let mut listeners = Vec::new();
         let mut addresses = Vec::new();
         for address in bind {
-            let failed = |source| BindError { address, source };
+            let failed = |source| StartError::Bind { address, source };
             let listener = Listener::bind(address, &node, &settings).await.map_err(failed)?;
             addresses.push(listener.address().map_err(failed)?);
             listeners.push(listener);
         }
         let stop = CancellationToken::new();
         let connections = TaskTracker::new();
+        let (timers, clock) = (Arc::clone(&node.shared.timers), Arc::clone(&node.shared.clock));
+        tokio::spawn(timers.run(clock));
+        tokio::spawn(alarms::watch(Arc::clone(&node)));
+        recovery::catch_up(&node);
         for listener in listeners {
             tokio::spawn(listener.run(connections.clone(), stop.clone()));
         }
-        let (timers, clock) = (Arc::clone(&node.shared.timers), Arc::clone(&node.shared.clock));
-        tokio::spawn(timers.run(clock));
-        tokio::spawn(watch_memory(Arc::clone(&node)));
         Ok(Self { node, addresses, connections, stop })
+    }
+
+    /// What a client may rely on, in words.
+    pub fn promise(&self) -> &'static str {
+        let store = self.node.shared.options.store.as_ref();
+        match store.map(|store| store.sync) {
+            Some(Sync::Flush) => "what it confirms is flushed to the disk",
+            Some(Sync::Os) => {
+                "what it confirms is with the operating system, and survives all but the loss of power"
+            }
+            Some(Sync::Never) | None => "it keeps everything in memory: a restart begins empty",
+        }
+    }
+
+    /// Waits until the disk fails under the log, if it ever does.
+    pub async fn failed(&self) -> LogFailure {
+        let fault = match self.node.shared.journal() {
+            Some(journal) => journal.failed().await,
+            None => None,
+        };
+        match fault {
+            Some(fault) => LogFailure(fault),
+            None => std::future::pending().await,
+        }
     }
 
     /// Where it listens, with the ports that were chosen.
@@ -94,8 +124,12 @@ impl Server {
         self.node.shared.memory.limit()
     }
 
-    /// Accepts no more, closes every connection with 320 and `explanation`, and waits a moment until they are gone.
-    pub async fn stop(&self, explanation: &str) {
+    /// Accepts no more, closes every connection with 320 and `explanation`, waits a moment until they are gone, and closes
+    /// the log.
+    ///
+    /// # Errors
+    /// [`LogFailure`] if the log could not be flushed at last.
+    pub async fn stop(&self, explanation: &str) -> Result<(), LogFailure> {
         self.stop.cancel();
         self.connections.close();
         let explanation: Arc<str> = explanation.into();
@@ -104,27 +138,60 @@ impl Server {
             info!(connections = count, "closing connections");
         }
         self.node.broadcast(|| ClientEvent::Shutdown { explanation: Arc::clone(&explanation) });
-        if tokio::time::timeout(STOP_PATIENCE, self.connections.wait()).await.is_err() {
+        let gone = tokio::time::timeout(STOP_PATIENCE, self.connections.wait()).await;
+        if gone.is_err() {
             warn!(connections = self.connections.len(), "some clients did not take their close");
         }
+        let Some(journal) = self.node.shared.journal() else { return Ok(()) };
+        if gone.is_ok() {
+            journal.close();
+        }
+        // Otherwise what such clients have unacked was not given back: without the mark that says that the log was
+        // closed, the next start takes it for delivered.
+        journal.fault().map_or(Ok(()), |fault| Err(LogFailure(fault)))
     }
 }
 
-/// Raises and lifts the memory alarm.
-async fn watch_memory(node: Arc<Node>) {
-    let mut ticks = tokio::time::interval(MEMORY_CHECK);
-    loop {
-        ticks.tick().await;
-        let Some((is_alarmed, used)) = node.shared.memory.check() else { continue };
-        let limit = node.shared.memory.limit();
-        if is_alarmed {
-            warn!(
-                used,
-                limit, "memory alarm: publishers are blocked until consumers have caught up"
-            );
-        } else {
-            info!(used, limit, "memory alarm is over: publishers go on");
-            node.broadcast(|| ClientEvent::AlarmChanged);
-        }
+/// A node with what its log holds.
+fn open_node(options: Options) -> Result<Arc<Node>, StartError> {
+    let Some(store) = options.store.clone() else {
+        let node = Node::new(options, None, None);
+        node.define_options();
+        return Ok(node);
+    };
+    let started = Instant::now();
+    let data_dir = Arc::new(DataDir::open(&store.data_dir)?);
+    data_dir.keep_reserve();
+    let mut said = started;
+    let (journal, recovery) =
+        Journal::open(&data_dir, &store, random::identity(), &mut |progress| {
+            if said.elapsed() >= PROGRESS_EVERY {
+                said = Instant::now();
+                info!(read = progress.read, all = progress.all, "reading the log");
+            }
+        })?;
+    for damage in &recovery.damage {
+        error!(folder = %data_dir.path().display(), "the log is damaged, and the rest is served: {damage}");
     }
+    let unsaid = recovery.damage_count.saturating_sub(recovery.damage.len() as u64);
+    if unsaid > 0 {
+        error!(places = unsaid, "the log is damaged in further places");
+    }
+    if let Some(cut) = &recovery.cut {
+        warn!("cut off what was not yet confirmed when the broker ended: {cut}");
+    }
+    journal.start().map_err(StartError::Thread)?;
+    let node = Node::new(options, Some(data_dir), Some(journal));
+    let journal = node.shared.journal().expect("it was just given");
+    let recovered = recovery::recover(&node, journal, &recovery)?;
+    info!(
+        data_dir = %store.data_dir.display(),
+        queues = recovered.queues,
+        messages = recovered.messages,
+        log_bytes = recovery.bytes,
+        in_order = recovery.was_closed,
+        ms = started.elapsed().as_millis(),
+        "recovered"
+    );
+    Ok(node)
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 pub(crate) struct Memory {
     limit: u64,
     queued: AtomicU64,
-    alarm: AtomicBool,
+    is_alarmed: AtomicBool,
 }
 
 /// Below this share of the limit an alarm ends, so that it does not flap.
@@ -19,7 +19,7 @@ const OVERHEAD_BYTES: u64 = 64 << 20;
 
 impl Memory {
     pub(crate) fn new(limit: u64) -> Self {
-        Self { limit, queued: AtomicU64::new(0), alarm: AtomicBool::new(false) }
+        Self { limit, queued: AtomicU64::new(0), is_alarmed: AtomicBool::new(false) }
     }
 
     pub(crate) fn limit(&self) -> u64 {
@@ -38,10 +38,6 @@ impl Memory {
         bytes > self.limit / 4
     }
 
-    pub(crate) fn is_alarmed(&self) -> bool {
-        self.alarm.load(Ordering::Relaxed)
-    }
-
     /// Compares what is used with the limit; the new state of the alarm if it changed, and the bytes in use.
     ///
     /// The resident set says what is used. But an allocator gives memory back late or never, so it counts for no more than
@@ -49,9 +45,9 @@ impl Memory {
     pub(crate) fn check(&self) -> Option<(bool, u64)> {
         let explained = self.queued.load(Ordering::Relaxed).saturating_mul(2) + OVERHEAD_BYTES;
         let used = resident_bytes().unwrap_or(explained).min(explained);
-        let was = self.is_alarmed();
+        let was = self.is_alarmed.load(Ordering::Relaxed);
         let is = if was { used > self.limit / 100 * RESUME_PERCENT } else { used > self.limit };
-        self.alarm.store(is, Ordering::Relaxed);
+        self.is_alarmed.store(is, Ordering::Relaxed);
         (is != was).then_some((is, used))
     }
 }
@@ -117,7 +113,7 @@ mod tests {
     fn the_alarm_comes_and_goes_with_what_queues_hold() {
         let memory = Memory::new(1);
         assert!(matches!(memory.check(), Some((true, used)) if used > 1));
-        assert!(memory.is_alarmed());
+        assert!(memory.is_alarmed.load(Ordering::Relaxed));
         assert_eq!(memory.check(), None);
         let roomy = Memory::new(u64::MAX / 200);
         roomy.account(0, 1 << 40);
@@ -128,7 +124,7 @@ mod tests {
     fn memory_that_the_queues_gave_back_does_not_keep_the_alarm() {
         let memory = Memory::new(OVERHEAD_BYTES + 10);
         memory.account(0, 1 << 40);
-        memory.alarm.store(true, Ordering::Relaxed);
+        memory.is_alarmed.store(true, Ordering::Relaxed);
         memory.account(1 << 40, 0);
         let used = OVERHEAD_BYTES.min(resident_bytes().unwrap());
         if used < memory.limit / 100 * RESUME_PERCENT {

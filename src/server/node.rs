@@ -6,11 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use broker::message::Sequence;
-use broker::queue::SegmentPool;
-use broker::{Timestamp, UserName, VhostName};
+use broker::queue::{ResidentBudget, SegmentPool};
+use broker::{LogPosition, Timestamp, UserName, VhostName};
 use dashmap::DashMap;
 
+use crate::alarms::Alarms;
 use crate::clock::Clock;
+use crate::data_dir::DataDir;
+use crate::journal::{Journal, Logged};
 use crate::memory::Memory;
 use crate::options::{Account, Options};
 use crate::outbox::{ChannelIndex, ClientEvent, ClientOutbox};
@@ -36,15 +39,35 @@ pub(crate) struct Shared {
     pub(crate) random: Random,
     pub(crate) timers: Arc<Timers>,
     pub(crate) memory: Memory,
+    pub(crate) alarms: Alarms,
     pub(crate) pool: SegmentPool,
-    sequence: AtomicU64,
+    /// What outlives the process; `None` if nothing does.
+    pub(crate) data_dir: Option<Arc<DataDir>>,
+    journal: Option<Journal>,
+    sequences: Arc<AtomicU64>,
 }
 
 impl Shared {
     /// Takes `count` places in the order of everything that the node accepts, and gives the first.
     #[inline]
     pub(crate) fn take_sequences(&self, count: usize) -> Sequence {
-        Sequence(self.sequence.fetch_add(count as u64, Ordering::Relaxed))
+        Sequence(self.sequences.fetch_add(count as u64, Ordering::Relaxed))
+    }
+
+    /// Whether the log takes more from publishers; also if there is none.
+    pub(crate) fn has_log_room(&self) -> bool {
+        self.journal.as_ref().is_none_or(Journal::has_room)
+    }
+
+    /// What who asks now has to wait for, so that something is durable that was logged before.
+    pub(crate) fn unflushed(&self, logged: Option<Logged>) -> Option<LogPosition> {
+        self.journal.as_ref()?.unflushed(logged?.at)
+    }
+
+    /// The log, if there is one.
+    #[inline]
+    pub(crate) fn journal(&self) -> Option<&Journal> {
+        self.journal.as_ref()
     }
 }
 
@@ -82,33 +105,56 @@ pub(crate) struct ReplyConsumer {
 const POOL_BYTES_MAX: usize = 64 << 20;
 
 impl Node {
-    /// A node with the vhosts and users of its options.
-    pub(crate) fn new(options: Options) -> Arc<Self> {
+    /// A node without anything in it.
+    pub(crate) fn new(
+        options: Options,
+        data_dir: Option<Arc<DataDir>>,
+        journal: Option<Journal>,
+    ) -> Arc<Self> {
+        let memory_limit = options.memory_limit();
+        let pool = match &options.store {
+            Some(store) => {
+                let high_bytes =
+                    usize::try_from(store.queue_resident_bytes_max).unwrap_or(usize::MAX);
+                let budget = ResidentBudget { high_bytes, low_bytes: high_bytes / 2 };
+                let held_max = memory_limit / 3 * 2;
+                let held_max = usize::try_from(held_max).unwrap_or(usize::MAX);
+                SegmentPool::with_budget(POOL_BYTES_MAX, budget, held_max)
+            }
+            None => SegmentPool::new(POOL_BYTES_MAX),
+        };
+        let sequences = journal.as_ref().map(Journal::sequences);
         let shared = Arc::new(Shared {
             clock: Arc::new(Clock::start()),
             random: Random::default(),
             timers: Arc::default(),
-            memory: Memory::new(options.memory_limit()),
-            pool: SegmentPool::new(POOL_BYTES_MAX),
-            sequence: AtomicU64::new(1),
+            memory: Memory::new(memory_limit),
+            alarms: Alarms::default(),
+            pool,
+            data_dir,
+            journal,
+            sequences: sequences.unwrap_or_else(|| Arc::new(AtomicU64::new(1))),
             options,
         });
-        let node = Self {
+        Arc::new(Self {
             vhosts: DashMap::default(),
             accounts: DashMap::default(),
             connections: DashMap::default(),
             reply_consumers: DashMap::default(),
             next_connection: AtomicU64::new(1),
-            shared: Arc::clone(&shared),
-        };
-        let node = Arc::new(node);
-        for name in &shared.options.vhosts {
-            node.vhosts.insert(name.clone(), Vhost::new(name.clone(), &shared));
+            shared,
+        })
+    }
+
+    /// Makes the vhosts and users of the options: what a node without a log begins with.
+    pub(crate) fn define_options(&self) {
+        let options = &self.shared.options;
+        for name in &options.vhosts {
+            self.vhosts.insert(name.clone(), Vhost::new(name.clone(), &self.shared));
         }
-        for account in &shared.options.accounts {
-            node.accounts.insert(account.user.name.clone(), Arc::new(account.clone()));
+        for account in &options.accounts {
+            self.accounts.insert(account.user.name.clone(), Arc::new(account.clone()));
         }
-        node
     }
 
     pub(crate) fn next_connection_id(&self) -> ConnectionId {

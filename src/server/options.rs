@@ -1,6 +1,7 @@
 //! What a node is started with.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use ahash::AHashMap;
@@ -9,6 +10,7 @@ use broker::arguments::Compat;
 use broker::permission::Permission;
 use broker::user::User;
 use broker::{QueueKind, VhostName};
+use store::Sync;
 
 use crate::memory::available_bytes;
 
@@ -35,6 +37,8 @@ pub struct Options {
     pub message_bytes_max: u64,
     /// The memory above which publishers are blocked.
     pub memory_limit: MemoryLimit,
+    /// Where and how the log is kept; `None`: there is none, a restart begins empty.
+    pub store: Option<StoreOptions>,
     /// How long a consumer may keep a delivery unacked; `None` or 0: for ever.
     pub consumer_timeout_ms: Option<u64>,
     /// Whether a consumer that keeps a delivery for too long loses its channel (406), rather than being cancelled.
@@ -53,6 +57,21 @@ pub struct Options {
     pub version: String,
     /// The name that `connection.start` gives the node's cluster.
     pub cluster_name: String,
+}
+
+/// Where and how the log is kept.
+#[derive(Clone, Debug)]
+pub struct StoreOptions {
+    /// The data folder; made if there is none.
+    pub data_dir: PathBuf,
+    /// What a confirm promises.
+    pub sync: Sync,
+    /// The largest file of the log, in bytes.
+    pub segment_bytes_max: u64,
+    /// With less free on the disk than this, in bytes, publishers are blocked.
+    pub disk_free_min: u64,
+    /// How many bytes of bodies one queue may keep in memory.
+    pub queue_resident_bytes_max: u64,
 }
 
 /// A user, and what they may do in which vhosts.

@@ -7,16 +7,20 @@ use std::task::Waker;
 
 use broker::arguments::QueueDefinition;
 use broker::message::{Arrival, Sequence};
-use broker::queue::{Backing, ConsumerId, ConsumerSettings, DeadLetter, Delivery, Queue, Sink};
-use broker::{ConsumerTag, ExchangeName, QueueName, Refusal, Timestamp};
+use broker::queue::{
+    Backing, ConsumerId, ConsumerSettings, DeadLetter, Delivery, Queue, Remains, Sink,
+};
+use broker::{ConsumerTag, ExchangeName, LogPosition, QueueKind, QueueName, Refusal, Timestamp};
 use connection::ChannelNumber;
 use parking_lot::Mutex;
 use wake::{Buffer, OutboxGuard};
 
-use crate::node::ConnectionId;
+use crate::journal::{Logged, Owner};
+use crate::node::{ConnectionId, Shared};
 use crate::outbox::{
     ChannelIndex, ClientEvent, ClientOutbox, ConsumerIndex, LinkIndex, OutboxBuffer, Starved,
 };
+use crate::pager;
 use crate::timer::Due;
 use crate::vhost::Vhost;
 
@@ -33,6 +37,8 @@ pub(crate) struct QueueCell {
     pub(crate) vhost: std::sync::Weak<Vhost>,
     /// The exchanges that have bindings to it.
     pub(crate) bound_to: Mutex<BTreeSet<ExchangeName>>,
+    /// Its definition in the log, whose number owns its messages there; `None`: it does not outlive the process.
+    pub(crate) logged: Option<Logged>,
     state: Mutex<QueueState>,
     /// It holds more memory than a queue may: its publishers are slowed.
     crowded: AtomicBool,
@@ -62,14 +68,62 @@ pub(crate) struct ConsumerLink {
     pub(crate) no_ack: bool,
 }
 
+/// What is left of a queue that was deleted.
+pub(crate) struct Deleted {
+    /// How many messages were ready.
+    pub(crate) ready: u64,
+    /// The messages that somebody else keeps the content of.
+    pub(crate) remains: Remains,
+}
+
+/// How many messages the log is told of at once.
+const PORTION: usize = 10_000;
+
+/// Calls `tell` with the messages, portion by portion.
+fn each_portion(mut remains: Remains, mut tell: impl FnMut(&[u64])) {
+    let mut portion = Vec::new();
+    loop {
+        portion.extend(remains.by_ref().take(PORTION).map(|(sequence, _)| sequence.0));
+        if portion.is_empty() {
+            return;
+        }
+        tell(&portion);
+        portion.clear();
+    }
+}
+
 /// What visits to queues leave to be done once all locks are dropped: tasks to wake, dead letters to route.
 #[derive(Debug, Default)]
 pub(crate) struct Effects {
     pub(crate) wakers: Vec<Waker>,
     pub(crate) letters: VecDeque<(Arc<QueueCell>, DeadLetter)>,
+    /// Where in the log the last of what was logged is.
+    pub(crate) logged_at: Option<LogPosition>,
+    /// What the log is told of the queue that is being visited; empty between visits.
+    notes: LogNotes,
+}
+
+/// What a visit to a queue changes of what the log holds for it.
+#[derive(Debug, Default)]
+struct LogNotes {
+    settled: Vec<u64>,
+    noted: Vec<(u64, Vec<u8>)>,
+    wanted: Vec<u64>,
+}
+
+impl LogNotes {
+    #[inline]
+    fn is_empty(&self) -> bool {
+        self.settled.is_empty() && self.noted.is_empty() && self.wanted.is_empty()
+    }
 }
 
 impl Effects {
+    /// Something was logged, if `position` says so.
+    pub(crate) fn note_logged(&mut self, position: Option<LogPosition>) {
+        self.logged_at = self.logged_at.max(position);
+    }
+
     /// Wakes every task that was given something to write.
     pub(crate) fn wake(&mut self) {
         self.wakers.drain(..).for_each(Waker::wake);
@@ -82,6 +136,7 @@ impl QueueCell {
         definition: QueueDefinition,
         owner: Option<ConnectionId>,
         vhost: &Arc<Vhost>,
+        logged: Option<Logged>,
     ) -> Self {
         Self {
             name: queue.name().clone(),
@@ -89,6 +144,7 @@ impl QueueCell {
             owner,
             vhost: Arc::downgrade(vhost),
             bound_to: Mutex::default(),
+            logged,
             state: Mutex::new(QueueState {
                 queue,
                 links: Vec::new(),
@@ -97,6 +153,33 @@ impl QueueCell {
                 accounted: 0,
             }),
             crowded: AtomicBool::new(false),
+        }
+    }
+
+    /// Who owns its messages in the log; `None`: they do not outlive the process.
+    #[inline]
+    pub(crate) fn log_id(&self) -> Option<Owner> {
+        self.logged.map(|logged| logged.id)
+    }
+
+    /// Whether transient messages are logged as well.
+    #[inline]
+    pub(crate) fn logs_everything(&self) -> bool {
+        self.definition.settings.kind == QueueKind::Quorum
+    }
+
+    /// Whether it logs such a message.
+    #[inline]
+    pub(crate) fn logs(&self, persistent: bool) -> bool {
+        self.logged.is_some() && (persistent || self.logs_everything())
+    }
+
+    /// The queue is deleted: messages that were logged for it are no more. Nothing is written for that, as the log knows
+    /// already that the queue is gone.
+    #[cold]
+    pub(crate) fn forget_in_log(&self, shared: &Shared, sequences: &[u64]) {
+        if let (Some(journal), Some(owner)) = (shared.journal(), self.log_id()) {
+            journal.forget(owner, sequences);
         }
     }
 
@@ -126,10 +209,50 @@ impl QueueCell {
         drop(sink);
         let arm = self.after_visit(vhost, &mut state);
         drop(state);
+        if !effects.notes.is_empty() {
+            self.tell_log(&vhost.shared, effects);
+        }
         if let Some(at) = arm {
             vhost.shared.timers.arm(at, Due::Queue(Arc::downgrade(self)));
         }
         Some(result)
+    }
+
+    /// Tells the log what became of messages that it holds, and asks for contents that are to be read back.
+    fn tell_log(self: &Arc<Self>, shared: &Arc<Shared>, effects: &mut Effects) {
+        let Some(journal) = shared.journal() else { return };
+        let LogNotes { settled, noted, wanted } = &mut effects.notes;
+        if let Some(owner) = self.log_id() {
+            let mut entry = journal.append();
+            entry.release(owner, settled);
+            noted.drain(..).for_each(|(sequence, note)| entry.note(owner, sequence, &note));
+            effects.logged_at = effects.logged_at.max(Some(entry.position()));
+        }
+        settled.clear();
+        if !wanted.is_empty() {
+            pager::fetch(self, shared, std::mem::take(wanted));
+        }
+    }
+
+    /// Messages left the queue all at once, and go on to leave the log; what that waits for.
+    ///
+    /// In portions: nobody waits for the log for as long as it takes to purge a million.
+    pub(crate) fn release_remains(&self, shared: &Shared, remains: Remains) -> Option<LogPosition> {
+        let (journal, owner) = (shared.journal()?, self.log_id()?);
+        let mut position = None;
+        each_portion(remains, |sequences| {
+            let mut entry = journal.append();
+            entry.release(owner, sequences);
+            position = Some(entry.position());
+        });
+        position
+    }
+
+    /// The queue is deleted: its messages are no more, which the log need not be told one by one.
+    pub(crate) fn forget_remains(&self, shared: &Shared, remains: Remains) {
+        if let (Some(journal), Some(owner)) = (shared.journal(), self.log_id()) {
+            each_portion(remains, |sequences| journal.forget(owner, sequences));
+        }
     }
 
     /// Settles the memory account, and says for when the timer is to be armed, if it is.
@@ -221,7 +344,7 @@ impl QueueCell {
         vhost: &Vhost,
         effects: &mut Effects,
         permit: impl FnOnce(&Queue) -> Result<(), E>,
-    ) -> Option<Result<u64, E>> {
+    ) -> Option<Result<Deleted, E>> {
         let mut state = self.state.lock();
         if state.deleted {
             return None;
@@ -231,7 +354,8 @@ impl QueueCell {
         }
         state.deleted = true;
         let ready = state.queue.ready();
-        for id in state.queue.close().consumers {
+        let closed = state.queue.close();
+        for id in closed.consumers {
             let link = state.links.get_mut(id.0 as usize).and_then(Option::take);
             if let Some(link) = link {
                 link.tell_cancelled(effects);
@@ -243,7 +367,7 @@ impl QueueCell {
         if state.armed.is_some() {
             vhost.shared.timers.disarm(Due::Queue(Arc::downgrade(self)));
         }
-        Some(Ok(ready))
+        Some(Ok(Deleted { ready, remains: closed.remains }))
     }
 }
 
@@ -344,15 +468,27 @@ impl Sink for ServerSink<'_> {
         self.effects.letters.push_back((Arc::clone(self.cell), letter));
     }
 
-    fn settled(&mut self, _: Sequence, _: Backing) {}
+    #[inline]
+    fn settled(&mut self, sequence: Sequence, backing: Backing) {
+        match backing {
+            Backing::Log => self.effects.notes.settled.push(sequence.0),
+            // Nothing is ever spilled.
+            Backing::Spill => {}
+        }
+    }
 
-    fn noted(&mut self, _: Sequence, _: &[u8]) {}
+    fn noted(&mut self, sequence: Sequence, note: &[u8]) {
+        self.effects.notes.noted.push((sequence.0, note.to_owned()));
+    }
 
+    /// Messages that are not logged stay in memory, where the limits of a queue bound them.
     fn spill(&mut self, _: &Arrival<'_>) -> bool {
         false
     }
 
-    fn want(&mut self, _: Sequence, _: Backing) {}
+    fn want(&mut self, sequence: Sequence, _: Backing) {
+        self.effects.notes.wanted.push(sequence.0);
+    }
 }
 
 impl Drop for ServerSink<'_> {

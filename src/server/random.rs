@@ -31,6 +31,12 @@ impl Random {
     }
 }
 
+/// A number that nothing else in the world has.
+pub(crate) fn identity() -> u128 {
+    let random = Random::default();
+    u128::from(random.next()) << 64 | u128::from(random.next())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

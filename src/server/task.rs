@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use amqp::ReplyCode;
-use broker::Timestamp;
+use broker::{LogPosition, Timestamp};
 use connection::{Event, Next, Session};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -60,6 +60,8 @@ pub(crate) struct ConnectionTask {
     writing: Outgoing,
     starved: Vec<Starved>,
     reading: Reading,
+    /// How far the log is to be flushed before this task is woken for it.
+    flush_awaited: Option<LogPosition>,
     /// When the connection ends at the latest, once it is ending.
     end_at: Option<Timestamp>,
     /// The next look at what consumers have kept for too long, and at idle buffers.
@@ -82,6 +84,10 @@ enum Reading {
     Drain,
     /// Not before this time: it publishes to a crowded queue.
     Slowed(Timestamp),
+    /// Once the log is flushed so far; then the session is asked again with the same bytes.
+    Flush(LogPosition),
+    /// Not before the log has room again: it publishes faster than the disk writes.
+    Parked,
     /// Not while the alarm lasts.
     Blocked,
     /// No more.
@@ -127,6 +133,7 @@ impl ConnectionTask {
             writing: Outgoing::default(),
             starved: Vec::new(),
             reading: Reading::On,
+            flush_awaited: None,
             end_at: None,
             look_at: armed,
             has_written: false,
@@ -169,6 +176,9 @@ impl ConnectionTask {
 
     fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Ended> {
         let now = self.now();
+        if let Err(ended) = self.follow_log(cx, now) {
+            return Poll::Ready(ended);
+        }
         if let Err(ended) = self.write_and_refill(cx, now) {
             return Poll::Ready(ended);
         }
@@ -185,7 +195,9 @@ impl ConnectionTask {
         }
         match self.poll_input(cx, now) {
             Poll::Ready(Ok(())) => {
-                if let Err(ended) = self.write_and_refill(cx, now) {
+                if let Err(ended) =
+                    self.follow_log(cx, now).and_then(|()| self.write_and_refill(cx, now))
+                {
                     return Poll::Ready(ended);
                 }
                 // The next read comes after everybody else's turn.
@@ -196,6 +208,56 @@ impl ConnectionTask {
         }
         self.poll_sleep(cx, now);
         Poll::Pending
+    }
+
+    /// Tells the session what the log has flushed since, and has this task woken for what is still awaited.
+    fn follow_log(&mut self, cx: &Context<'_>, now: Timestamp) -> Result<(), Ended> {
+        let shared = Arc::clone(&self.node.shared);
+        let Some(journal) = shared.journal() else { return Ok(()) };
+        while let Some(awaited) = self.awaits() {
+            if self.flush_awaited == Some(awaited) && journal.flushed() < awaited {
+                break;
+            }
+            if journal.wake_when_flushed(awaited, cx.waker()) {
+                self.flush_awaited = Some(awaited);
+                break;
+            }
+            let flushed = journal.flushed();
+            let next = self.session.handle_flushed(now, flushed);
+            self.follow(now, next)?;
+            if matches!(self.reading, Reading::Flush(position) if position <= flushed) {
+                self.read_tail(now)?;
+            }
+        }
+        if self.reading == Reading::Parked && !journal.wake_when_room(cx.waker()) {
+            self.reading = Reading::On;
+            self.session.handle_reading_resumed(now);
+            cx.waker().wake_by_ref();
+        }
+        Ok(())
+    }
+
+    /// How far the log is to be flushed before this task has something to do for it.
+    fn awaits(&self) -> Option<LogPosition> {
+        let reading = match self.reading {
+            Reading::Flush(position) => Some(position),
+            Reading::On
+            | Reading::Retry(_)
+            | Reading::Drain
+            | Reading::Slowed(_)
+            | Reading::Parked
+            | Reading::Blocked
+            | Reading::Off => None,
+        };
+        self.session.awaits().into_iter().chain(reading).min()
+    }
+
+    /// Asks the session again with what was left, as a client that was held back for it may be read on.
+    fn read_tail(&mut self, now: Timestamp) -> Result<(), Ended> {
+        self.reading = Reading::On;
+        self.session.handle_reading_resumed(now);
+        let tail = std::mem::take(&mut self.tail);
+        self.handle_input(now, &tail)
     }
 
     /// Whether an ending connection has had its time, and what was to be written to it is written.
@@ -313,18 +375,21 @@ impl ConnectionTask {
         let has_to_wait = match self.reading {
             Reading::Slowed(until) | Reading::Retry(until) => now < until,
             Reading::Drain => self.outbox.lock().is_congested(),
-            Reading::On | Reading::Blocked | Reading::Off => true,
+            Reading::On | Reading::Flush(_) | Reading::Parked | Reading::Blocked | Reading::Off => {
+                true
+            }
         };
         if has_to_wait {
             return Ok(false);
         }
-        let held = std::mem::replace(&mut self.reading, Reading::On);
-        if matches!(held, Reading::Retry(_)) {
-            self.session.handle_reading_resumed(now);
-        }
-        if matches!(held, Reading::Retry(_) | Reading::Drain) {
-            let tail = std::mem::take(&mut self.tail);
-            self.handle_input(now, &tail)?;
+        match std::mem::replace(&mut self.reading, Reading::On) {
+            Reading::Retry(_) | Reading::Drain => self.read_tail(now)?,
+            Reading::Slowed(_)
+            | Reading::On
+            | Reading::Flush(_)
+            | Reading::Parked
+            | Reading::Blocked
+            | Reading::Off => {}
         }
         Ok(true)
     }
@@ -366,9 +431,15 @@ impl ConnectionTask {
                 self.session.handle_reading_paused();
             }
             Next::Drain => self.reading = Reading::Drain,
-            Next::Flush { .. } => unreachable!("nothing is written to a log"),
+            Next::Flush { position } => {
+                self.reading = Reading::Flush(position);
+                self.session.handle_reading_paused();
+            }
             Next::Linger { ms } => {
-                if matches!(self.reading, Reading::Blocked | Reading::Slowed(_)) {
+                if matches!(
+                    self.reading,
+                    Reading::Blocked | Reading::Slowed(_) | Reading::Parked | Reading::Flush(_)
+                ) {
                     self.reading = Reading::On;
                 }
                 self.end_at.get_or_insert(now.plus_ms(ms));
@@ -438,21 +509,25 @@ impl ConnectionTask {
     fn hold_back(&mut self, now: Timestamp) {
         let client = self.session.broker_mut();
         let is_slowed = std::mem::take(&mut client.is_slowed);
+        let has_logged = std::mem::take(&mut client.has_logged);
         if !std::mem::take(&mut client.has_published) || self.reading != Reading::On {
             return;
         }
-        if self.node.shared.memory.is_alarmed() {
+        if self.node.shared.alarms.is_any() {
             self.reading = Reading::Blocked;
             self.session.handle_reading_paused();
-            let _: Next =
-                self.session.handle_event(now, Event::Blocked { reason: "low on memory" });
+            let reason = self.node.shared.alarms.reason();
+            let _: Next = self.session.handle_event(now, Event::Blocked { reason });
+        } else if has_logged && !self.node.shared.has_log_room() {
+            self.reading = Reading::Parked;
+            self.session.handle_reading_paused();
         } else if is_slowed {
             self.reading = Reading::Slowed(now.plus_ms(SLOWED_MS));
         }
     }
 
     fn unblock(&mut self, now: Timestamp) {
-        if self.reading == Reading::Blocked && !self.node.shared.memory.is_alarmed() {
+        if self.reading == Reading::Blocked && !self.node.shared.alarms.is_any() {
             self.reading = Reading::On;
             self.session.handle_reading_resumed(now);
             let _: Next = self.session.handle_event(now, Event::Unblocked);
@@ -463,7 +538,12 @@ impl ConnectionTask {
     fn poll_sleep(&mut self, cx: &mut Context<'_>, now: Timestamp) {
         let reading = match self.reading {
             Reading::Retry(at) | Reading::Slowed(at) => Some(at),
-            Reading::On | Reading::Drain | Reading::Blocked | Reading::Off => None,
+            Reading::On
+            | Reading::Drain
+            | Reading::Flush(_)
+            | Reading::Parked
+            | Reading::Blocked
+            | Reading::Off => None,
         };
         let end_at = self
             .end_at

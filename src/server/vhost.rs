@@ -4,18 +4,35 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use amqp::{FieldTable, RawProperties};
-use broker::exchange::{Destination, Exchange, ExchangeSpec, RoutesBy, RoutingInput};
-use broker::message::{Arrival, Message};
+use broker::exchange::{Binding, Destination, Exchange, ExchangeSpec, RoutesBy, RoutingInput};
+use broker::message::{Arrival, Message, Sequence};
 use broker::queue::{Admission, DeadLetter, Queue};
+use broker::record::{BindingDefinition, Definition};
 use broker::routing::{ExchangeDirectory, Route};
 use broker::vhost::predeclared_exchanges;
-use broker::{ExchangeName, QueueName, Refusal, Timestamp, VhostName};
+use broker::{ExchangeName, LogPosition, QueueName, Refusal, Timestamp, VhostName};
 use dashmap::DashMap;
 use parking_lot::Mutex;
 
 use crate::exchange_cell::ExchangeCell;
+use crate::journal::{Logged, Owner, Owners};
 use crate::node::Shared;
 use crate::queue_cell::{Effects, QueueCell};
+
+/// A logged message that a copy replaces.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Original {
+    /// The queue or exchange that it is taken from.
+    pub(crate) owner: Owner,
+    pub(crate) sequence: Sequence,
+}
+
+/// Why a message is published from within the broker.
+#[derive(Clone, Copy)]
+struct Copied<'a> {
+    letter: Option<&'a DeadLetter>,
+    replaces: Option<Original>,
+}
 
 /// A vhost.
 ///
@@ -99,53 +116,104 @@ impl Vhost {
         (route.queues().iter().filter_map(|name| self.queue(name)).collect(), routes_by)
     }
 
-    /// Publishes one message from within the broker. Whether it was routed and every queue accepted it.
+    /// Publishes one message from within the broker, in the place of the one that `replaces` names. Whether it was routed
+    /// and every queue accepted it.
     pub(crate) fn publish_message(
         &self,
         now: Timestamp,
         message: &Message,
+        replaces: Option<Original>,
         effects: &mut Effects,
     ) -> bool {
-        let arrival = message.arrival(self.shared.take_sequences(1));
         let blind: Vec<&[u8]> = broker::message::short_strings(&message.blind_keys).collect();
-        self.publish_arrival(now, &arrival, &blind, None, effects)
+        self.publish_copy(now, message, &blind, Copied { letter: None, replaces }, effects)
     }
 
     /// Routes a message by its own key and `extra_keys`, and publishes it to every queue found.
-    fn publish_arrival(
+    fn publish_copy(
         &self,
         now: Timestamp,
-        arrival: &Arrival<'_>,
+        message: &Message,
         extra_keys: &[&[u8]],
-        letter: Option<&DeadLetter>,
+        copied: Copied<'_>,
         effects: &mut Effects,
     ) -> bool {
-        let properties = RawProperties::from_bytes(arrival.properties);
+        let properties = RawProperties::from_bytes(&message.properties);
         let input = RoutingInput {
-            routing_key: arrival.routing_key,
+            routing_key: &message.routing_key,
             extra_keys,
             headers: properties.headers().ok().flatten(),
             properties,
             seed: self.shared.random.next(),
         };
-        let (queues, _) = self.route(arrival.exchange, &input);
-        let mut accepted = !queues.is_empty();
+        let (mut queues, _) = self.route(&message.exchange, &input);
+        let accepted = !queues.is_empty();
+        if let Some(letter) = copied.letter {
+            queues.retain(|queue| !letter.would_cycle(&queue.name));
+        }
+        let arrival = message.arrival(Sequence(0));
+        accepted & self.publish(now, &arrival, &queues, copied.replaces, effects).0
+    }
+
+    /// Publishes a message to queues that are found; whether every one accepted it, and what its confirm waits for.
+    ///
+    /// The message is in the log before what it `replaces` is released: a crash between them leaves both or the original
+    /// alone.
+    pub(crate) fn publish(
+        &self,
+        now: Timestamp,
+        arrival: &Arrival<'_>,
+        queues: &[Arc<QueueCell>],
+        replaces: Option<Original>,
+        effects: &mut Effects,
+    ) -> (bool, Option<LogPosition>) {
+        let (sequence, after) = self.log_message(now, arrival, &Owners::of(queues), replaces);
+        effects.note_logged(after);
+        let mut accepted = true;
         for queue in queues {
-            if letter.is_some_and(|letter| letter.would_cycle(&queue.name)) {
-                continue;
-            }
+            let logged = queue.logs(arrival.persistent);
+            let arrival = Arrival { sequence, logged, ..*arrival };
             let admission =
-                queue.visit(self, now, effects, |queue, sink| queue.publish(now, arrival, sink));
+                queue.visit(self, now, effects, |queue, sink| queue.publish(now, &arrival, sink));
+            if admission.is_none() && logged {
+                queue.forget_in_log(&self.shared, &[sequence.0]);
+            }
             accepted &= admission == Some(Admission::Accepted);
         }
-        accepted
+        (accepted, after)
+    }
+
+    /// Writes a message into the log for those who own it, and that its original is no more; its sequence, and what waits
+    /// for it.
+    fn log_message(
+        &self,
+        now: Timestamp,
+        arrival: &Arrival<'_>,
+        owners: &Owners,
+        replaces: Option<Original>,
+    ) -> (Sequence, Option<LogPosition>) {
+        let owners = owners.of_message(arrival.persistent);
+        let Some(journal) =
+            self.shared.journal().filter(|_| !owners.is_empty() || replaces.is_some())
+        else {
+            return (self.shared.take_sequences(1), None);
+        };
+        let mut entry = journal.append();
+        let sequence = entry.take_sequences(1);
+        if !owners.is_empty() {
+            entry.message(&Arrival { sequence, ..*arrival }, owners, now);
+        }
+        if let Some(original) = replaces {
+            entry.release(original.owner, &[original.sequence.0]);
+        }
+        (sequence, Some(entry.position()))
     }
 
     /// Routes dead letters until none is left.
     pub(crate) fn carry_out(&self, now: Timestamp, effects: &mut Effects) {
         // A letter may push another one out of the queue it enters; the rule against cycles ends such chains.
         while let Some((source, letter)) = effects.letters.pop_front() {
-            let accepted = self.publish_letter(now, &letter, effects);
+            let accepted = self.publish_letter(now, &source, &letter, effects);
             if let Some(slot) = letter.hold {
                 source.visit(self, now, effects, |queue, sink| {
                     queue.settle_dead_letter(now, slot, accepted, sink);
@@ -154,20 +222,29 @@ impl Vhost {
         }
     }
 
-    fn publish_letter(&self, now: Timestamp, letter: &DeadLetter, effects: &mut Effects) -> bool {
-        let arrival = letter.message.arrival(self.shared.take_sequences(1));
+    fn publish_letter(
+        &self,
+        now: Timestamp,
+        source: &QueueCell,
+        letter: &DeadLetter,
+        effects: &mut Effects,
+    ) -> bool {
+        let replaces = source.log_id().zip(letter.settles);
+        let replaces = replaces.map(|(owner, sequence)| Original { owner, sequence });
         let keys: Vec<&[u8]> = letter.routing_keys.iter().map(|key| &key[..]).collect();
         let exchange = self.exchange(&letter.target_exchange);
         if let Some(exchange) = exchange.filter(|exchange| exchange.keeps_messages()) {
-            match exchange.delay_of(arrival.properties).ok().flatten() {
+            match exchange.delay_of(&letter.message.properties).ok().flatten() {
                 Some(delay_ms) => {
-                    exchange.delay(now, delay_ms, &arrival);
+                    let arrival = letter.message.arrival(Sequence(0));
+                    effects.note_logged(exchange.delay(now, delay_ms, &arrival, replaces));
                     return true;
                 }
-                None => exchange.remember(&arrival),
+                None => exchange.remember(&letter.message.arrival(Sequence(0))),
             }
         }
-        self.publish_arrival(now, &arrival, &keys, Some(letter), effects)
+        let copied = Copied { letter: Some(letter), replaces };
+        self.publish_copy(now, &letter.message, &keys, copied, effects)
     }
 
     // Queues.
@@ -196,17 +273,22 @@ impl Vhost {
         effects: &mut Effects,
         permit: impl FnOnce(&Queue) -> Result<(), E>,
     ) -> Option<Result<u64, E>> {
-        let _changes = self.changes.lock();
-        let ready = match queue.delete(self, effects, permit)? {
-            Ok(ready) => ready,
-            refused => return Some(refused),
+        let changes = self.changes.lock();
+        let deleted = match queue.delete(self, effects, permit)? {
+            Ok(deleted) => deleted,
+            Err(refusal) => return Some(Err(refusal)),
         };
         self.queues.remove_if(&queue.name, |_, there| Arc::ptr_eq(there, queue));
+        let mut gone: Vec<Owner> = queue.log_id().into_iter().collect();
         let sources = std::mem::take(&mut *queue.bound_to.lock());
         if !sources.is_empty() {
-            self.forget_destination(&Destination::Queue(queue.name.clone()), sources);
+            let destination = Destination::Queue(queue.name.clone());
+            self.forget_destination(&destination, sources, &mut gone);
         }
-        Some(Ok(ready))
+        effects.note_logged(self.undefine(&gone));
+        drop(changes);
+        queue.forget_remains(&self.shared, deleted.remains);
+        Some(Ok(deleted.ready))
     }
 
     /// Deletes an auto-delete queue whose last consumer is gone.
@@ -223,38 +305,72 @@ impl Vhost {
 
     // Exchanges and bindings.
 
-    /// Adds an exchange unless there is one of that name: then gives that one.
+    /// Adds an exchange unless there is one of that name: then gives that one. Otherwise what its definition waits for.
     pub(crate) fn add_exchange(
         self: &Arc<Self>,
         spec: ExchangeSpec,
-    ) -> Result<Option<Arc<ExchangeCell>>, Refusal> {
+    ) -> Result<Result<Option<LogPosition>, Arc<ExchangeCell>>, Refusal> {
         let _changes = self.changes.lock();
         if let Some(there) = self.exchange(&spec.name) {
-            return Ok(Some(there));
+            return Ok(Err(there));
         }
         let name = spec.name.clone();
-        self.exchanges.insert(name, Arc::new(ExchangeCell::new(spec, self)?));
+        let mut exchange = ExchangeCell::new(spec, self)?;
+        if exchange.spec.durable {
+            exchange.logged = self.define(|| Definition::Exchange {
+                vhost: self.name.clone(),
+                spec: exchange.spec.clone(),
+            });
+        }
+        let after = exchange.logged.map(|logged| logged.at);
+        self.exchanges.insert(name, Arc::new(exchange));
         // An alternate exchange may have waited for it.
         self.move_epoch();
-        Ok(None)
+        Ok(Ok(after))
+    }
+
+    fn binding_definition(&self, source: &str, binding: &Binding) -> BindingDefinition {
+        BindingDefinition {
+            vhost: self.name.clone(),
+            source: source.into(),
+            destination: binding.destination.clone(),
+            key: binding.key.clone(),
+            arguments: binding.arguments(),
+        }
+    }
+
+    /// Writes a definition into the log, if there is one.
+    pub(crate) fn define(&self, definition: impl FnOnce() -> Definition) -> Option<Logged> {
+        self.shared.journal().map(|journal| journal.define(&definition()))
+    }
+
+    /// Writes into the log that definitions are no more.
+    fn undefine(&self, gone: &[Owner]) -> Option<LogPosition> {
+        let journal = self.shared.journal().filter(|_| !gone.is_empty())?;
+        Some(journal.undefine(gone))
     }
 
     /// Deletes an exchange, its bindings, and every auto-delete exchange that loses its last binding by that.
     ///
     /// # Errors
     /// [`Refusal::InUse`] with `if_unused` if something is bound to it.
-    pub(crate) fn remove_exchange(&self, name: &str, if_unused: bool) -> Result<(), Refusal> {
+    pub(crate) fn remove_exchange(
+        &self,
+        name: &str,
+        if_unused: bool,
+    ) -> Result<Option<LogPosition>, Refusal> {
         let _changes = self.changes.lock();
-        let Some(cell) = self.exchange(name) else { return Ok(()) };
+        let Some(cell) = self.exchange(name) else { return Ok(None) };
         if if_unused && !cell.exchange.read().is_unused() {
             let resource = broker::Resource::exchange(&self.name, &cell.spec.name);
             return Err(Refusal::InUse { resource });
         }
-        self.forget_exchanges(vec![cell.spec.name.clone()]);
-        Ok(())
+        let mut gone = Vec::new();
+        self.forget_exchanges(vec![cell.spec.name.clone()], &mut gone);
+        Ok(self.undefine(&gone))
     }
 
-    /// Binds a queue or exchange to `source`; whether the binding is new.
+    /// Binds a queue or exchange to `source`; what the binding waits for.
     pub(crate) fn bind(
         &self,
         now: Timestamp,
@@ -262,7 +378,7 @@ impl Vhost {
         destination: &Destination,
         (key, arguments): (&[u8], &FieldTable),
         effects: &mut Effects,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Option<LogPosition>, Refusal> {
         let changes = self.changes.lock();
         let from = self.exchange(source).ok_or_else(|| self.no_such_exchange(source))?;
         let (queue, exchange) = match destination {
@@ -275,50 +391,96 @@ impl Vhost {
         };
         let kind = queue.as_ref().map(|queue| queue.definition.settings.kind);
         let is_new = from.exchange.write().bind(destination.clone(), kind, key, arguments)?;
+        let Some(binding) = from.exchange.read().binding(destination, key, arguments).cloned()
+        else {
+            return Ok(None);
+        };
         if !is_new {
-            return Ok(());
+            // Whoever bound first may still wait for it as well.
+            let logged = from.logged_bindings.lock().get(&binding).copied();
+            return Ok(self.shared.unflushed(logged));
         }
-        let bound_to = match (&queue, &exchange) {
-            (Some(queue), _) => &queue.bound_to,
-            (None, Some(exchange)) => &exchange.bound_to,
-            (None, None) => return Ok(()),
+        let (bound_to, is_durable) = match (&queue, &exchange) {
+            (Some(queue), _) => (&queue.bound_to, queue.log_id().is_some()),
+            (None, Some(exchange)) => (&exchange.bound_to, exchange.spec.durable),
+            (None, None) => return Ok(None),
         };
         bound_to.lock().insert(from.spec.name.clone());
+        let mut after = None;
+        if is_durable
+            && from.spec.durable
+            && let Some(logged) =
+                self.define(|| Definition::Binding(self.binding_definition(source, &binding)))
+        {
+            after = Some(logged.at);
+            from.logged_bindings.lock().insert(binding, logged);
+        }
         self.move_epoch();
         drop(changes);
-        for message in from.remembered() {
-            let arrival = message.arrival(self.shared.take_sequences(1));
-            if let Some(queue) = &queue {
-                queue.visit(self, now, effects, |queue, sink| queue.publish(now, &arrival, sink));
+        if let Some(queue) = &queue {
+            let queues = [Arc::clone(queue)];
+            for message in from.remembered() {
+                let arrival = message.arrival(Sequence(0));
+                self.publish(now, &arrival, &queues, None, effects);
             }
         }
-        Ok(())
+        Ok(after)
     }
 
-    /// Takes a binding back; it need not exist.
+    /// Binds as it was before a restart; `false` if an end is not there.
+    pub(crate) fn restore_binding(
+        &self,
+        source: &ExchangeName,
+        destination: &Destination,
+        (key, arguments): (&[u8], &FieldTable),
+        logged: Logged,
+    ) -> Result<bool, Refusal> {
+        let Some(from) = self.exchange(source) else { return Ok(false) };
+        let kind = match destination {
+            Destination::Queue(name) => {
+                let Some(queue) = self.queue(name) else { return Ok(false) };
+                queue.bound_to.lock().insert(source.clone());
+                Some(queue.definition.settings.kind)
+            }
+            Destination::Exchange(name) => {
+                let Some(exchange) = self.exchange(name) else { return Ok(false) };
+                exchange.bound_to.lock().insert(source.clone());
+                None
+            }
+        };
+        let mut exchange = from.exchange.write();
+        exchange.bind(destination.clone(), kind, key, arguments)?;
+        if let Some(binding) = exchange.binding(destination, key, arguments) {
+            from.logged_bindings.lock().insert(Arc::clone(binding), logged);
+        }
+        Ok(true)
+    }
+
+    /// Takes a binding back; it need not exist. What that waits for.
     pub(crate) fn unbind(
         &self,
         source: &str,
         destination: &Destination,
         (key, arguments): (&[u8], &FieldTable),
-    ) {
+    ) -> Option<LogPosition> {
         let _changes = self.changes.lock();
-        let Some(from) = self.exchange(source) else { return };
-        let (was_there, is_last_of_destination) = {
+        let from = self.exchange(source)?;
+        let (binding, is_last_of_destination) = {
             let mut exchange = from.exchange.write();
-            let was_there = exchange.unbind(destination, key, arguments);
-            (was_there, exchange.bindings_to(destination).next().is_none())
+            let binding = exchange.binding(destination, key, arguments).cloned()?;
+            exchange.unbind(destination, key, arguments);
+            (binding, exchange.bindings_to(destination).next().is_none())
         };
-        if !was_there {
-            return;
-        }
+        let mut gone = Vec::new();
+        gone.extend(from.logged_bindings.lock().remove(&binding).map(|logged| logged.id));
         if is_last_of_destination {
             self.unlink(destination, &from.spec.name);
         }
         self.move_epoch();
         if from.spec.auto_delete && from.exchange.read().is_unused() {
-            self.forget_exchanges(vec![from.spec.name.clone()]);
+            self.forget_exchanges(vec![from.spec.name.clone()], &mut gone);
         }
+        self.undefine(&gone)
     }
 
     /// Notes at a destination that `source` has no more bindings to it.
@@ -342,38 +504,39 @@ impl Vhost {
         &self,
         destination: &Destination,
         sources: impl IntoIterator<Item = ExchangeName>,
+        gone: &mut Vec<Owner>,
     ) {
         let mut unused = Vec::new();
         for source in sources {
             let Some(from) = self.exchange(&source) else { continue };
-            let mut exchange = from.exchange.write();
-            exchange.remove_destination(destination);
-            if from.spec.auto_delete && exchange.is_unused() {
+            from.remove_destination(destination, gone);
+            if from.spec.auto_delete && from.exchange.read().is_unused() {
                 unused.push(source);
             }
         }
         self.move_epoch();
-        self.forget_exchanges(unused);
+        self.forget_exchanges(unused, gone);
     }
 
-    /// Deletes exchanges, and those that go with them; `changes` is held.
-    fn forget_exchanges(&self, mut names: Vec<ExchangeName>) {
+    /// Deletes exchanges, and those that go with them; `changes` is held. `gone` gets the definitions that went.
+    fn forget_exchanges(&self, mut names: Vec<ExchangeName>, gone: &mut Vec<Owner>) {
         while let Some(name) = names.pop() {
-            let Some((_, gone)) = self.exchanges.remove(&name) else { continue };
-            gone.close();
-            let destinations: Vec<Destination> = gone
+            let Some((_, cell)) = self.exchanges.remove(&name) else { continue };
+            cell.close();
+            gone.extend(cell.logged.map(|logged| logged.id));
+            gone.extend(cell.logged_bindings.lock().values().map(|logged| logged.id));
+            let destinations: Vec<Destination> = cell
                 .exchange
                 .read()
                 .bindings()
                 .map(|binding| binding.destination.clone())
                 .collect();
             destinations.iter().for_each(|destination| self.unlink(destination, &name));
-            let sources = std::mem::take(&mut *gone.bound_to.lock());
+            let sources = std::mem::take(&mut *cell.bound_to.lock());
             for source in sources {
                 let Some(from) = self.exchange(&source) else { continue };
-                let mut exchange = from.exchange.write();
-                exchange.remove_destination(&Destination::Exchange(name.clone()));
-                if from.spec.auto_delete && exchange.is_unused() {
+                from.remove_destination(&Destination::Exchange(name.clone()), gone);
+                if from.spec.auto_delete && from.exchange.read().is_unused() {
                     names.push(source);
                 }
             }

@@ -50,41 +50,32 @@ impl Broker {
             return Self { addr, started: None };
         }
         let folder = new_folder();
-        let config = folder.join("broker.toml");
-        fs::write(&config, config_toml).expect("the settings can be written");
-
-        let mut child = Command::new(env!("CARGO_BIN_EXE_pillarbox"))
-            .args(["--port", "0", "--config"])
-            .arg(&config)
-            .current_dir(&folder)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the broker can be started");
-
-        let log = Arc::new(Mutex::new(String::new()));
-        let (lines_tx, lines_rx) = mpsc::channel();
-        let stdout = child.stdout.take().expect("stdout is piped");
-        let stderr = child.stderr.take().expect("stderr is piped");
-        // Both are read to their end, or the broker would block on a full pipe.
-        thread::spawn(move || {
-            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                let _ = lines_tx.send(line); // nobody listens any more once the address is known
-            }
-        });
-        let kept = Arc::clone(&log);
-        thread::spawn(move || {
-            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-                let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-                kept.push_str(&line);
-                kept.push('\n');
-            }
-        });
-
-        let mut started = Started { child, folder, log };
-        let addr = started.wait_for_address(&lines_rx);
+        fs::write(folder.join("broker.toml"), config_toml).expect("the settings can be written");
+        let (started, addr) = Started::start(folder);
         Self { addr, started: Some(started) }
+    }
+
+    /// Ends the broker as an operator does, and starts it again on the same data.
+    pub(crate) fn restart(&mut self) {
+        let started = self.started.as_mut().expect("only a broker of this test can be restarted");
+        started.stop();
+        self.start_again();
+    }
+
+    /// Ends the broker where it stands, and starts it again on the same data.
+    pub(crate) fn kill_and_restart(&mut self) {
+        let started = self.started.as_mut().expect("only a broker of this test can be killed");
+        started.child.kill().expect("the broker runs");
+        let _ = started.child.wait();
+        self.start_again();
+    }
+
+    /// The broker goes on in another process, on another port.
+    fn start_again(&mut self) {
+        let Some(ended) = &self.started else { return };
+        let (started, addr) = Started::start(ended.folder.clone());
+        self.addr = addr;
+        self.started = Some(started);
     }
 
     /// Whether this is not our broker but the one that `PILLARBOX_TEST_ADDR` names.
@@ -114,6 +105,43 @@ impl Broker {
 }
 
 impl Started {
+    /// Starts a broker with the settings and the data of `folder`; also where it listens.
+    fn start(folder: PathBuf) -> (Self, SocketAddr) {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_pillarbox"))
+            .args(["--port", "0", "--config"])
+            .arg(folder.join("broker.toml"))
+            .arg("--data-dir")
+            .arg(folder.join("data"))
+            .current_dir(&folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the broker can be started");
+
+        let log = Arc::new(Mutex::new(String::new()));
+        let (lines_tx, lines) = mpsc::channel();
+        let stdout = child.stdout.take().expect("stdout is piped");
+        let stderr = child.stderr.take().expect("stderr is piped");
+        // Both are read to their end, or the broker would block on a full pipe.
+        thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                let _ = lines_tx.send(line); // nobody listens any more once the address is known
+            }
+        });
+        let kept = Arc::clone(&log);
+        thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+                kept.push_str(&line);
+                kept.push('\n');
+            }
+        });
+        let mut started = Self { child, folder, log };
+        let addr = started.wait_for_address(&lines);
+        (started, addr)
+    }
+
     /// The address out of the line that ends in `listening on <ip>:<port>`.
     fn wait_for_address(&mut self, lines: &mpsc::Receiver<String>) -> SocketAddr {
         let give_up = Instant::now() + START_TIMEOUT;
@@ -176,6 +204,8 @@ fn new_folder() -> PathBuf {
 
 /// Names what a test may call, as no single test calls all of it.
 const _: fn() = || {
-    let broker = Broker::start();
+    let mut broker = Broker::start();
+    broker.restart();
+    broker.kill_and_restart();
     let _ = (broker.addr(), broker.uri(), broker.pid(), broker.log_text(), broker.is_foreign());
 };

@@ -62,9 +62,10 @@ async fn a_cancelled_consumer_gets_nothing_more_and_keeps_what_it_has() {
 #[tokio::test]
 async fn an_expiring_queue_cannot_have_consumers() {
     let client = Client::connect().await;
-    let queue = client.queue([("x-expires", int(30))]).await;
+    // The declare is answered when it is flushed, which must be sooner than the queue expires.
+    let queue = client.queue([("x-expires", int(1000))]).await;
     let mut consumer = client.consume(&queue).await;
-    tokio::time::sleep(std::time::Duration::from_millis(60)).await;
+    tokio::time::sleep(std::time::Duration::from_millis(1200)).await;
     client.barrier().await.unwrap();
     assert!(futures_util::StreamExt::next(&mut consumer).now_or_never().is_none());
 }

@@ -3,7 +3,7 @@
 use std::{
     fmt::Write as _,
     future::Future,
-    ops::Deref,
+    ops::{Deref, DerefMut},
     process::{self, Command},
     sync::{
         Arc, Mutex, PoisonError, Weak,
@@ -52,6 +52,12 @@ impl Deref for Running {
     }
 }
 
+impl DerefMut for Running {
+    fn deref_mut(&mut self) -> &mut Broker {
+        &mut self.0
+    }
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         if let Some(pid) = self.pid() {
@@ -77,6 +83,11 @@ pub(crate) fn shared_broker() -> Arc<Running> {
 pub(crate) fn broker_with(config_toml: &str) -> Option<Arc<Running>> {
     let broker = Broker::start_with(config_toml);
     (!broker.is_foreign()).then(|| Arc::new(Running(broker)))
+}
+
+/// A broker whose connections are gone, so that it can be restarted.
+pub(crate) fn alone(broker: &mut Arc<Running>) -> &mut Running {
+    Arc::get_mut(broker).expect("every client of the broker is gone")
 }
 
 /// A name that no other test has.

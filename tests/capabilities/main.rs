@@ -20,6 +20,7 @@ mod dead_letter;
 mod declare;
 mod delayed;
 mod delete;
+mod durable;
 mod exclusive;
 mod get;
 mod length_limits;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use ahash::AHashMap;
 use amqp::{Method, basic};
 use broker::arguments::ConsumerArguments;
-use broker::queue::{ConsumerSettings, Got, Settlement};
+use broker::queue::{self, ConsumerSettings, Settlement};
 use broker::{Action, ConsumerTag, Refusal, Resource};
-use connection::{Broker, ChannelNumber, Consume, DeliveryTag, Unacked, UnknownDeliveryTag};
+use connection::{Broker, ChannelNumber, Consume, DeliveryTag, Got, Unacked, UnknownDeliveryTag};
 
 use super::channel::{ClientConsumer, Held, Replies};
 use super::{Client, generated_tag};
@@ -137,24 +137,27 @@ impl Client {
         channel: ChannelNumber,
         name: &str,
         no_ack: bool,
-    ) -> Result<bool, Refusal> {
+    ) -> Result<Got, Refusal> {
         let vhost = Arc::clone(self.opened());
         self.authorize(Action::Read, Resource::queue(&vhost.name, &name.into()))?;
         let queue = self.accessible_queue(name)?;
         let Self { channels, outbox, effects, now, .. } = self;
-        let Some(open) = channels.get_mut(&channel) else { return Ok(false) };
+        let Some(open) = channels.get_mut(&channel) else { return Ok(Got::Empty) };
         let now = *now;
         let got = queue.visit(&vhost, now, effects, |machine, sink| {
             machine.check_get(&vhost.name)?;
-            let got = machine.get(now, no_ack, sink, |delivery, remaining| {
+            Ok(machine.get(now, no_ack, sink, |delivery, remaining| {
                 let mut guard = outbox.lock();
                 let unacked = guard.channel_mut(open.index).map(|unacked| &*unacked);
                 let link = open.link_to(&queue, unacked);
                 guard.deliver_got(now, (open.index, link), delivery, remaining);
-            });
-            Ok(got == Got::Delivered)
+            }))
         });
-        got.unwrap_or_else(|| Err(vhost.no_such_queue(name)))
+        Ok(match got.unwrap_or_else(|| Err(vhost.no_such_queue(name)))? {
+            queue::Got::Delivered => Got::Delivered,
+            queue::Got::Empty => Got::Empty,
+            queue::Got::Wait => Got::Wait,
+        })
     }
 
     pub(super) fn settle_deliveries(

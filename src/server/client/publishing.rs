@@ -6,13 +6,14 @@ use amqp::RawProperties;
 use broker::exchange::{RoutesBy, RoutingInput};
 use broker::message::{Arrival, Body, Origin, SHARED_BODY_BYTES_MIN, Sequence, short_strings};
 use broker::queue::{Admission, Delivery};
-use broker::{Action, ExchangeName, Refusal, Resource};
+use broker::{Action, ExchangeName, LogPosition, Refusal, Resource};
 use bytes::Bytes;
 use connection::{PublishOutcome, PublishRun, RunMessage};
 
 use super::Client;
 use super::routes::Route;
 use crate::exchange_cell::ExchangeCell;
+use crate::journal::Owners;
 use crate::outbox::LinkIndex;
 use crate::queue_cell::QueueCell;
 
@@ -60,13 +61,13 @@ impl Client {
         let route = self.route(run);
         match &route.queues {
             Some(queues) if run.carbon_keys.is_empty() && run.blind_keys.is_empty() => {
-                if self.publish_to(queues, run, outcome) {
+                if self.publish_to(queues, &route.owners, run, outcome) {
                     return Ok(());
                 }
                 // The queues that the cache knew are gone, and the cache is empty now; another may have their name.
                 let route = self.route(run);
                 let queues = route.queues.as_deref().unwrap_or_default();
-                if !self.publish_to(queues, run, outcome) {
+                if !self.publish_to(queues, &route.owners, run, outcome) {
                     outcome.unroutable.extend(0..length_of(run));
                 }
             }
@@ -89,7 +90,9 @@ impl Client {
         let queues = (routes_by == RoutesBy::Key && !keeps_messages).then_some(queues);
         // A queue of this name may be declared at any time, without moving the epoch.
         let is_lasting = !run.exchange.is_empty() || queues.as_ref().is_some_and(|q| !q.is_empty());
-        let route = Arc::new(Route { exchange, queues: queues.map(Vec::into_boxed_slice) });
+        let owners = queues.as_deref().map(Owners::of).unwrap_or_default();
+        let queues = queues.map(Vec::into_boxed_slice);
+        let route = Arc::new(Route { exchange, queues, owners });
         if is_lasting {
             self.routes.cache.insert(&route);
         }
@@ -101,10 +104,18 @@ impl Client {
     fn publish_to(
         &mut self,
         queues: &[Arc<QueueCell>],
+        owners: &Owners,
         run: &PublishRun<'_>,
         outcome: &mut PublishOutcome,
     ) -> bool {
-        let first = self.shared.take_sequences(run.len());
+        let first = match self.log_run(owners, run) {
+            Some((first, after)) => {
+                self.has_logged = true;
+                outcome.after = outcome.after.max(Some(after));
+                first
+            }
+            None => self.shared.take_sequences(run.len()),
+        };
         let mut reached = false;
         match queues {
             [queue] => reached = self.publish_run_to(queue, run, first, None, outcome),
@@ -120,6 +131,28 @@ impl Client {
         reached
     }
 
+    /// Writes the run into the log, if any of it is to outlive the process: the sequence of its first message, and what
+    /// its confirms wait for.
+    #[inline]
+    fn log_run(&self, owners: &Owners, run: &PublishRun<'_>) -> Option<(Sequence, LogPosition)> {
+        if owners.is_empty() {
+            return None;
+        }
+        let journal = self.shared.journal()?;
+        if owners.want_persistent_only() && !run.messages().any(|message| message.persistent) {
+            return None;
+        }
+        let mut entry = journal.append();
+        let first = entry.take_sequences(run.len());
+        for (sequence, message) in (first.0..).map(Sequence).zip(run.messages()) {
+            let owners = owners.of_message(message.persistent);
+            if !owners.is_empty() {
+                entry.message(&arrival_of(run, &message, sequence, message.body), owners, self.now);
+            }
+        }
+        Some((first, entry.position()))
+    }
+
     /// Publishes a run to one queue; whether the queue is still there.
     #[inline]
     fn publish_run_to(
@@ -132,6 +165,7 @@ impl Client {
     ) -> bool {
         let Self { vhost: Some(vhost), now, effects, .. } = self else { return false };
         let now = *now;
+        let (logs_transient, logs_persistent) = (queue.logs(false), queue.logs(true));
         let reached = queue.visit(vhost, now, effects, |queue, sink| {
             for (index, message) in (0..).zip(run.messages()) {
                 let sequence = Sequence(first.0 + u64::from(index));
@@ -144,7 +178,8 @@ impl Client {
                     }
                     (None, body) => body,
                 };
-                let arrival = arrival_of(run, &message, sequence, body);
+                let logged = if message.persistent { logs_persistent } else { logs_transient };
+                let arrival = Arrival { logged, ..arrival_of(run, &message, sequence, body) };
                 if queue.publish(now, &arrival, sink) == Admission::Rejected {
                     outcome.rejected.push(index);
                 }
@@ -155,6 +190,10 @@ impl Client {
         }
         if reached.is_none() {
             self.routes.cache.forget();
+            if logs_persistent {
+                let sequences: Vec<u64> = (first.0..).take(run.len()).collect();
+                queue.forget_in_log(&self.shared, &sequences);
+            }
         }
         reached.is_some()
     }
@@ -170,7 +209,6 @@ impl Client {
         let extra_keys: Vec<&[u8]> =
             short_strings(run.carbon_keys).chain(short_strings(run.blind_keys)).collect();
         for (index, message) in (0..).zip(run.messages()) {
-            let sequence = self.shared.take_sequences(1);
             let own = match message.body {
                 Body::Inline(body) if body.len() >= SHARED_BODY_BYTES_MIN => {
                     Some(Bytes::copy_from_slice(body))
@@ -178,9 +216,9 @@ impl Client {
                 Body::Inline(_) | Body::Shared(_) => None,
             };
             let body = own.as_ref().map_or(message.body, Body::Shared);
-            let arrival = arrival_of(run, &message, sequence, body);
+            let arrival = arrival_of(run, &message, Sequence(0), body);
             if let Some(exchange) = &route.exchange
-                && self.keep(exchange, &arrival)?
+                && self.keep(exchange, &arrival, outcome)?
             {
                 continue;
             }
@@ -196,16 +234,12 @@ impl Client {
             if queues.is_empty() {
                 outcome.unroutable.push(index);
             }
-            let now = self.now;
-            let mut rejected = false;
-            for queue in queues {
-                let admission = queue.visit(&vhost, now, &mut self.effects, |queue, sink| {
-                    queue.publish(now, &arrival, sink)
-                });
-                rejected |= admission == Some(Admission::Rejected);
-                self.is_slowed |= queue.is_crowded();
-            }
-            if rejected {
+            let (accepted, after) =
+                vhost.publish(self.now, &arrival, &queues, None, &mut self.effects);
+            outcome.after = outcome.after.max(after);
+            self.has_logged |= after.is_some();
+            self.is_slowed |= queues.iter().any(|queue| queue.is_crowded());
+            if !accepted {
                 outcome.rejected.push(index);
             }
         }
@@ -213,12 +247,18 @@ impl Client {
     }
 
     /// Lets an exchange that keeps messages see one; whether it holds it back.
-    fn keep(&self, exchange: &Arc<ExchangeCell>, arrival: &Arrival<'_>) -> Result<bool, Refusal> {
+    fn keep(
+        &self,
+        exchange: &Arc<ExchangeCell>,
+        arrival: &Arrival<'_>,
+        outcome: &mut PublishOutcome,
+    ) -> Result<bool, Refusal> {
         if !exchange.keeps_messages() {
             return Ok(false);
         }
         if let Some(delay_ms) = exchange.delay_of(arrival.properties)? {
-            exchange.delay(self.now, delay_ms, arrival);
+            let after = exchange.delay(self.now, delay_ms, arrival, None);
+            outcome.after = outcome.after.max(after);
             return Ok(true);
         }
         exchange.remember(arrival);
@@ -270,10 +310,10 @@ fn arrival_of<'a>(
         body,
         blind_keys: run.blind_keys,
         persistent: message.persistent,
+        logged: false,
         priority: message.priority,
         expiration_ms: message.expiration_ms,
         origin: Origin::Client,
-        logged: false,
     }
 }
 

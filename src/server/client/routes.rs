@@ -5,6 +5,7 @@ use std::sync::Arc;
 use broker::routing::RouteCache;
 
 use crate::exchange_cell::ExchangeCell;
+use crate::journal::Owners;
 use crate::queue_cell::QueueCell;
 
 /// Where the messages of an exchange and routing key go.
@@ -14,6 +15,8 @@ pub(super) struct Route {
     pub(super) exchange: Option<Arc<ExchangeCell>>,
     /// The queues; `None` if each message has to be looked at.
     pub(super) queues: Option<Box<[Arc<QueueCell>]>>,
+    /// Which of the queues log what.
+    pub(super) owners: Owners,
 }
 
 /// What a client found out for its last messages.

@@ -6,13 +6,15 @@ use broker::arguments::{QueueDeclaration, alternate_exchange, dead_letter_exchan
 use broker::exchange::{Destination, ExchangeKind, ExchangeSpec};
 use broker::permission::Authority;
 use broker::queue::Queue;
+use broker::record::{Definition, DurableQueue};
 use broker::{
     Action, ExchangeName, QueueKind, QueueName, Refusal, Resource, ResourceKind, Timestamp,
 };
-use connection::{Bind, DeclareError, ExchangeDeclare, QueueDeclare, QueueDeclared};
+use connection::{Bind, DeclareError, Durable, ExchangeDeclare, QueueDeclare, QueueDeclared};
 
 use super::Client;
-use crate::node::ConnectionId;
+use crate::exchange_cell::ExchangeCell;
+use crate::node::{ConnectionId, Shared};
 use crate::outbox::ClientEvent;
 use crate::queue_cell::QueueCell;
 use crate::vhost::Vhost;
@@ -66,13 +68,16 @@ impl Client {
 
     // Exchanges.
 
-    pub(super) fn declare_exchange(&self, request: &ExchangeDeclare<'_>) -> Result<(), Refusal> {
+    pub(super) fn declare_exchange(
+        &self,
+        request: &ExchangeDeclare<'_>,
+    ) -> Result<Durable, Refusal> {
         let vhost = self.opened();
         if request.passive {
             refuse_default(request.exchange)?;
             self.authorize_any(ResourceKind::Exchange, request.exchange)?;
             return match vhost.exchange(request.exchange) {
-                Some(_) => Ok(()),
+                Some(_) => Ok(().into()),
                 None => Err(vhost.no_such_exchange(request.exchange)),
             };
         }
@@ -89,7 +94,7 @@ impl Client {
             arguments: request.arguments.to_owned(),
         };
         if let Some(there) = vhost.exchange(&spec.name) {
-            return there.exchange.read().check_equivalent(&spec, &vhost.name);
+            return redeclare_exchange(vhost, &there, &spec);
         }
         if spec.name.starts_with(RESERVED) {
             let (kind, name) = (ResourceKind::Exchange, spec.name.to_string());
@@ -101,12 +106,12 @@ impl Client {
             }
         }
         match vhost.add_exchange(spec.clone())? {
-            Some(there) => there.exchange.read().check_equivalent(&spec, &vhost.name),
-            None => Ok(()),
+            Ok(after) => Ok(Durable { value: (), after }),
+            Err(there) => redeclare_exchange(vhost, &there, &spec),
         }
     }
 
-    pub(super) fn delete_exchange(&self, name: &str, if_unused: bool) -> Result<(), Refusal> {
+    pub(super) fn delete_exchange(&self, name: &str, if_unused: bool) -> Result<Durable, Refusal> {
         let vhost = self.opened();
         refuse_default(name)?;
         let resource = Resource::exchange(&vhost.name, &name.into());
@@ -114,21 +119,21 @@ impl Client {
             return Err(Refusal::SystemExchange { resource });
         }
         self.authorize(Action::Configure, resource)?;
-        vhost.remove_exchange(name, if_unused)
+        let after = vhost.remove_exchange(name, if_unused)?;
+        Ok(Durable { value: (), after })
     }
 
-    pub(super) fn bind_exchange(&mut self, request: &Bind<'_>) -> Result<(), Refusal> {
+    pub(super) fn bind_exchange(&mut self, request: &Bind<'_>) -> Result<Durable, Refusal> {
         self.check_binding(request, ResourceKind::Exchange)?;
         self.bind(request, &Destination::Exchange(request.destination.into()))
     }
 
-    pub(super) fn unbind_exchange(&mut self, request: &Bind<'_>) -> Result<(), Refusal> {
+    pub(super) fn unbind_exchange(&mut self, request: &Bind<'_>) -> Result<Durable, Refusal> {
         self.check_binding(request, ResourceKind::Exchange)?;
-        self.unbind(request, &Destination::Exchange(request.destination.into()));
-        Ok(())
+        Ok(self.unbind(request, &Destination::Exchange(request.destination.into())))
     }
 
-    pub(super) fn bind_queue(&mut self, request: &Bind<'_>) -> Result<(), Refusal> {
+    pub(super) fn bind_queue(&mut self, request: &Bind<'_>) -> Result<Durable, Refusal> {
         self.check_binding(request, ResourceKind::Queue)?;
         let vhost = self.opened();
         if vhost.exchange(request.source).is_none() {
@@ -138,13 +143,12 @@ impl Client {
         self.bind(request, &Destination::Queue(request.destination.into()))
     }
 
-    pub(super) fn unbind_queue(&mut self, request: &Bind<'_>) -> Result<(), Refusal> {
+    pub(super) fn unbind_queue(&mut self, request: &Bind<'_>) -> Result<Durable, Refusal> {
         self.check_binding(request, ResourceKind::Queue)?;
         if let Some(queue) = self.opened().queue(request.destination) {
             self.check_owner(&queue)?;
         }
-        self.unbind(request, &Destination::Queue(request.destination.into()));
-        Ok(())
+        Ok(self.unbind(request, &Destination::Queue(request.destination.into())))
     }
 
     /// The destination may be written, neither end is the default exchange, the source may be read.
@@ -162,17 +166,20 @@ impl Client {
         self.authorize(Action::Read, Resource::exchange(vhost, &request.source.into()))
     }
 
-    fn bind(&mut self, request: &Bind<'_>, destination: &Destination) -> Result<(), Refusal> {
+    fn bind(&mut self, request: &Bind<'_>, destination: &Destination) -> Result<Durable, Refusal> {
         let vhost = Arc::clone(self.opened());
         let arguments = request.arguments.to_owned();
         let identity = (request.binding_key.as_bytes(), &arguments);
-        vhost.bind(self.now, request.source, destination, identity, &mut self.effects)
+        let after =
+            vhost.bind(self.now, request.source, destination, identity, &mut self.effects)?;
+        Ok(Durable { value: (), after })
     }
 
-    fn unbind(&self, request: &Bind<'_>, destination: &Destination) {
+    fn unbind(&self, request: &Bind<'_>, destination: &Destination) -> Durable {
         let arguments = request.arguments.to_owned();
         let identity = (request.binding_key.as_bytes(), &arguments);
-        self.opened().unbind(request.source, destination, identity);
+        let after = self.opened().unbind(request.source, destination, identity);
+        Durable { value: (), after }
     }
 
     // Queues.
@@ -180,7 +187,7 @@ impl Client {
     pub(super) fn declare_queue(
         &mut self,
         request: &QueueDeclare<'_>,
-    ) -> Result<QueueDeclared, DeclareError> {
+    ) -> Result<Durable<QueueDeclared>, DeclareError> {
         let vhost = Arc::clone(self.opened());
         if request.passive {
             self.authorize_any(ResourceKind::Queue, request.queue)?;
@@ -232,7 +239,7 @@ impl Client {
         vhost: &Arc<Vhost>,
         queue: &Arc<QueueCell>,
         declaration: &QueueDeclaration<'_>,
-    ) -> Result<Option<QueueDeclared>, DeclareError> {
+    ) -> Result<Option<Durable<QueueDeclared>>, DeclareError> {
         self.check_owner_or_wait(queue)?;
         let is_owner = queue.owner.is_some() == declaration.exclusive;
         let (default, compat) =
@@ -243,11 +250,7 @@ impl Client {
             machine.touch(now);
             counts(machine)
         });
-        Ok(counts.map(|(message_count, consumer_count)| QueueDeclared {
-            queue: queue.name.clone(),
-            message_count,
-            consumer_count,
-        }))
+        Ok(counts.map(|counts| declared(&self.shared, queue, counts)))
     }
 
     /// Makes a queue; `None` if somebody else was quicker.
@@ -268,7 +271,18 @@ impl Client {
         let make = || {
             let (settings, pool) = (definition.settings.clone(), self.shared.pool.clone());
             let machine = Queue::new(declaration.name.clone(), settings, pool, self.now);
-            QueueCell::new(machine, definition, owner, vhost)
+            let outlives = definition.settings.durable && owner.is_none();
+            let logged = outlives.then(|| {
+                vhost.define(|| {
+                    Definition::Queue(DurableQueue {
+                        vhost: vhost.name.clone(),
+                        name: declaration.name.clone(),
+                        auto_delete: definition.settings.auto_delete,
+                        arguments: definition.arguments.clone(),
+                    })
+                })
+            });
+            QueueCell::new(machine, definition, owner, vhost, logged.flatten())
         };
         let Ok(queue) = vhost.add_queue(make, declaration.name) else { return Ok(None) };
         if owner.is_some() {
@@ -292,15 +306,15 @@ impl Client {
         &mut self,
         vhost: &Arc<Vhost>,
         queue: &Arc<QueueCell>,
-    ) -> Result<QueueDeclared, Refusal> {
+    ) -> Result<Durable<QueueDeclared>, Refusal> {
         let now = self.now;
-        let (message_count, consumer_count) = queue
+        let counts = queue
             .visit(vhost, now, &mut self.effects, |machine, _| {
                 machine.touch(now);
                 counts(machine)
             })
             .ok_or_else(|| vhost.no_such_queue(&queue.name))?;
-        Ok(QueueDeclared { queue: queue.name.clone(), message_count, consumer_count })
+        Ok(declared(&self.shared, queue, counts))
     }
 
     /// Refuses a queue of another connection, but not before that one was given time to show that it lives.
@@ -337,14 +351,15 @@ impl Client {
         is_silent && may_wait
     }
 
-    pub(super) fn purge_queue(&mut self, name: &str) -> Result<u32, Refusal> {
+    pub(super) fn purge_queue(&mut self, name: &str) -> Result<Durable<u32>, Refusal> {
         let vhost = Arc::clone(self.opened());
         self.authorize(Action::Read, Resource::queue(&vhost.name, &name.into()))?;
         let queue = self.accessible_queue(name)?;
         let purged = queue
-            .visit(&vhost, self.now, &mut self.effects, |queue, _| queue.purge().count)
+            .visit(&vhost, self.now, &mut self.effects, |queue, _| queue.purge())
             .ok_or_else(|| vhost.no_such_queue(name))?;
-        Ok(count(purged))
+        let after = queue.release_remains(&self.shared, purged.remains);
+        Ok(Durable { value: count(purged.count), after })
     }
 
     pub(super) fn delete_queue(
@@ -352,11 +367,11 @@ impl Client {
         name: &str,
         if_unused: bool,
         if_empty: bool,
-    ) -> Result<u32, Refusal> {
+    ) -> Result<Durable<u32>, Refusal> {
         let vhost = Arc::clone(self.opened());
         let resource = Resource::queue(&vhost.name, &name.into());
         self.authorize(Action::Configure, resource.clone())?;
-        let Some(queue) = vhost.queue(name) else { return Ok(0) };
+        let Some(queue) = vhost.queue(name) else { return Ok(0.into()) };
         self.check_owner(&queue)?;
         if queue.definition.settings.kind == QueueKind::Quorum {
             refuse_conditions(&vhost, &queue, if_unused, if_empty)?;
@@ -370,8 +385,10 @@ impl Client {
             }
             Ok(())
         };
+        self.effects.logged_at = None;
         let removed = vhost.remove_queue(&queue, &mut self.effects, permit);
-        Ok(count(removed.unwrap_or(Ok(0))?))
+        let value = count(removed.unwrap_or(Ok(0))?);
+        Ok(Durable { value, after: self.effects.logged_at })
     }
 
     pub(super) fn delete_exclusive_queues(&mut self) {
@@ -380,6 +397,26 @@ impl Client {
             vhost.remove_queue_anyway(&queue, &mut self.effects);
         }
     }
+}
+
+/// An exchange is there already: it has to be what is asked for. Who asks waits for its definition like who made it.
+fn redeclare_exchange(
+    vhost: &Vhost,
+    there: &ExchangeCell,
+    asked: &ExchangeSpec,
+) -> Result<Durable, Refusal> {
+    there.exchange.read().check_equivalent(asked, &vhost.name)?;
+    Ok(Durable { value: (), after: vhost.shared.unflushed(there.logged) })
+}
+
+/// The answer to a declare; it waits for the definition, also if somebody else has just made it.
+fn declared(
+    shared: &Shared,
+    queue: &QueueCell,
+    (message_count, consumer_count): (u32, u32),
+) -> Durable<QueueDeclared> {
+    let value = QueueDeclared { queue: queue.name.clone(), message_count, consumer_count };
+    Durable { value, after: shared.unflushed(queue.logged) }
 }
 
 /// What a `declare-ok` counts: ready messages and consumers.

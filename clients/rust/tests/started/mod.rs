@@ -19,7 +19,7 @@ impl Broker {
             return Self { uri, child: None };
         }
         let mut child = Command::new(binary())
-            .args(["--port", "0"])
+            .args(["--port", "0", "--memory-only"])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()

@@ -1,0 +1,155 @@
+//! The alarms: what the node is low on, for which publishers are blocked until it is not any more.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
+use tracing::{info, warn};
+
+use crate::data_dir::DataDir;
+use crate::disk::free_bytes;
+use crate::node::Node;
+use crate::outbox::ClientEvent;
+
+/// How often the memory in use and the room on the disk are compared with their limits.
+const CHECK_EVERY: Duration = Duration::from_millis(250);
+
+/// What a node can be low on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Scarce {
+    Memory = 1,
+    Disk = 2,
+}
+
+/// Which alarms are raised.
+#[derive(Debug, Default)]
+pub(crate) struct Alarms(AtomicU8);
+
+impl Alarms {
+    /// Raises or ends an alarm; whether that changes anything.
+    fn set(&self, scarce: Scarce, is_raised: bool) -> bool {
+        let bit = scarce as u8;
+        let before = if is_raised {
+            self.0.fetch_or(bit, Ordering::Relaxed)
+        } else {
+            self.0.fetch_and(!bit, Ordering::Relaxed)
+        };
+        (before & bit != 0) != is_raised
+    }
+
+    /// Whether any is raised.
+    #[inline]
+    pub(crate) fn is_any(&self) -> bool {
+        self.0.load(Ordering::Relaxed) != 0
+    }
+
+    /// What publishers are told, word for word RabbitMQ's.
+    pub(crate) fn reason(&self) -> &'static str {
+        match self.0.load(Ordering::Relaxed) {
+            2 => "low on disk",
+            3 => "low on memory & disk",
+            _ => "low on memory",
+        }
+    }
+}
+
+/// Raises and ends the alarms for as long as the runtime lives.
+pub(crate) async fn watch(node: Arc<Node>) {
+    let mut ticks = tokio::time::interval(CHECK_EVERY);
+    let mut disk = node.shared.data_dir.as_ref().map(|data_dir| DiskWatch::new(data_dir, &node));
+    loop {
+        ticks.tick().await;
+        let mut is_over = check_memory(&node);
+        if let Some(disk) = &mut disk {
+            is_over |= disk.check(&node.shared.alarms);
+        }
+        if is_over {
+            node.broadcast(|| ClientEvent::AlarmChanged);
+        }
+    }
+}
+
+/// Whether the memory alarm has just ended.
+fn check_memory(node: &Node) -> bool {
+    let memory = &node.shared.memory;
+    let Some((is_alarmed, used)) = memory.check() else { return false };
+    node.shared.alarms.set(Scarce::Memory, is_alarmed);
+    let limit = memory.limit();
+    if is_alarmed {
+        warn!(used, limit, "memory alarm: publishers are blocked until consumers have caught up");
+    } else {
+        info!(used, limit, "memory alarm is over: publishers go on");
+    }
+    !is_alarmed
+}
+
+/// Looks at the room on the disk.
+struct DiskWatch {
+    data_dir: Arc<DataDir>,
+    free_min: u64,
+    /// The disk could not be asked the last time; said once.
+    is_blind: bool,
+}
+
+impl DiskWatch {
+    fn new(data_dir: &Arc<DataDir>, node: &Node) -> Self {
+        let free_min = node.shared.options.store.as_ref().map_or(0, |store| store.disk_free_min);
+        Self { data_dir: Arc::clone(data_dir), free_min, is_blind: false }
+    }
+
+    /// Whether the disk alarm has just ended.
+    fn check(&mut self, alarms: &Alarms) -> bool {
+        let free = match self.free_bytes() {
+            Ok(free) => free,
+            Err(error) => {
+                if !std::mem::replace(&mut self.is_blind, true) {
+                    warn!(folder = %self.data_dir.path().display(), %error, "cannot see how much room the disk has");
+                }
+                return false;
+            }
+        };
+        self.is_blind = false;
+        let is_low = free < self.free_min;
+        if !is_low {
+            // It was given up while the disk was full.
+            self.data_dir.keep_reserve();
+        }
+        if !alarms.set(Scarce::Disk, is_low) {
+            return false;
+        }
+        let limit = self.free_min;
+        if is_low {
+            warn!(
+                free,
+                limit, "disk alarm: publishers are blocked until there is room on the disk again"
+            );
+        } else {
+            info!(free, limit, "disk alarm is over: publishers go on");
+        }
+        !is_low
+    }
+
+    fn free_bytes(&self) -> io::Result<u64> {
+        free_bytes(self.data_dir.path())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn alarms_come_and_go_one_by_one_and_have_rabbitmqs_words() {
+        let alarms = Alarms::default();
+        assert!(!alarms.is_any());
+        assert!(alarms.set(Scarce::Disk, true) && !alarms.set(Scarce::Disk, true));
+        assert_eq!(alarms.reason(), "low on disk");
+        assert!(alarms.set(Scarce::Memory, true));
+        assert_eq!(alarms.reason(), "low on memory & disk");
+        assert!(alarms.set(Scarce::Disk, false));
+        assert_eq!(alarms.reason(), "low on memory");
+        assert!(alarms.is_any() && alarms.set(Scarce::Memory, false) && !alarms.is_any());
+    }
+}

@@ -1,0 +1,286 @@
+//! What the broker writes into its log, and what waits for it.
+//!
+//! A message is in the log before any queue can assign it, and a copy is there before its original is released: nothing
+//! is taken back that a crash could still need. Whoever promises durability names the [`LogPosition`] it waits for.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Waker;
+use std::thread::{self, JoinHandle};
+
+use broker::message::{Arrival, Sequence};
+use broker::record::{Definition, MessageDraft};
+use broker::{LogPosition, Timestamp};
+use parking_lot::Mutex;
+use store::{Appender, Fault, Log, Options, Position, Progress, ReadError, Recovery};
+use tokio_util::sync::CancellationToken;
+
+use crate::data_dir::DataDir;
+use crate::disk::Folder;
+use crate::options::StoreOptions;
+use crate::queue_cell::QueueCell;
+use crate::start_error::StartError;
+
+/// What keeps a content of the log alive: a durable queue, an exchange that holds messages back, or the definitions.
+pub(crate) type Owner = u64;
+
+/// The owner of every definition.
+pub(crate) const DEFINITIONS: Owner = 0;
+
+/// How much may wait to be written before publishers are held back.
+const BUFFER_BYTES_MAX: usize = 8 << 20;
+
+/// Something that was defined, as the log knows it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Logged {
+    /// The sequence of its definition, by which it owns contents.
+    pub(crate) id: Owner,
+    /// When it is durable.
+    pub(crate) at: LogPosition,
+}
+
+/// The log of a node.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    log: Arc<Log<Folder>>,
+    /// The next sequence; shared with whatever is not logged.
+    sequences: Arc<AtomicU64>,
+    failed: CancellationToken,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// Something that is being written into the log as a whole: the log is locked for as long as this lives.
+pub(crate) struct Entry<'a> {
+    appender: Appender<'a, Folder>,
+    sequences: &'a AtomicU64,
+}
+
+impl Journal {
+    /// Opens the log of a data folder. Nothing is written before [`start`](Self::start).
+    ///
+    /// # Errors
+    /// If it cannot be read or is of a later program's making.
+    pub(crate) fn open(
+        data_dir: &DataDir,
+        options: &StoreOptions,
+        node: u128,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<(Self, Recovery), StartError> {
+        let folder = data_dir.log()?;
+        let path = folder.path().to_owned();
+        let failed = |source| StartError::Log { path, source };
+        let options = Options {
+            // A folder that was moved or restored goes on under its own name.
+            adopts_node: true,
+            sync: options.sync,
+            segment_bytes_max: options.segment_bytes_max,
+            buffer_bytes_max: BUFFER_BYTES_MAX,
+            ..Options::new(node)
+        };
+        let (log, recovery) = Log::open(folder, options, progress).map_err(failed)?;
+        let journal = Self {
+            log: Arc::new(log),
+            sequences: Arc::new(AtomicU64::new(recovery.next_sequence)),
+            failed: CancellationToken::new(),
+            threads: Mutex::default(),
+        };
+        Ok((journal, recovery))
+    }
+
+    /// Starts the threads that write, flush and tidy up.
+    ///
+    /// # Errors
+    /// If the operating system gives no thread.
+    pub(crate) fn start(&self) -> io::Result<()> {
+        let (writing, failed) = (Arc::clone(&self.log), self.failed.clone());
+        let writer = thread::Builder::new().name("log".to_owned()).spawn(move || {
+            if writing.run().is_err() {
+                failed.cancel();
+            }
+        })?;
+        let tidying = Arc::clone(&self.log);
+        let tidier = thread::Builder::new()
+            .name("log-tidier".to_owned())
+            .spawn(move || tidying.run_tidying())?;
+        self.threads.lock().extend([writer, tidier]);
+        Ok(())
+    }
+
+    /// Flushes what there is, marks the log as closed and ends its threads.
+    pub(crate) fn close(&self) {
+        self.log.close();
+        for thread in std::mem::take(&mut *self.threads.lock()) {
+            // A thread that panicked has said so itself.
+            let _ = thread.join();
+        }
+    }
+
+    /// Waits until the disk has failed, if it ever does.
+    pub(crate) async fn failed(&self) -> Option<Arc<Fault>> {
+        self.failed.cancelled().await;
+        self.log.failure()
+    }
+
+    /// Why nothing is flushed any more, if it is so.
+    pub(crate) fn fault(&self) -> Option<Arc<Fault>> {
+        self.log.failure()
+    }
+
+    /// The counter that gives every message its place.
+    pub(crate) fn sequences(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.sequences)
+    }
+
+    /// Begins to write something into the log.
+    #[inline]
+    pub(crate) fn append(&self) -> Entry<'_> {
+        Entry { appender: self.log.append(), sequences: &self.sequences }
+    }
+
+    /// Writes a definition.
+    pub(crate) fn define(&self, definition: &Definition) -> Logged {
+        let payload = definition.encode();
+        let mut entry = self.append();
+        let id = entry.take_sequences(1).0;
+        entry.appender.content(id, &[DEFINITIONS], payload.len(), |out| {
+            out.copy_from_slice(&payload);
+        });
+        Logged { id, at: entry.position() }
+    }
+
+    /// Writes that definitions are no more, all of them or none.
+    pub(crate) fn undefine(&self, gone: &[Owner]) -> LogPosition {
+        let mut entry = self.append();
+        entry.release(DEFINITIONS, gone);
+        entry.position()
+    }
+
+    /// Messages of an owner that is deleted are no more: nothing has to be written for that.
+    pub(crate) fn forget(&self, owner: Owner, sequences: &[u64]) {
+        self.log.forget_all(owner, sequences);
+    }
+
+    /// Reads messages back; waits for the disk.
+    pub(crate) fn read(&self, sequences: &[u64], visit: impl FnMut(u64, Result<&[u8], ReadError>)) {
+        self.log.read(sequences, visit);
+    }
+
+    /// Visits every definition, or everything else, that was found in the log as it was opened.
+    pub(crate) fn for_each_live(
+        &self,
+        definitions: bool,
+        visit: impl FnMut(u64, &[Owner], Result<&[u8], ReadError>),
+    ) {
+        self.log.for_each_live(|owner| (owner == DEFINITIONS) == definitions, visit);
+    }
+
+    #[inline]
+    pub(crate) fn flushed(&self) -> LogPosition {
+        LogPosition(self.log.flushed().0)
+    }
+
+    /// What has to be waited for so that something logged at `at` is durable; `None` if it is.
+    pub(crate) fn unflushed(&self, at: LogPosition) -> Option<LogPosition> {
+        (self.flushed() < at).then_some(at)
+    }
+
+    /// Has a task woken once the log is flushed so far; `false` if it is.
+    pub(crate) fn wake_when_flushed(&self, position: LogPosition, waker: &Waker) -> bool {
+        self.log.wake_when_flushed(Position(position.0), waker)
+    }
+
+    pub(crate) fn has_room(&self) -> bool {
+        self.log.has_room()
+    }
+
+    /// Has a task woken once there is room; `false` if there is.
+    pub(crate) fn wake_when_room(&self, waker: &Waker) -> bool {
+        self.log.wake_when_room(waker)
+    }
+}
+
+impl Entry<'_> {
+    /// Takes places in the order of everything; while this lives, nobody else takes one for the log.
+    #[inline]
+    pub(crate) fn take_sequences(&mut self, count: usize) -> Sequence {
+        Sequence(self.sequences.fetch_add(count as u64, Ordering::Relaxed))
+    }
+
+    /// Appends a message that was published now.
+    #[inline]
+    pub(crate) fn message(&mut self, arrival: &Arrival<'_>, owners: &[Owner], now: Timestamp) {
+        let draft = MessageDraft::new(arrival, now, None);
+        let sequence = arrival.sequence.0;
+        self.appender.content(sequence, owners, draft.bytes(), |out| draft.write(out));
+    }
+
+    /// Appends a message that an exchange holds back until it is due.
+    pub(crate) fn held_message(
+        &mut self,
+        arrival: &Arrival<'_>,
+        owner: Owner,
+        now: Timestamp,
+        due: Timestamp,
+    ) {
+        let draft = MessageDraft::new(arrival, now, Some(due));
+        let sequence = arrival.sequence.0;
+        self.appender.content(sequence, &[owner], draft.bytes(), |out| draft.write(out));
+    }
+
+    pub(crate) fn release(&mut self, owner: Owner, sequences: &[u64]) {
+        self.appender.release(owner, sequences);
+    }
+
+    pub(crate) fn note(&mut self, owner: Owner, sequence: u64, note: &[u8]) {
+        self.appender.note(owner, sequence, note);
+    }
+
+    /// What waits for all of this.
+    #[inline]
+    pub(crate) fn position(&self) -> LogPosition {
+        LogPosition(self.appender.position().0)
+    }
+}
+
+/// The durable queues that messages of one route go to, by which of them log what.
+#[derive(Debug, Default)]
+pub(crate) struct Owners {
+    /// Those that log every message.
+    every: Box<[Owner]>,
+    /// Those, and those that log persistent messages.
+    persistent: Box<[Owner]>,
+}
+
+impl Owners {
+    pub(crate) fn of(queues: &[Arc<QueueCell>]) -> Self {
+        let ids = |persistent: bool| {
+            let mut ids: Vec<Owner> = queues
+                .iter()
+                .filter(|queue| queue.logs(persistent))
+                .filter_map(|queue| queue.log_id())
+                .collect();
+            ids.sort_unstable();
+            ids.into_boxed_slice()
+        };
+        Self { every: ids(false), persistent: ids(true) }
+    }
+
+    /// Whether no message of this route is ever logged.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.persistent.is_empty()
+    }
+
+    /// Whether only persistent messages are logged.
+    #[inline]
+    pub(crate) fn want_persistent_only(&self) -> bool {
+        self.every.is_empty()
+    }
+
+    /// Who logs a message.
+    #[inline]
+    pub(crate) fn of_message(&self, persistent: bool) -> &[Owner] {
+        if persistent { &self.persistent } else { &self.every }
+    }
+}

@@ -1,0 +1,356 @@
+//! From what the log holds back to a node: vhosts, users, exchanges, queues, and the messages in them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use broker::exchange::{Destination, ExchangeSpec};
+use broker::message::Sequence;
+use broker::queue::{Queue, QueueRecovery};
+use broker::record::{
+    BindingDefinition, Definition, DurableQueue, MessageRecord, Note, PermissionDefinition,
+};
+use broker::user::User;
+use broker::{LogPosition, Refusal, UserName, VhostName};
+use store::{ReadError, Recovery};
+use tracing::{error, warn};
+
+use crate::exchange_cell::ExchangeCell;
+use crate::journal::{DEFINITIONS, Journal, Logged, Owner};
+use crate::node::Node;
+use crate::options::{Account, Options};
+use crate::queue_cell::{Effects, QueueCell};
+use crate::start_error::StartError;
+use crate::vhost::Vhost;
+
+/// Everything that is defined, with the sequences of the definitions.
+#[derive(Default)]
+struct Definitions {
+    vhosts: Vec<VhostName>,
+    users: Vec<User>,
+    permissions: Vec<PermissionDefinition>,
+    exchanges: Vec<(Owner, VhostName, ExchangeSpec)>,
+    queues: Vec<(Owner, DurableQueue)>,
+    bindings: Vec<(Owner, BindingDefinition)>,
+    interrupted: Option<(Owner, Sequence)>,
+}
+
+/// A node that is being filled.
+struct Filling<'n> {
+    node: &'n Arc<Node>,
+    notes: HashMap<(Owner, u64), Note>,
+    queues: HashMap<Owner, (DurableQueue, QueueRecovery)>,
+    exchanges: HashMap<Owner, Arc<ExchangeCell>>,
+    bindings: Vec<(Owner, BindingDefinition)>,
+    /// Messages before this may have been delivered already.
+    maybe_delivered: Sequence,
+    /// Contents of queues and exchanges that are no more.
+    orphans: Vec<(Owner, u64)>,
+    messages: u64,
+}
+
+/// What was recovered, for the log line.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Recovered {
+    pub(crate) queues: u64,
+    pub(crate) messages: u64,
+}
+
+/// Fills a new node with what the log holds, or a new log with what the options say.
+///
+/// # Errors
+/// [`StartError::Record`] if a definition cannot be understood.
+pub(crate) fn recover(
+    node: &Arc<Node>,
+    journal: &Journal,
+    recovery: &Recovery,
+) -> Result<Recovered, StartError> {
+    let mut failure = None;
+    let mut definitions = Definitions::default();
+    journal.for_each_live(true, |sequence, _, payload| {
+        if let Some(payload) = readable(sequence, payload)
+            && let Err(error) = definitions.add(sequence, payload)
+        {
+            failure.get_or_insert(error);
+        }
+    });
+    let mut filling = Filling::new(node, recovery)?;
+    if failure.is_none() {
+        filling.begin(definitions, journal, recovery)?;
+        journal.for_each_live(false, |sequence, owners, payload| {
+            if let Some(payload) = readable(sequence, payload)
+                && let Err(error) = filling.message(sequence, owners, payload)
+            {
+                failure.get_or_insert(error);
+            }
+        });
+    }
+    match failure {
+        Some(failure) => Err(failure),
+        None => Ok(filling.finish(journal)),
+    }
+}
+
+/// What was found, unless it is damaged: then it is left out.
+fn readable<'a>(sequence: u64, payload: Result<&'a [u8], ReadError>) -> Option<&'a [u8]> {
+    payload
+        .inspect_err(|error| {
+            error!(sequence, %error, "something in the log cannot be read, and is left out");
+        })
+        .ok()
+}
+
+fn malformed(fault: impl std::fmt::Display) -> StartError {
+    StartError::Record(fault.to_string())
+}
+
+impl Definitions {
+    fn add(&mut self, id: Owner, payload: &[u8]) -> Result<(), StartError> {
+        match Definition::decode(payload).map_err(malformed)? {
+            Definition::Vhost(name) => self.vhosts.push(name),
+            Definition::User(user) => self.users.push(user),
+            Definition::Permission(permission) => self.permissions.push(permission),
+            Definition::Exchange { vhost, spec } => self.exchanges.push((id, vhost, spec)),
+            Definition::Queue(queue) => self.queues.push((id, queue)),
+            Definition::Binding(binding) => self.bindings.push((id, binding)),
+            Definition::Interrupted { before } => self.interrupted = Some((id, before)),
+        }
+        Ok(())
+    }
+
+    /// What the options say, for the first start.
+    fn from_options(options: &Options, journal: &Journal) -> Self {
+        let mut made = Self::default();
+        for name in &options.vhosts {
+            journal.define(&Definition::Vhost(name.clone()));
+            made.vhosts.push(name.clone());
+        }
+        for Account { user, permissions } in &options.accounts {
+            journal.define(&Definition::User(user.clone()));
+            made.users.push(user.clone());
+            for (vhost, permission) in permissions {
+                let permission = PermissionDefinition {
+                    user: user.name.clone(),
+                    vhost: vhost.clone(),
+                    permission: (**permission).clone(),
+                };
+                journal.define(&Definition::Permission(permission.clone()));
+                made.permissions.push(permission);
+            }
+        }
+        made
+    }
+
+    fn accounts(&self) -> HashMap<UserName, Account> {
+        let mut accounts: HashMap<UserName, Account> = self
+            .users
+            .iter()
+            .map(|user| {
+                (user.name.clone(), Account { user: user.clone(), permissions: Default::default() })
+            })
+            .collect();
+        for PermissionDefinition { user, vhost, permission } in &self.permissions {
+            if let Some(account) = accounts.get_mut(user) {
+                account.permissions.insert(vhost.clone(), Arc::new(permission.clone()));
+            }
+        }
+        accounts
+    }
+
+    /// Says where the settings are not what the log holds, which decides.
+    fn name_differences(&self, options: &Options) {
+        const DECIDES: &str = "what was defined when this data folder was first used counts";
+        for name in options.vhosts.iter().filter(|name| !self.vhosts.contains(name)) {
+            warn!(vhost = %name, "the settings name a vhost that does not exist: {DECIDES}");
+        }
+        let accounts = self.accounts();
+        for account in &options.accounts {
+            let name = &account.user.name;
+            let Some(known) = accounts.get(name) else {
+                warn!(user = %name, "the settings name a user who does not exist: {DECIDES}");
+                continue;
+            };
+            let same_user = known.user.tags == account.user.tags
+                && known.user.loopback_only == account.user.loopback_only;
+            let patterns = |account: &Account| {
+                let mut all: Vec<_> = account
+                    .permissions
+                    .iter()
+                    .map(|(vhost, permission)| {
+                        let [configure, write, read] =
+                            [&permission.configure, &permission.write, &permission.read]
+                                .map(|pattern| pattern.as_str().to_owned());
+                        (vhost.clone(), configure, write, read)
+                    })
+                    .collect();
+                all.sort_unstable();
+                all
+            };
+            if !same_user || patterns(known) != patterns(account) {
+                warn!(user = %name, "the settings say something else of a user: {DECIDES}");
+            }
+        }
+    }
+}
+
+impl<'n> Filling<'n> {
+    fn new(node: &'n Arc<Node>, recovery: &Recovery) -> Result<Self, StartError> {
+        let mut notes = HashMap::with_capacity(recovery.notes.len());
+        for note in &recovery.notes {
+            let read = Note::read(&note.note).map_err(malformed)?;
+            notes.insert((note.owner, note.sequence), read);
+        }
+        Ok(Self {
+            node,
+            notes,
+            queues: HashMap::new(),
+            exchanges: HashMap::new(),
+            bindings: Vec::new(),
+            maybe_delivered: Sequence(0),
+            orphans: Vec::new(),
+            messages: 0,
+        })
+    }
+
+    /// Makes what is defined; the queues wait for their messages.
+    fn begin(
+        &mut self,
+        mut definitions: Definitions,
+        journal: &Journal,
+        recovery: &Recovery,
+    ) -> Result<(), StartError> {
+        let shared = &self.node.shared;
+        if definitions.vhosts.is_empty() && definitions.users.is_empty() {
+            definitions = Definitions::from_options(&shared.options, journal);
+        } else {
+            definitions.name_differences(&shared.options);
+        }
+        for name in &definitions.vhosts {
+            self.node.vhosts.insert(name.clone(), Vhost::new(name.clone(), shared));
+        }
+        for (name, account) in definitions.accounts() {
+            self.node.accounts.insert(name, Arc::new(account));
+        }
+        self.maybe_delivered = maybe_delivered(&definitions, journal, recovery);
+        for (id, vhost, spec) in definitions.exchanges {
+            let Some(vhost) = self.node.vhosts.get(&vhost).map(|found| Arc::clone(&found)) else {
+                self.orphans.push((DEFINITIONS, id));
+                continue;
+            };
+            let name = spec.name.clone();
+            let mut cell = ExchangeCell::new(spec, &vhost).map_err(malformed)?;
+            cell.logged = Some(Logged { id, at: LogPosition(0) });
+            let cell = Arc::new(cell);
+            vhost.exchanges.insert(name, Arc::clone(&cell));
+            self.exchanges.insert(id, cell);
+        }
+        let now = shared.clock.now();
+        for (id, queue) in definitions.queues {
+            if !self.node.vhosts.contains_key(&queue.vhost) {
+                self.orphans.push((DEFINITIONS, id));
+                continue;
+            }
+            let settings = queue.define().map_err(malformed)?.settings;
+            let pool = shared.pool.clone();
+            let recovered = Queue::recover(queue.name.clone(), settings, pool, now);
+            self.queues.insert(id, (queue, recovered));
+        }
+        self.bindings = definitions.bindings;
+        Ok(())
+    }
+
+    fn message(
+        &mut self,
+        sequence: u64,
+        owners: &[Owner],
+        payload: &[u8],
+    ) -> Result<(), StartError> {
+        let record = MessageRecord::read(payload).map_err(malformed)?;
+        let place = Sequence(sequence);
+        for owner in owners {
+            if let Some((_, queue)) = self.queues.get_mut(owner) {
+                queue.add(place, &record, self.notes.remove(&(*owner, sequence)));
+                self.messages += 1;
+            } else if let (Some(exchange), Some(due)) = (self.exchanges.get(owner), record.due) {
+                exchange.restore(due, record.to_message(), place);
+                self.messages += 1;
+            } else {
+                self.orphans.push((*owner, sequence));
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives every queue its messages, and binds what was bound.
+    fn finish(mut self, journal: &Journal) -> Recovered {
+        let maybe_delivered = self.maybe_delivered;
+        let recovered = Recovered { queues: self.queues.len() as u64, messages: self.messages };
+        for (id, (queue, recovery)) in self.queues.drain() {
+            let Some(vhost) = self.node.vhosts.get(&queue.vhost).map(|found| Arc::clone(&found))
+            else {
+                continue;
+            };
+            let Ok(definition) = queue.define() else { continue };
+            let logged = Logged { id, at: LogPosition(0) };
+            let machine = recovery.finish(maybe_delivered);
+            let cell = QueueCell::new(machine, definition, None, &vhost, Some(logged));
+            vhost.queues.insert(queue.name, Arc::new(cell));
+        }
+        for (id, binding) in std::mem::take(&mut self.bindings) {
+            if !self.bind(id, &binding) {
+                self.orphans.push((DEFINITIONS, id));
+            }
+        }
+        for (owner, sequence) in self.orphans {
+            let mut entry = journal.append();
+            entry.release(owner, &[sequence]);
+        }
+        recovered
+    }
+
+    /// Binds as it was; whether both ends are there.
+    fn bind(&self, id: Owner, binding: &BindingDefinition) -> bool {
+        let BindingDefinition { vhost, source, destination, key, arguments } = binding;
+        let Some(vhost) = self.node.vhosts.get(vhost).map(|found| Arc::clone(&found)) else {
+            return false;
+        };
+        let logged = Logged { id, at: LogPosition(0) };
+        match vhost.restore_binding(source, destination, (key, arguments), logged) {
+            Ok(is_bound) => is_bound,
+            Err(refusal) => {
+                report_binding(source, destination, &refusal);
+                false
+            }
+        }
+    }
+}
+
+fn report_binding(source: &str, destination: &Destination, refusal: &Refusal) {
+    error!(source, %destination, %refusal, "a binding cannot be restored, and is dropped");
+}
+
+/// Messages before this may have been delivered without that being known: the broker was not stopped in order.
+fn maybe_delivered(definitions: &Definitions, journal: &Journal, recovery: &Recovery) -> Sequence {
+    let before = definitions.interrupted;
+    if recovery.was_closed || recovery.contents == 0 {
+        return before.map_or(Sequence(0), |(_, before)| before);
+    }
+    let next = Sequence(recovery.next_sequence);
+    journal.define(&Definition::Interrupted { before: next });
+    if let Some((id, _)) = before {
+        journal.undefine(&[id]);
+    }
+    next
+}
+
+/// Does what has become due while nobody ran, and arms the timers of what is due later.
+pub(crate) fn catch_up(node: &Node) {
+    let now = node.shared.clock.now();
+    for vhost in &node.vhosts {
+        let queues: Vec<Arc<QueueCell>> = vhost.queues.iter().map(|q| Arc::clone(&q)).collect();
+        for queue in queues {
+            let mut effects = Effects::default();
+            queue.visit(&vhost, now, &mut effects, |machine, sink| machine.handle_time(now, sink));
+            vhost.carry_out(now, &mut effects);
+        }
+    }
+}

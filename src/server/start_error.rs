@@ -1,0 +1,39 @@
+//! What keeps a node from starting.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use store::OpenError;
+
+pub use crate::data_dir::DataDirError;
+
+/// Why a node does not start. Nothing is served then.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// The data folder cannot be used.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// The log cannot be opened.
+    #[error("cannot open the log in {}", path.display())]
+    Log {
+        /// Its folder.
+        path: PathBuf,
+        /// Why.
+        source: OpenError,
+    },
+    /// Something in the log cannot be understood, although it is what was written.
+    #[error("the log holds something that this program does not understand: {0}")]
+    Record(String),
+    /// The operating system gives no thread.
+    #[error("cannot start a thread for the log")]
+    Thread(#[source] io::Error),
+}
