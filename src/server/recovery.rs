@@ -91,7 +91,7 @@ pub(crate) fn recover(
 }
 
 /// What was found, unless it is damaged: then it is left out.
-fn readable<'a>(sequence: u64, payload: Result<&'a [u8], ReadError>) -> Option<&'a [u8]> {
+fn readable(sequence: u64, payload: Result<&[u8], ReadError>) -> Option<&[u8]> {
     payload
         .inspect_err(|error| {
             error!(sequence, %error, "something in the log cannot be read, and is left out");

@@ -284,7 +284,11 @@ fn read_through<'w, F: DiskFile>(
     let place = &wanted.place;
     match windows.iter().position(|window| window.covers(place)) {
         Some(0) => {}
-        Some(position) => windows[..=position].rotate_right(1),
+        Some(position) => {
+            if let Some(front) = windows.get_mut(..=position) {
+                front.rotate_right(1);
+            }
+        }
         None => {
             windows.truncate(WINDOWS - 1);
             let start = u64::from(place.offset);

@@ -20,6 +20,9 @@ const ATTEMPTS: usize = 4;
 /// How much is written at once into a file that is made.
 const PIECE: usize = 1 << 20;
 
+/// The header of a segment to come, the spare that it goes into if there is one, and what the header says last.
+type Planned<F> = (SegmentHeader, Option<Spare<F>>, u64);
+
 impl<D: Disk> Log<D> {
     /// Begins another segment that has room for so many bytes of batches, in a spare file if there is one. What is there
     /// for later is given up for it. The inner error: there is no room.
@@ -95,7 +98,7 @@ impl<D: Disk> Log<D> {
         first_batch: u64,
         sequence: u64,
         least: u64,
-    ) -> Result<(SegmentHeader, Option<Spare<D::File>>, u64), Fault> {
+    ) -> Result<Planned<D::File>, Fault> {
         let mut state = self.state.lock();
         let full = |what| Fault::of(what, "a segment")(io::ErrorKind::StorageFull.into());
         if state.segments.len() >= SegmentHeader::OTHERS_MAX || state.next_segment == u32::MAX {
