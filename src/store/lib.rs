@@ -24,6 +24,10 @@ mod rotation;
 mod scan;
 mod segments;
 #[cfg(any(test, feature = "sim"))]
+#[cfg_attr(
+    not(test),
+    expect(clippy::indexing_slicing, reason = "a test that reaches beyond an end is to fail")
+)]
 pub mod sim;
 mod state;
 mod stats;

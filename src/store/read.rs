@@ -284,7 +284,10 @@ fn read_through<'w, F: DiskFile>(
     let place = &wanted.place;
     match windows.iter().position(|window| window.covers(place)) {
         Some(0) => {}
-        Some(position) => windows[..=position].rotate_right(1),
+        Some(position) => {
+            let window = windows.remove(position);
+            windows.insert(0, window);
+        }
         None => {
             windows.truncate(WINDOWS - 1);
             let start = u64::from(place.offset);
