@@ -32,7 +32,8 @@ pub mod sim;
 mod state;
 mod stats;
 mod sync;
-#[cfg(all(test, not(pillarbox_loom)))]
+#[cfg(test)]
+#[cfg(not(pillarbox_loom))]
 mod tests;
 #[cfg(test)]
 mod threads;

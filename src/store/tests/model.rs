@@ -65,7 +65,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 pub(super) fn steps(count: usize) -> impl Strategy<Value = Vec<Step>> {
     // Without a queue nothing happens.
-    let first = vec![Step::Define, Step::Define];
+    let first = [Step::Define, Step::Define];
     prop::collection::vec(step(), 1..count).prop_map(move |rest| [&first[..], &rest].concat())
 }
 
