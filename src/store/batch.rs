@@ -231,6 +231,13 @@ impl Contents {
         }
     }
 
+    /// Takes all of another batch over, whose records were moved.
+    pub(crate) fn append(&mut self, others: &mut Self, moved: u32) {
+        for content in others.0.drain(..) {
+            self.insert(Pending { offset: content.offset + moved, ..content });
+        }
+    }
+
     /// Forgets one, if it is there.
     pub(crate) fn remove(&mut self, sequence: u64) {
         if let Some(position) = self.position(sequence) {

@@ -24,11 +24,16 @@ mod rotation;
 mod scan;
 mod segments;
 #[cfg(any(test, feature = "sim"))]
+#[cfg_attr(
+    not(test),
+    expect(clippy::indexing_slicing, reason = "a test that reaches beyond an end is to fail")
+)]
 pub mod sim;
 mod state;
 mod stats;
 mod sync;
-#[cfg(all(test, not(pillarbox_loom)))]
+#[cfg(test)]
+#[cfg(not(pillarbox_loom))]
 mod tests;
 #[cfg(test)]
 mod threads;

@@ -74,7 +74,7 @@ impl<D: Disk> Log<D> {
     #[inline]
     pub fn append(&self) -> Appender<'_, D> {
         let mut state = self.state.lock();
-        while state.filling.len() > self.options.buffer_bytes_limit()
+        while state.unwritten_bytes() > self.options.buffer_bytes_limit()
             && state.fault.is_none()
             && !state.is_closing
         {

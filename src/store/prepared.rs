@@ -24,23 +24,8 @@ impl Prepared {
     pub(crate) fn new(batch: &mut Batch, dropped: &[u32]) -> Self {
         let bytes = std::mem::take(&mut batch.records);
         let mut prepared = Self { end: bytes.len(), bytes, again_bytes: 0, shifts: Vec::new() };
-        let Batch { releases, releases_again, .. } = batch;
-        if batch.has_withdrawn {
-            let mut withdrawn = prepared.take_out_withdrawn();
-            withdrawn.sort_unstable();
-            // What is not there need not be released.
-            releases.retain(|released| {
-                released.first != released.last || withdrawn.binary_search(&released.first).is_err()
-            });
-        }
-        let mut tail = Vec::new();
-        push_releases(&mut tail, releases, false);
-        let before = tail.len();
-        push_releases(&mut tail, releases_again, true);
-        prepared.again_bytes = (tail.len() - before) as u64;
-        dropped.iter().for_each(|&segment| push_dropped(&mut tail, segment.into()));
-        prepared.bytes.extend(tail.len()).copy_from_slice(&tail);
-        prepared.end = prepared.bytes.len();
+        let has_withdrawn = batch.has_withdrawn;
+        prepared.complete(batch, has_withdrawn, dropped);
         prepared
     }
 
@@ -52,34 +37,59 @@ impl Prepared {
         Self { end: bytes.len(), bytes, ..Self::default() }
     }
 
-    /// Takes out what was withdrawn since, while there was no place for it.
-    pub(crate) fn withdraw(&mut self, contents: &mut Contents, copies: &mut [Copied]) {
+    /// Appends another batch to one for which there was no room, so that both are written as one: only so may be left
+    /// out of the first what was released in the second.
+    pub(crate) fn merge(
+        &mut self,
+        contents: &mut Contents,
+        copies: &mut Vec<Copied>,
+        more: &mut Batch,
+    ) {
         for position in 0..contents.len() {
-            let Some(content) = contents.get(position).copied() else { break };
-            let offset = self.offset_of(content.offset);
-            if content.owners == OwnerSet::NONE {
-                let record = self.bytes.get_mut(offset as usize, content.len as usize);
-                // If it was taken out before, something else is there.
-                if outline(record).is_some_and(|found| found.content == Some(content.sequence)) {
-                    format::withdraw(record);
-                }
+            let Some(content) = contents.get_mut(position) else { break };
+            let is_written = content.owners != OwnerSet::NONE;
+            content.offset = self.offset_of(content.offset);
+            let record = self.bytes.get_mut(content.offset as usize, content.len as usize);
+            // If it was taken out before, something else is there.
+            let found = outline(record).and_then(|found| found.content);
+            if !is_written && found == Some(content.sequence) {
+                format::withdraw(record);
             }
         }
-        self.rebase(contents, copies);
-        self.take_out_withdrawn();
-    }
-
-    /// Lets offsets be those of today.
-    fn rebase(&mut self, contents: &mut Contents, copies: &mut [Copied]) {
-        for position in 0..contents.len() {
-            if let Some(content) = contents.get_mut(position) {
-                content.offset = self.offset_of(content.offset);
-            }
-        }
-        for copy in copies {
+        for copy in &mut *copies {
             copy.offset = self.offset_of(copy.offset);
         }
         self.shifts.clear();
+        self.bytes.truncate(self.end);
+        let records = more.records.get(BATCH_HEADER, more.records.len() - BATCH_HEADER);
+        self.bytes.extend(records.len()).copy_from_slice(records);
+        let moved = length_u32(self.end - BATCH_HEADER);
+        contents.append(&mut more.contents, moved);
+        let later = more.copies.drain(..);
+        copies.extend(later.map(|copy| Copied { offset: copy.offset + moved, ..copy }));
+        self.end = self.bytes.len();
+        self.complete(more, true, &[]);
+    }
+
+    /// Takes out what was withdrawn, and appends what stands behind everything else.
+    fn complete(&mut self, batch: &mut Batch, has_withdrawn: bool, dropped: &[u32]) {
+        let Batch { releases, releases_again, .. } = batch;
+        if has_withdrawn {
+            let mut withdrawn = self.take_out_withdrawn();
+            withdrawn.sort_unstable();
+            // What is not there need not be released.
+            releases.retain(|released| {
+                released.first != released.last || withdrawn.binary_search(&released.first).is_err()
+            });
+        }
+        let mut tail = Vec::new();
+        push_releases(&mut tail, releases, false);
+        let before = tail.len();
+        push_releases(&mut tail, releases_again, true);
+        self.again_bytes += (tail.len() - before) as u64;
+        dropped.iter().for_each(|&segment| push_dropped(&mut tail, segment.into()));
+        self.bytes.extend(tail.len()).copy_from_slice(&tail);
+        self.end = self.bytes.len();
     }
 
     /// The sequences of what was taken out.

@@ -45,6 +45,8 @@ struct Wanted<F> {
     sequence: u64,
     place: Place,
     file: Arc<F>,
+    /// How much of the segment is written.
+    used: u64,
 }
 
 /// A content that is not on the disk.
@@ -164,9 +166,10 @@ impl<D: Disk> Log<D> {
         let state = self.state.lock();
         let live = state.index.range(first, u64::MAX).take(FOUND_AT_ONCE);
         live.filter_map(|(sequence, place)| {
-            let file = Arc::clone(&state.segments.get(place.segment)?.file);
+            let segment = state.segments.get(place.segment)?;
+            let (file, used) = (Arc::clone(&segment.file), segment.used);
             let owners = state.owners.owners(place.owners).to_vec();
-            Some((Wanted { sequence, place, file }, owners))
+            Some((Wanted { sequence, place, file, used }, owners))
         })
         .collect()
     }
@@ -194,8 +197,8 @@ impl<F> State<F> {
         }
         let Some(place) = self.index.find(sequence) else { return Whereabouts::Gone };
         let Some(segment) = self.segments.get(place.segment) else { return Whereabouts::Gone };
-        let file = Arc::clone(&segment.file);
-        Whereabouts::Disk(Wanted { sequence, place, file })
+        let (file, used) = (Arc::clone(&segment.file), segment.used);
+        Whereabouts::Disk(Wanted { sequence, place, file, used })
     }
 }
 
@@ -285,14 +288,14 @@ fn read_through<'w, F: DiskFile>(
     match windows.iter().position(|window| window.covers(place)) {
         Some(0) => {}
         Some(position) => {
-            if let Some(front) = windows.get_mut(..=position) {
-                front.rotate_right(1);
-            }
+            let window = windows.remove(position);
+            windows.insert(0, window);
         }
         None => {
             windows.truncate(WINDOWS - 1);
             let start = u64::from(place.offset);
-            let end = start + place.length.bytes().max(RUN_MAX);
+            let end =
+                start + place.length.bytes().max(RUN_MAX.min(wanted.used.saturating_sub(start)));
             let mut bytes = Vec::new();
             fill(&*wanted.file, place.segment, start, end, &mut bytes).map_err(Arc::new)?;
             windows.insert(0, Window { segment: place.segment, start, bytes });

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::format::{
-    ALIGN, Places, Seal, is_scratch, name_of, scratch_name, spare_name, spare_number,
+    ALIGN, Places, Seal, SegmentHeader, is_scratch, name_of, scratch_name, spare_name, spare_number,
 };
 use crate::log::Log;
 use crate::replay::Replay;
@@ -201,7 +201,8 @@ fn write_anew<D: Disk>(disk: &D, newest: &mut Scanned<D::File>, scratch: u64) ->
         }
         Err(fault) if fault.is_full_disk() => {
             // Written over itself, it is on its way to the disk once more, too.
-            disk.remove(&scratch).map_err(Fault::of("remove", &scratch))?;
+            // The copy may not even have been begun; what is left of it is removed the next time.
+            let _ = disk.remove(&scratch);
             let file = Arc::clone(&newest.file);
             copy_bytes(newest, &name, &*file, &name, len)?;
             file.sync().map_err(Fault::of("flush", &name))
@@ -219,9 +220,16 @@ fn copy<D: Disk>(
 ) -> Result<D::File, Fault> {
     let file = disk.create(scratch).map_err(Fault::of("make", scratch))?;
     copy_bytes(newest, name, &file, scratch, len)?;
-    if len <= newest.used {
-        let room = [0; ALIGN];
-        file.write_at(&room, newest.used).map_err(Fault::at("write to", scratch, newest.used))?;
+    if !newest.is_damaged
+        && let Some(header) = &newest.header
+    {
+        // It is as short as it can be: there is room for the footer alone.
+        let size = newest.used + ALIGN as u64;
+        let header = SegmentHeader { size, ..header.clone() };
+        let write =
+            |bytes: &[u8], at| file.write_at(bytes, at).map_err(Fault::at("write to", scratch, at));
+        write(&header.encode(), 0)?;
+        write(&[0; ALIGN], newest.used)?;
     }
     file.sync().map_err(Fault::of("flush", scratch))?;
     Ok(file)

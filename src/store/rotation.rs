@@ -20,8 +20,14 @@ const ATTEMPTS: usize = 4;
 /// How much is written at once into a file that is made.
 const PIECE: usize = 1 << 20;
 
-/// The header of a segment to come, the spare that it goes into if there is one, and what the header says last.
-type Planned<F> = (SegmentHeader, Option<Spare<F>>, u64);
+/// How another segment is to be begun.
+struct Plan<F> {
+    header: SegmentHeader,
+    /// A file that it may take.
+    spare: Option<Spare<F>>,
+    /// The number of a file that is to be made otherwise.
+    scratch: u64,
+}
 
 impl<D: Disk> Log<D> {
     /// Begins another segment that has room for so many bytes of batches, in a spare file if there is one. What is there
@@ -59,7 +65,8 @@ impl<D: Disk> Log<D> {
         sequence: u64,
         least: u64,
     ) -> Result<(), Fault> {
-        let (header, spare, scratch) = self.plan_segment(writer, first_batch, sequence, least)?;
+        let Plan { header, spare, scratch } =
+            self.plan_segment(writer, first_batch, sequence, least)?;
         let number = u32::try_from(header.number).expect("it was planned as one");
         let (name, scratch) = (name_of(header.number), scratch_name(scratch));
         let (from, file) = match spare {
@@ -91,14 +98,13 @@ impl<D: Disk> Log<D> {
         Ok(())
     }
 
-    /// What the next segment begins with, the spare file that it may take, and a number for a file if there is none.
     fn plan_segment(
         &self,
         writer: &Writer<D::File>,
         first_batch: u64,
         sequence: u64,
         least: u64,
-    ) -> Result<Planned<D::File>, Fault> {
+    ) -> Result<Plan<D::File>, Fault> {
         let mut state = self.state.lock();
         let full = |what| Fault::of(what, "a segment")(io::ErrorKind::StorageFull.into());
         if state.segments.len() >= SegmentHeader::OTHERS_MAX || state.next_segment == u32::MAX {
@@ -134,7 +140,7 @@ impl<D: Disk> Log<D> {
             chain: active.map_or(0, |active| active.chain),
             others,
         };
-        Ok((header, spare, state.next_scratch))
+        Ok(Plan { header, spare, scratch: state.next_scratch })
     }
 
     fn open_segment(

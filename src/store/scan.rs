@@ -128,6 +128,8 @@ pub(crate) struct Scanned<F> {
     pub(crate) number: u32,
     pub(crate) file: Arc<F>,
     pub(crate) len: u64,
+    /// What it begins with, if that is readable.
+    pub(crate) header: Option<SegmentHeader>,
     /// Where the next batch would begin.
     pub(crate) used: u64,
     pub(crate) last_batch: u64,
@@ -243,6 +245,7 @@ fn scanned<F>(candidate: &Candidate<F>, walked: &Walked) -> Scanned<F> {
         number: u32::try_from(candidate.number).unwrap_or(u32::MAX),
         file: Arc::clone(&candidate.file),
         len: candidate.len,
+        header: candidate.header.clone(),
         used: walked.used,
         last_batch: walked.last_batch,
         chain: walked.chain,

@@ -26,6 +26,8 @@ pub(crate) struct State<F> {
     /// The number of the filling batch.
     pub(crate) number: u64,
     pub(crate) writing: Option<Writing>,
+    /// What a batch takes that waits for room on the disk.
+    pub(crate) waiting_bytes: usize,
     /// An empty batch to fill next, kept for its memory.
     pub(crate) emptied: Option<Batch>,
     pub(crate) index: Index,
@@ -84,6 +86,7 @@ impl<F> State<F> {
             filling: Batch::new(),
             number,
             writing: None,
+            waiting_bytes: 0,
             emptied: None,
             index: Index::default(),
             owners: OwnerSets::new(),
@@ -105,8 +108,14 @@ impl<F> State<F> {
         }
     }
 
+    /// How much memory takes what nobody is writing.
+    #[inline]
+    pub(crate) fn unwritten_bytes(&self) -> usize {
+        self.filling.len() + self.waiting_bytes
+    }
+
     pub(crate) fn has_room(&self, options: &Options) -> bool {
-        self.filling.len() < options.buffer_bytes_max || self.fault.is_some()
+        self.unwritten_bytes() < options.buffer_bytes_max || self.fault.is_some()
     }
 
     /// Appends a content that is not there yet.

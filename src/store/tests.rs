@@ -2,6 +2,9 @@
 
 mod basics;
 mod crashes;
+mod damage;
+mod faults;
+mod golden;
 mod model;
 mod timing;
 

@@ -160,8 +160,8 @@ impl<D: Disk> Log<D> {
         if writer.is_closed {
             return Ok(Turn::Closed);
         }
-        if let Some((job, _)) = writer.waiting.take() {
-            let prepared = self.take_back(job.number);
+        if let Some((mut job, _)) = writer.waiting.take() {
+            let prepared = self.take_back(&mut job);
             return self.write(writer, job, prepared);
         }
         let (job, waiters, is_closing) = self.take_job();
@@ -197,15 +197,28 @@ impl<D: Disk> Log<D> {
         (Some(job), std::mem::take(&mut state.room_waiters), is_closing)
     }
 
-    /// A batch for which there was no room: what was released meanwhile need not be written.
-    fn take_back(&self, number: u64) -> Prepared {
+    /// A batch for which there was no room, together with what was appended meanwhile: of that, too, nothing is left that
+    /// was released by now.
+    fn take_back(&self, job: &mut Job) -> Prepared {
         let mut state = self.state.lock();
-        debug_assert!(state.number == number + 1, "one batch at a time");
-        let Some(writing) = &mut state.writing else { return Prepared::default() };
+        debug_assert_eq!(state.number, job.number + 1, "one batch at a time");
+        state.waiting_bytes = 0;
+        let State { writing: Some(writing), filling, emptied, .. } = &mut *state else {
+            return Prepared::default();
+        };
         let prepared = writing.prepared.take().expect("a batch that waits is prepared");
         // Somebody may be reading it.
         let mut prepared = Arc::unwrap_or_clone(prepared);
-        prepared.withdraw(&mut writing.contents, &mut writing.copies);
+        if !filling.is_empty() {
+            let next = emptied.take().unwrap_or_else(Batch::new);
+            let mut more = std::mem::replace(filling, next);
+            prepared.merge(&mut writing.contents, &mut writing.copies, &mut more);
+            job.batch.refers_to.append(&mut more.refers_to);
+            job.batch.notes.append(&mut more.notes);
+            job.number = state.number;
+            job.sequence = state.sequence;
+            state.number += 1;
+        }
         prepared
     }
 
@@ -256,6 +269,8 @@ impl<D: Disk> Log<D> {
         if let Err(fault) = self.write_out(active, prepared.bytes()) {
             // Nothing was there before, so it can be tried again.
             if self.options.sync == Sync::Never && fault.is_full_disk() {
+                count(&self.counters.full_disk, 1);
+                self.state.lock().waiting_bytes = prepared.bytes().len();
                 writer.waiting = Some((job, fault));
                 return Ok(Turn::Full);
             }
@@ -268,6 +283,10 @@ impl<D: Disk> Log<D> {
         *last_mark = header.flushed;
         if self.options.sync == Sync::Flush {
             *last_synced = job.number;
+        }
+        if !job.dropped.is_empty() {
+            // Their files go now.
+            self.sync_active(writer)?;
         }
         count(&self.counters.batches, 1);
         count(&self.counters.written_bytes, whole_len);
@@ -290,9 +309,18 @@ impl<D: Disk> Log<D> {
         fault: Fault,
     ) {
         count(&self.counters.full_disk, 1);
-        if let Some(writing) = &mut self.state.lock().writing {
+        let mut state = self.state.lock();
+        state.waiting_bytes = prepared.bytes().len();
+        if let Some(writing) = &mut state.writing {
             writing.prepared = Some(Arc::new(prepared));
         }
+        // Their files may be what makes room for it.
+        for &number in &job.dropped {
+            if let Some(segment) = state.segments.get_mut(number) {
+                segment.is_dropped = false;
+            }
+        }
+        drop(state);
         self.moved.notify_all();
         writer.waiting = Some((job, fault));
     }
@@ -349,7 +377,11 @@ impl<D: Disk> Log<D> {
         if let Some(prepared) = writing.prepared.and_then(Arc::into_inner) {
             prepared.recycle(&mut batch);
         }
+        // Those who came while the batch had to wait.
+        let has_room = state.has_room(&self.options);
+        let waiters = if has_room { std::mem::take(&mut state.room_waiters) } else { Vec::new() };
         drop(state);
+        waiters.into_iter().for_each(Waker::wake);
         batch.clear(self.options.buffer_bytes_max.saturating_mul(KEPT_FACTOR));
         self.state.lock().emptied = Some(batch);
         self.moved.notify_all();

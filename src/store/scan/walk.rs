@@ -78,7 +78,8 @@ impl Walker {
     ) -> Result<Walked, Fault> {
         let places = Places::new(self.node, number);
         let mut step = self.begin(reader, number, header, visitor);
-        let (mut next_segment, mut is_damaged) = (None, header.is_none());
+        let is_short = header.is_some_and(|header| header.size > reader.len());
+        let (mut next_segment, mut is_damaged) = (None, header.is_none() || is_short);
         loop {
             let here = batch_at(reader, &step, &places)?;
             if let Here::Whole(header, crc) = here {
@@ -141,6 +142,11 @@ impl Walker {
             first_batch: header.map(|header| header.first_batch),
             sequence: header.map_or(0, |header| header.sequence),
         });
+        if let Some(header) = header.filter(|header| header.size > reader.len()) {
+            let (file, offset) = (reader.name().to_owned(), reader.len());
+            let (len, what) = (header.size - offset, "the file is shorter than it was");
+            visitor.damage(Damage { file, offset, len, what });
+        }
         let (at, last, chain) = match header {
             Some(header) => {
                 (header.end(), header.first_batch.saturating_sub(1), Some(header.chain))

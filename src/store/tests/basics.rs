@@ -1,7 +1,6 @@
 //! One thing at a time.
 
 use super::*;
-use crate::Position;
 
 #[test]
 fn what_is_flushed_is_there_when_the_log_is_opened_again() {

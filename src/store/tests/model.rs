@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::*;
+use crate::{ReadError, Sync};
 
 #[derive(Debug, Clone)]
 pub(super) enum Step {
@@ -64,7 +65,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 pub(super) fn steps(count: usize) -> impl Strategy<Value = Vec<Step>> {
     // Without a queue nothing happens.
-    let first = vec![Step::Define, Step::Define];
+    let first = [Step::Define, Step::Define];
     prop::collection::vec(step(), 1..count).prop_map(move |rest| [&first[..], &rest].concat())
 }
 
@@ -73,18 +74,61 @@ type Notes = BTreeMap<(u64, u64), Vec<u8>>;
 /// What there should be.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Model {
-    contents: BTreeMap<u64, (BTreeSet<u64>, Vec<u8>)>,
-    notes: Notes,
+    pub(super) contents: BTreeMap<u64, (BTreeSet<u64>, Vec<u8>)>,
+    pub(super) notes: Notes,
+}
+
+pub(super) fn try_open(disk: &SimDisk, sync: Sync) -> Result<(Log<SimDisk>, Recovery), Stopped> {
+    Log::open(disk.clone(), Options { sync, ..options() }, &mut |_| {}).map_err(stopped)
+}
+
+fn stopped(error: impl std::fmt::Display) -> Stopped {
+    error.to_string()
+}
+
+/// Opens what is left of a log, twice; it is what was flushed, or something later.
+pub(super) fn judge(
+    disk: &SimDisk,
+    sync: Sync,
+    history: &History,
+    flushed: u64,
+) -> Result<Model, String> {
+    let (log, recovery) = try_open(disk, sync)?;
+    if let Some(damage) = recovery.damage.first() {
+        return Err(format!("damage: {damage}"));
+    }
+    let found = Model::of_log(&log, recovery)?;
+    let before = history.range(..=flushed).next_back();
+    let mut allowed = before.into_iter().chain(history.range(flushed + 1..));
+    if !allowed.any(|(_, model)| *model == found) {
+        return Err(format!("flushed up to {flushed}: {found:?}\nbut not {before:?}"));
+    }
+    drop(log);
+    let (log, recovery) = try_open(disk, sync)?;
+    if Model::of_log(&log, recovery)? == found {
+        Ok(found)
+    } else {
+        Err("it differs the second time".to_owned())
+    }
 }
 
 impl Model {
     /// What a log holds that was just opened.
-    pub(super) fn of_log(log: &Log<SimDisk>, recovery: Recovery) -> Self {
+    pub(super) fn of_log(log: &Log<SimDisk>, recovery: Recovery) -> Result<Self, Stopped> {
         let notes = recovery.notes.into_iter().map(|n| ((n.owner, n.sequence), n.note.into()));
-        let contents = live(log).into_iter().map(|(sequence, (owners, payload))| {
-            (sequence, (owners.into_iter().collect(), payload))
-        });
-        Self { contents: contents.collect(), notes: notes.collect() }
+        let mut model = Self { contents: BTreeMap::new(), notes: notes.collect() };
+        let mut result = Ok(());
+        log.for_each_live(
+            |_| true,
+            |sequence, owners, payload| match payload {
+                Ok(payload) => {
+                    let owners = owners.iter().copied().collect();
+                    model.contents.insert(sequence, (owners, payload.to_vec()));
+                }
+                Err(error) => result = Err(stopped(error)),
+            },
+        );
+        result.map(|()| model)
     }
 
     fn release(&mut self, owner: u64, sequence: u64) {
@@ -103,20 +147,26 @@ impl Model {
     }
 }
 
+/// What a log held at the end of a batch, by the batch's number.
+pub(super) type History = BTreeMap<u64, Model>;
+
+/// Why a script does not go on: the disk failed, and the log says so.
+pub(super) type Stopped = String;
+
 pub(super) struct Bench {
     pub(super) disk: SimDisk,
     pub(super) log: Log<SimDisk>,
-    now: Model,
-    /// As of the last batch that was flushed.
-    pub(super) flushed: Model,
+    sync: Sync,
+    pub(super) now: Model,
+    pub(super) history: History,
     next_sequence: u64,
 }
 
 impl Bench {
-    pub(super) fn new() -> Self {
-        let disk = SimDisk::new();
-        let (log, _) = open(&disk);
-        Self { disk, log, now: Model::default(), flushed: Model::default(), next_sequence: 1 }
+    pub(super) fn new(disk: &SimDisk, sync: Sync) -> Result<Self, Stopped> {
+        let (log, _) = try_open(disk, sync)?;
+        let history = BTreeMap::from([(0, Model::default())]);
+        Ok(Self { disk: disk.clone(), log, sync, now: Model::default(), history, next_sequence: 1 })
     }
 
     fn queue(&self, index: &Index) -> Option<u64> {
@@ -141,16 +191,12 @@ impl Bench {
         all.into_iter().for_each(|sequence| self.now.release(owner, sequence));
     }
 
-    /// Does something, unless the power goes; the number up to which everything there is was flushed, if it was.
-    pub(super) fn step_on_power(&mut self, step: Step) -> Option<u64> {
-        let is_flushing = matches!(step, Step::Turn | Step::Settle | Step::Close);
-        if !matches!(step, Step::PowerCut) {
-            self.step(step);
-        }
-        is_flushing.then(|| self.log.flushed().0)
+    /// Does something, unless the power goes.
+    pub(super) fn step_on_power(&mut self, step: Step) -> Result<(), Stopped> {
+        if matches!(step, Step::PowerCut) { Ok(()) } else { self.step(step) }
     }
 
-    fn step(&mut self, step: Step) {
+    fn step(&mut self, step: Step) -> Result<(), Stopped> {
         match step {
             Step::Define => self.append(&[0], b"a queue".to_vec()),
             Step::Undefine(owner) => {
@@ -167,20 +213,20 @@ impl Bench {
                 }
             }
             Step::Release { owner, skip, count } => {
-                let Some(owner) = self.queue(&owner) else { return };
+                let Some(owner) = self.queue(&owner) else { return Ok(()) };
                 let all: Vec<u64> = self.now.of(owner).into_iter().skip(skip).take(count).collect();
                 self.log.append().release(owner, &all);
                 all.into_iter().for_each(|sequence| self.now.release(owner, sequence));
             }
             Step::Forget { owner, count } => {
-                let Some(owner) = self.queue(&owner) else { return };
+                let Some(owner) = self.queue(&owner) else { return Ok(()) };
                 let all: Vec<u64> = self.now.of(owner).into_iter().take(count).collect();
                 self.log.append().forget(owner, &all);
                 all.into_iter().for_each(|sequence| self.now.release(owner, sequence));
                 self.undefine(owner);
             }
             Step::Note { owner, content, note } => {
-                let Some(owner) = self.queue(&owner) else { return };
+                let Some(owner) = self.queue(&owner) else { return Ok(()) };
                 let all = self.now.of(owner);
                 if !all.is_empty() {
                     let sequence = *content.get(&all);
@@ -188,64 +234,82 @@ impl Bench {
                     self.now.notes.insert((owner, sequence), vec![note]);
                 }
             }
-            Step::Turn => self.turn(),
+            Step::Turn => self.turn()?,
             Step::Tidy => {
                 self.log.tidy();
             }
             Step::Settle => {
-                self.turn();
-                settle(&self.log);
+                self.turn()?;
+                while self.log.turn().map_err(stopped)? == Turn::Wrote || self.log.tidy() {}
             }
-            Step::Read(index) => self.read(&index),
-            Step::Kill => {
-                self.reopen(self.disk.clone(), false);
-            }
+            Step::Read(index) => self.read(&index)?,
+            Step::Kill => self.reopen(self.disk.clone(), false)?,
             Step::PowerCut => {
                 let disk = SimDisk::from_image(&self.disk.image_after_power_cut());
-                self.reopen(disk, false);
+                self.reopen(disk, false)?;
             }
             Step::Close => {
                 self.log.close();
-                while self.log.turn().unwrap() != Turn::Closed {}
-                self.flushed = self.now.clone();
-                self.reopen(self.disk.clone(), true);
+                self.turn()?;
+                let last = loop {
+                    let turn = self.log.turn().map_err(stopped)?;
+                    if matches!(turn, Turn::Closed | Turn::Full) {
+                        break turn;
+                    }
+                };
+                self.reopen(self.disk.clone(), last == Turn::Closed)?;
             }
         }
+        Ok(())
     }
 
-    fn turn(&mut self) {
-        self.log.turn().unwrap();
-        self.flushed = self.now.clone();
+    pub(super) fn turn(&mut self) -> Result<(), Stopped> {
+        let number = self.log.append().position().0;
+        self.history.insert(number, self.now.clone());
+        self.log.turn().map_err(stopped)?;
+        self.disk.mark(self.log.flushed().0);
+        Ok(())
     }
 
-    fn read(&self, index: &Index) {
+    fn read(&self, index: &Index) -> Result<(), Stopped> {
         let all: Vec<u64> = self.now.contents.keys().copied().collect();
-        let Some(from) = (!all.is_empty()).then(|| index.index(all.len())) else { return };
+        let Some(from) = (!all.is_empty()).then(|| index.index(all.len())) else { return Ok(()) };
         let wanted = &all[from..all.len().min(from + 20)];
-        let mut read = BTreeMap::new();
-        self.log.read(wanted, |sequence, payload| {
-            assert_eq!(read.insert(sequence, payload.unwrap().to_vec()), None);
+        let (mut read, mut failure) = (BTreeMap::new(), None);
+        self.log.read(wanted, |sequence, payload| match payload {
+            Ok(payload) => assert_eq!(read.insert(sequence, payload.to_vec()), None),
+            Err(error) => failure = Some(error),
         });
+        if let Some(error) = failure {
+            assert!(matches!(error, ReadError::Disk(_)), "{error}");
+            return Err(stopped(error));
+        }
         assert!(read.keys().copied().eq(wanted.iter().copied()));
         assert!(read.iter().all(|(sequence, payload)| self.now.contents[sequence].1 == *payload));
+        Ok(())
     }
 
-    fn reopen(&mut self, disk: SimDisk, was_closed: bool) {
-        let was_empty = disk.image().names().count() == 0;
-        let (log, recovery) = open(&disk);
+    fn reopen(&mut self, disk: SimDisk, was_closed: bool) -> Result<(), Stopped> {
+        let flushed = self.log.flushed().0;
+        let (log, recovery) = try_open(&disk, self.sync)?;
         assert_eq!(recovery.damage, []);
-        assert_eq!(recovery.was_closed, was_closed || was_empty);
+        assert_eq!(recovery.was_closed, was_closed || recovery.is_new);
         let (contents, next_sequence) = (recovery.contents, recovery.next_sequence);
-        let found = Model::of_log(&log, recovery);
-        assert_eq!(found, self.flushed);
+        let found = Model::of_log(&log, recovery)?;
+        assert_eq!(
+            Some(&found),
+            self.history.range(..=flushed).next_back().map(|(_, model)| model)
+        );
         assert_eq!(contents, found.contents.len() as u64);
+        self.history.split_off(&(flushed + 1));
         self.next_sequence = next_sequence;
         (self.now, self.disk, self.log) = (found, disk, log);
+        Ok(())
     }
 
     /// Once all is released, all the space is there again.
     fn end(mut self) {
-        self.step(Step::PowerCut);
+        self.step(Step::PowerCut).unwrap();
         for queue in self.now.of(0) {
             let all = self.now.of(queue);
             self.log.release_all(queue, &all);
@@ -263,9 +327,9 @@ proptest! {
 
     #[test]
     fn a_log_holds_what_its_model_holds(steps in steps(300)) {
-        let mut bench = Bench::new();
+        let mut bench = Bench::new(&SimDisk::new(), Sync::Flush).unwrap();
         for step in steps {
-            bench.step(step);
+            bench.step(step).unwrap();
         }
         bench.end();
     }
