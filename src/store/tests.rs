@@ -6,7 +6,6 @@ mod damage;
 mod faults;
 mod golden;
 mod model;
-mod timing;
 
 use std::collections::BTreeMap;
 

@@ -2,7 +2,6 @@
 
 use proptest::prelude::*;
 
-use super::faults::script_of;
 use super::model::{Bench, Step, judge, steps};
 use super::*;
 use crate::Sync;
@@ -51,18 +50,4 @@ proptest! {
     fn without_flushes_a_power_cut_takes_from_the_end_only(script in steps(60)) {
         prop_assert_eq!(cut_everywhere(script, Sync::Os).err(), None);
     }
-}
-
-#[test]
-#[ignore = "it takes as long as it is told: SCRIPTS=1000 cargo test --release -p pillarbox-store many_scripts -- --ignored"]
-fn many_scripts() {
-    let count: u32 = std::env::var("SCRIPTS").map_or(100, |count| count.parse().unwrap());
-    let mut states = 0;
-    for seed in 0..count {
-        for sync in [Sync::Flush, Sync::Os] {
-            let cut = cut_everywhere(script_of(seed, 150), sync);
-            states += cut.unwrap_or_else(|wrong| panic!("seed {seed}, {sync:?}: {wrong}"));
-        }
-    }
-    println!("{states} states");
 }

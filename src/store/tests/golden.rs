@@ -51,16 +51,6 @@ fn the_same_operations_leave_the_same_bytes() {
     }
 }
 
-#[test]
-#[ignore = "it writes the files that the other tests compare with"]
-fn write_golden_files() {
-    let image = write();
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden");
-    for name in image.names().filter(|name| name.ends_with(".seg")) {
-        std::fs::write(format!("{folder}/{name}"), image.get(name).unwrap()).unwrap();
-    }
-}
-
 fn golden() -> SimDisk {
     let mut image = Image::default();
     FILES.iter().for_each(|(name, bytes)| image.insert(name, bytes.to_vec()));

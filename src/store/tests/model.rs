@@ -19,7 +19,7 @@ pub(super) enum Step {
     /// The oldest ones, but for a few.
     Release {
         owner: Index,
-        skip: usize,
+        passed: usize,
         count: usize,
     },
     Forget {
@@ -49,7 +49,7 @@ fn step() -> impl Strategy<Value = Step> {
         24 => (prop::collection::vec(index(), 1..4), len)
             .prop_map(|(owners, len)| Step::Publish { owners, len }),
         20 => (index(), 0..4_usize, 1..12_usize)
-            .prop_map(|(owner, skip, count)| Step::Release { owner, skip, count }),
+            .prop_map(|(owner, passed, count)| Step::Release { owner, passed, count }),
         1 => (index(), 1..5_usize).prop_map(|(owner, count)| Step::Forget { owner, count }),
         5 => (index(), index(), any::<u8>())
             .prop_map(|(owner, content, note)| Step::Note { owner, content, note }),
@@ -212,9 +212,10 @@ impl Bench {
                     self.append(&owners, fill.into_iter().cycle().take(len).collect());
                 }
             }
-            Step::Release { owner, skip, count } => {
+            Step::Release { owner, passed, count } => {
                 let Some(owner) = self.queue(&owner) else { return Ok(()) };
-                let all: Vec<u64> = self.now.of(owner).into_iter().skip(skip).take(count).collect();
+                let all: Vec<u64> =
+                    self.now.of(owner).into_iter().skip(passed).take(count).collect();
                 self.log.append().release(owner, &all);
                 all.into_iter().for_each(|sequence| self.now.release(owner, sequence));
             }
