@@ -35,7 +35,7 @@ mod sync;
 #[cfg(test)]
 #[cfg(not(pillarbox_loom))]
 mod tests;
-#[cfg(test)]
+#[cfg(all(test, pillarbox_loom))]
 mod threads;
 mod tidy;
 mod varint;

@@ -2,7 +2,6 @@
 
 mod basics;
 mod crashes;
-mod damage;
 mod faults;
 mod golden;
 mod model;
