@@ -51,6 +51,8 @@ pub(crate) struct Writer<F> {
     pub(crate) last_mark: u64,
     /// A batch for which there was no room.
     waiting: Option<(Job, Fault)>,
+    /// The next batch is written even if it is empty: nothing says yet that numbers go on from there.
+    pub(crate) must_write: bool,
     is_closed: bool,
 }
 
@@ -86,6 +88,7 @@ impl<F> Writer<F> {
             last_synced: last_written,
             last_mark: last_written,
             waiting: None,
+            must_write: false,
             is_closed: false,
         }
     }
@@ -229,7 +232,7 @@ impl<D: Disk> Log<D> {
         job: Job,
         mut prepared: Prepared,
     ) -> Result<Turn, Fault> {
-        if prepared.is_empty() {
+        if prepared.is_empty() && !writer.must_write {
             self.announce(job.number);
             if let Some(writing) = &mut self.state.lock().writing {
                 writing.prepared = Some(Arc::new(prepared));
@@ -276,6 +279,7 @@ impl<D: Disk> Log<D> {
             }
             return Err(fault);
         }
+        writer.must_write = false;
         active.used += whole_len;
         active.chain = crc;
         active.last_batch = job.number;
@@ -403,9 +407,11 @@ impl<D: Disk> Log<D> {
             return Ok(false);
         }
         let sequence = self.state.lock().sequence;
+        // What was announced without being written has had its number, too.
+        let number = self.flushed().0;
         let mut header = BatchHeader {
             body_len: 0,
-            number: active.last_batch,
+            number,
             flushed: *last_synced,
             sequence,
             body_crc: 0,
@@ -424,8 +430,9 @@ impl<D: Disk> Log<D> {
         *last_mark = header.flushed;
         active.used += whole_len;
         active.chain = crc;
+        active.last_batch = number;
         if let Some(found) = self.state.lock().segments.get_mut(active.number) {
-            (found.used, found.chain) = (active.used, crc);
+            (found.used, found.last_batch, found.chain) = (active.used, number, crc);
         }
         Ok(true)
     }
