@@ -169,6 +169,15 @@ impl Bench {
         Ok(Self { disk: disk.clone(), log, sync, now: Model::default(), history, next_sequence: 1 })
     }
 
+    /// What goes on from what a power cut left: whatever that is, it is flushed.
+    pub(super) fn again(disk: &SimDisk, sync: Sync) -> Result<Self, Stopped> {
+        let (log, recovery) = try_open(disk, sync)?;
+        let next_sequence = recovery.next_sequence;
+        let now = Model::of_log(&log, recovery)?;
+        let history = BTreeMap::from([(0, now.clone())]);
+        Ok(Self { disk: disk.clone(), log, sync, now, history, next_sequence })
+    }
+
     fn queue(&self, index: &Index) -> Option<u64> {
         let queues = self.now.of(0);
         (!queues.is_empty()).then(|| *index.get(&queues))
