@@ -32,6 +32,7 @@ pub mod sim;
 mod state;
 mod stats;
 mod sync;
+mod system;
 #[cfg(test)]
 #[cfg(not(pillarbox_loom))]
 mod tests;

@@ -6,7 +6,7 @@ use crate::format::{
     BATCH_HEADER, BatchHeader, Places, Ranges, Released, Seal, name_of, scratch_name, spare_name,
 };
 use crate::log::Log;
-use crate::rotation::{SPARES_MAX, make_file};
+use crate::rotation::SPARES_MAX;
 use crate::scan::{Reader, next_header, sound_records};
 use crate::segments::{Evacuation, Spare};
 use crate::state::{NotePlace, State};
@@ -122,7 +122,7 @@ impl<D: Disk> Log<D> {
             state.next_scratch
         };
         let (scratch, name) = (scratch_name(number), spare_name(number));
-        let made = make_file(&self.disk, &scratch, size).and_then(|file| {
+        let made = self.make_file(&scratch, size).and_then(|file| {
             if self.options.flushes() {
                 file.sync().map_err(Fault::of("flush", &scratch))?;
             }
