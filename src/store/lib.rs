@@ -2,6 +2,22 @@
 //!
 //! It knows records, not AMQP: contents that live until each of their owners has released them. It is synchronous and
 //! sees the disk through [`Disk`] alone, so that a test can be the disk.
+//!
+//! ```text
+//! owners append, release, note ─▶ Log::append ─▶ Batch ─▶ Log::run: write, flush, announce ─▶ segments on the Disk
+//! who waits for a flush or for room ◀── wakers ────────────┘                                      │     ▲
+//!                                                          Log::run_tidying: emptied, dropped ◀───┘     └─ spares
+//! Log::read ◀── Index: sequence ─▶ segment, offset, owners ◀── Log::open: scan, verify, replay ◀── segments
+//! ```
+//!
+//! What may be relied upon, with [`Sync::Flush`]:
+//!
+//! - What [`Log::flushed`] has reached is there when the log is opened again, whatever happened in between; what one
+//!   [`Appender`] has appended is there as a whole or not at all.
+//! - Nothing is served that was not written: every batch and record tells its checksum and its place.
+//! - Bytes that are not what was written, and segments that are missing, are told in [`Recovery::damage`]; only a batch
+//!   that was being written as the log ended is [cut off](Recovery::cut) without loss. What cannot be told from a log
+//!   that never was is one of which every segment is gone.
 
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
