@@ -45,6 +45,7 @@ mod segments;
     expect(clippy::indexing_slicing, reason = "a test that reaches beyond an end is to fail")
 )]
 pub mod sim;
+mod snapshot;
 mod state;
 mod stats;
 mod sync;
@@ -68,5 +69,6 @@ pub use self::position::Position;
 pub use self::read::ReadError;
 pub use self::recovery::{Note, Progress, Recovery};
 pub use self::scan::{BatchAt, RecordAt, Scan, SegmentAt, Visitor, scan};
+pub use self::snapshot::Snapshot;
 pub use self::stats::Stats;
 pub use self::writer::Turn;

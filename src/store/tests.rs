@@ -6,6 +6,7 @@ mod damage;
 mod faults;
 mod golden;
 mod model;
+mod space;
 mod timing;
 
 use std::collections::BTreeMap;

@@ -38,6 +38,7 @@ pub(super) enum Step {
     Kill,
     PowerCut,
     Close,
+    Snapshot,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -60,6 +61,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Kill),
         1 => Just(Step::PowerCut),
         1 => Just(Step::Close),
+        1 => Just(Step::Snapshot),
     ]
 }
 
@@ -256,6 +258,15 @@ impl Bench {
             Step::PowerCut => {
                 let disk = SimDisk::from_image(&self.disk.image_after_power_cut());
                 self.reopen(disk, false)?;
+            }
+            Step::Snapshot => {
+                let copy = SimDisk::new();
+                self.log.snapshot().copy_to(&copy, &mut |_| {}).map_err(stopped)?;
+                let flushed = self.log.flushed().0;
+                let expected = self.history.range(..=flushed).next_back();
+                let (log, recovery) = try_open(&copy, self.sync)?;
+                assert_eq!(recovery.damage, []);
+                assert_eq!(Some(&Model::of_log(&log, recovery)?), expected.map(|(_, model)| model));
             }
             Step::Close => {
                 self.log.close();
