@@ -77,7 +77,8 @@ impl<D: Disk> Log<D> {
         Ok(())
     }
 
-    /// Writes twice that the log was closed: the second time says that the first is on the disk.
+    /// Writes that the log was closed, once all else is flushed. When the log is opened, this is written over: so it does not
+    /// matter whether it really reached the disk.
     pub(crate) fn write_stopped(&self, writer: &mut Writer<D::File>) -> Result<(), Fault> {
         let mut body = Vec::new();
         push_stopped(&mut body);
@@ -86,7 +87,7 @@ impl<D: Disk> Log<D> {
             return Ok(());
         }
         self.sync_active(writer)?;
-        let room = 3 * ALIGN as u64;
+        let room = 2 * ALIGN as u64;
         if writer.active.as_ref().is_some_and(|active| active.used + room > active.size) {
             let sequence = self.state.lock().sequence;
             let next = writer.last_written + 1;
@@ -95,7 +96,6 @@ impl<D: Disk> Log<D> {
                 return Ok(());
             }
         }
-        self.write_system(writer, &body)?;
         self.write_system(writer, &body)?;
         Ok(())
     }
