@@ -239,7 +239,7 @@ impl Entry<'_> {
     /// What waits for all of this.
     #[inline]
     pub(crate) fn position(&self) -> LogPosition {
-        LogPosition(self.appender.position().0)
+        LogPosition(self.appender.last_position().0)
     }
 }
 

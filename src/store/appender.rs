@@ -100,10 +100,16 @@ impl<'a, D: Disk> Appender<'a, D> {
         self.state.has_room(&self.log.options)
     }
 
-    /// The batch that all this is in. If there is nothing to be written, that is the last one that was begun: whoever waits
-    /// for it is not left waiting for a batch that may never come.
+    /// The batch that all this is in, if there is anything in it.
     #[inline]
     pub fn position(&self) -> Position {
+        Position(self.state.number)
+    }
+
+    /// The last batch that is or will be written: whoever waits for it is never left waiting for one that has nothing in
+    /// it and may never come.
+    #[inline]
+    pub fn last_position(&self) -> Position {
         let is_empty = self.state.filling.is_empty();
         Position(if is_empty { self.state.number - 1 } else { self.state.number })
     }

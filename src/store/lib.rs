@@ -2,6 +2,22 @@
 //!
 //! It knows records, not AMQP: contents that live until each of their owners has released them. It is synchronous and
 //! sees the disk through [`Disk`] alone, so that a test can be the disk.
+//!
+//! ```text
+//! owners append, release, note ─▶ Log::append ─▶ Batch ─▶ Log::run: write, flush, announce ─▶ segments on the Disk
+//! who waits for a flush or for room ◀── wakers ────────────┘                                      │     ▲
+//!                                                          Log::run_tidying: emptied, dropped ◀───┘     └─ spares
+//! Log::read ◀── Index: sequence ─▶ segment, offset, owners ◀── Log::open: scan, verify, replay ◀── segments
+//! ```
+//!
+//! What may be relied upon, with [`Sync::Flush`]:
+//!
+//! - What [`Log::flushed`] has reached is there when the log is opened again, whatever happened in between; what one
+//!   [`Appender`] has appended is there as a whole or not at all.
+//! - Nothing is served that was not written: every batch and record tells its checksum and its place.
+//! - Bytes that are not what was written, and segments that are missing, are told in [`Recovery::damage`]; only a batch
+//!   that was being written as the log ended is [cut off](Recovery::cut) without loss. What cannot be told from a log
+//!   that never was is one of which every segment is gone.
 
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
@@ -29,13 +45,15 @@ mod segments;
     expect(clippy::indexing_slicing, reason = "a test that reaches beyond an end is to fail")
 )]
 pub mod sim;
+mod snapshot;
 mod state;
 mod stats;
 mod sync;
+mod system;
 #[cfg(test)]
 #[cfg(not(pillarbox_loom))]
 mod tests;
-#[cfg(all(test, pillarbox_loom))]
+#[cfg(test)]
 mod threads;
 mod tidy;
 mod varint;
@@ -51,5 +69,6 @@ pub use self::position::Position;
 pub use self::read::ReadError;
 pub use self::recovery::{Note, Progress, Recovery};
 pub use self::scan::{BatchAt, RecordAt, Scan, SegmentAt, Visitor, scan};
+pub use self::snapshot::Snapshot;
 pub use self::stats::Stats;
 pub use self::writer::Turn;

@@ -152,6 +152,11 @@ impl<D: Disk> Log<D> {
         true
     }
 
+    /// Whether there is something to be written for which the disk has no room. It is tried again until there is.
+    pub fn is_disk_full(&self) -> bool {
+        self.state.lock().waiting_bytes > 0
+    }
+
     /// The call to the disk that failed and ended the log, if one did: nothing is flushed any more, ever.
     pub fn failure(&self) -> Option<Arc<Fault>> {
         self.state.lock().fault.clone()

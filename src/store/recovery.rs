@@ -106,7 +106,9 @@ impl<D: Disk> Log<D> {
         let active = make_writable(&disk, &options, &mut state, found.segments)?;
         replay.finish(&mut state, &mut recovery);
         let is_going_on = active.is_some() && was_closed;
-        let log = Self::new(disk, options, state, Writer::new(active, found.last_batch));
+        let mut writer = Writer::new(active, found.last_batch);
+        writer.must_write = !recovery.was_closed && options.flushes();
+        let log = Self::new(disk, options, state, writer);
         if is_going_on && log.options.flushes() {
             // In the place of the mark that the log was closed, which is no longer true.
             log.write_system(&mut log.writer.lock(), &[])?;

@@ -72,11 +72,15 @@ impl<D: Disk> Log<D> {
         let (from, file) = match spare {
             Some(spare) => (spare.name, spare.file),
             None => {
-                let file = make_file(&self.disk, &scratch, header.size)?;
+                let file = self.make_file(&scratch, header.size)?;
                 (scratch, Arc::new(file))
             }
         };
-        file.write_at(&header.encode(), 0).map_err(Fault::at("write to", &from, 0))?;
+        if let Err(source) = file.write_at(&header.encode(), 0) {
+            // It is of no use, and may take the room that is missing.
+            let _ = self.disk.remove(&from);
+            return Err(Fault::at("write to", &from, 0)(source));
+        }
         if self.options.flushes() {
             file.sync().map_err(Fault::of("flush", &from))?;
         }
@@ -213,6 +217,24 @@ impl<D: Disk> Log<D> {
         Ok(is_any)
     }
 
+    /// Makes a file for a segment. If it is to be flushed, it is written: only so is its room really there, and writing it
+    /// again costs the least.
+    ///
+    /// # Errors
+    /// As the disk's; then there is no such file.
+    pub(crate) fn make_file(&self, name: &str, size: u64) -> Result<D::File, Fault> {
+        let file = self.disk.create(name).map_err(Fault::of("make", name))?;
+        match if self.options.flushes() { fill(&file, size) } else { file.set_len(size) } {
+            Ok(()) => Ok(file),
+            Err(source) => {
+                drop(file);
+                // If it cannot be removed, it is when the log is opened.
+                let _ = self.disk.remove(name);
+                Err(Fault::of("fill", name)(source))
+            }
+        }
+    }
+
     /// Removes the file of one segment that was dropped, or makes a spare of it; `false` if there was none.
     pub(crate) fn clear_away_one(&self) -> bool {
         let (segment, number, is_of_use) = {
@@ -240,23 +262,6 @@ impl<D: Disk> Log<D> {
         // A file that stays is recognised as left over when the log is opened.
         let _ = self.disk.remove(&name);
         true
-    }
-}
-
-/// Makes a file of zeros: only so is its room really there, and writing it again costs the least.
-///
-/// # Errors
-/// As the disk's; then there is no such file.
-pub(crate) fn make_file<D: Disk>(disk: &D, name: &str, size: u64) -> Result<D::File, Fault> {
-    let file = disk.create(name).map_err(Fault::of("make", name))?;
-    match fill(&file, size) {
-        Ok(()) => Ok(file),
-        Err(source) => {
-            drop(file);
-            // If it cannot be removed, it is when the log is opened.
-            let _ = disk.remove(name);
-            Err(Fault::of("fill", name)(source))
-        }
     }
 }
 

@@ -2,9 +2,11 @@
 
 mod basics;
 mod crashes;
+mod damage;
 mod faults;
 mod golden;
 mod model;
+mod space;
 
 use std::collections::BTreeMap;
 

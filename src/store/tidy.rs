@@ -1,4 +1,15 @@
 //! Space comes back: segments that are mostly dead are emptied, files of dropped ones go, spares are made ahead.
+//!
+//! A release lies behind its content, and the segment that it lies in has to stay for as long as the content's: or the
+//! content would live again after a restart. So:
+//!
+//! - A segment is free when nothing in it lives, no newest note lies in it, all segments are gone whose contents are
+//!   released in it, and all those from which contents were copied to it. What is free is dropped: a record says so, and
+//!   once that is flushed the file goes.
+//! - A segment of which a quarter or less matters is emptied, the oldest first: live contents are written again with the
+//!   owners that they have left, newest notes too, and releases that may concern a segment that is still there. When that
+//!   is flushed it is free, whatever it refers to.
+//! - What a content was copied from has to go first, so that the copy's releases need not be known there.
 
 use std::sync::Arc;
 
@@ -6,7 +17,7 @@ use crate::format::{
     BATCH_HEADER, BatchHeader, Places, Ranges, Released, Seal, name_of, scratch_name, spare_name,
 };
 use crate::log::Log;
-use crate::rotation::{SPARES_MAX, make_file};
+use crate::rotation::SPARES_MAX;
 use crate::scan::{Reader, next_header, sound_records};
 use crate::segments::{Evacuation, Spare};
 use crate::state::{NotePlace, State};
@@ -122,7 +133,7 @@ impl<D: Disk> Log<D> {
             state.next_scratch
         };
         let (scratch, name) = (scratch_name(number), spare_name(number));
-        let made = make_file(&self.disk, &scratch, size).and_then(|file| {
+        let made = self.make_file(&scratch, size).and_then(|file| {
             if self.options.flushes() {
                 file.sync().map_err(Fault::of("flush", &scratch))?;
             }

@@ -5,7 +5,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use crate::batch::Batch;
-use crate::format::{BATCH_HEADER, BatchHeader, Footer, Places, RESERVED, Seal, push_stopped};
+use crate::format::{BATCH_HEADER, BatchHeader, Footer, Places, RESERVED, Seal};
 use crate::log::Log;
 use crate::prepared::Prepared;
 use crate::segments::Evacuation;
@@ -51,6 +51,8 @@ pub(crate) struct Writer<F> {
     pub(crate) last_mark: u64,
     /// A batch for which there was no room.
     waiting: Option<(Job, Fault)>,
+    /// The next batch is written even if it is empty: nothing says yet that numbers go on from there.
+    pub(crate) must_write: bool,
     is_closed: bool,
 }
 
@@ -86,6 +88,7 @@ impl<F> Writer<F> {
             last_synced: last_written,
             last_mark: last_written,
             waiting: None,
+            must_write: false,
             is_closed: false,
         }
     }
@@ -229,7 +232,7 @@ impl<D: Disk> Log<D> {
         job: Job,
         mut prepared: Prepared,
     ) -> Result<Turn, Fault> {
-        if prepared.is_empty() {
+        if prepared.is_empty() && !writer.must_write {
             self.announce(job.number);
             if let Some(writing) = &mut self.state.lock().writing {
                 writing.prepared = Some(Arc::new(prepared));
@@ -276,6 +279,7 @@ impl<D: Disk> Log<D> {
             }
             return Err(fault);
         }
+        writer.must_write = false;
         active.used += whole_len;
         active.chain = crc;
         active.last_batch = job.number;
@@ -385,96 +389,6 @@ impl<D: Disk> Log<D> {
         batch.clear(self.options.buffer_bytes_max.saturating_mul(KEPT_FACTOR));
         self.state.lock().emptied = Some(batch);
         self.moved.notify_all();
-    }
-
-    /// Writes a batch of the log's own, if the segment has room for it; whether it has.
-    pub(crate) fn write_system(
-        &self,
-        writer: &mut Writer<D::File>,
-        body: &[u8],
-    ) -> Result<bool, Fault> {
-        let Writer { active: Some(active), last_synced, last_mark, last_written, .. } = writer
-        else {
-            return Ok(false);
-        };
-        let mut prepared = Prepared::of_system(body);
-        let whole_len = prepared.whole_len();
-        if active.used + whole_len + crate::format::ALIGN as u64 > active.size {
-            return Ok(false);
-        }
-        let sequence = self.state.lock().sequence;
-        let mut header = BatchHeader {
-            body_len: 0,
-            number: active.last_batch,
-            flushed: *last_synced,
-            sequence,
-            body_crc: 0,
-            chain: active.chain,
-            is_unflushed: self.options.sync != Sync::Flush,
-            is_system: true,
-        };
-        prepared.seal(active.seal);
-        let crc = prepared.finish(&mut header, &active.places, active.used);
-        let Active { name, file, used, .. } = &*active;
-        file.write_at(prepared.bytes(), *used).map_err(Fault::at("write to", name, *used))?;
-        if self.options.flushes() {
-            file.sync().map_err(Fault::at("flush", name, *used))?;
-            *last_synced = *last_written;
-        }
-        *last_mark = header.flushed;
-        active.used += whole_len;
-        active.chain = crc;
-        if let Some(found) = self.state.lock().segments.get_mut(active.number) {
-            (found.used, found.chain) = (active.used, crc);
-        }
-        Ok(true)
-    }
-
-    /// Writes an empty batch that says how far the log is flushed: from here on only a batch that was interrupted while
-    /// it was written can look torn.
-    fn write_mark(&self, writer: &mut Writer<D::File>) -> Result<(), Fault> {
-        self.sync_active(writer)?;
-        let mark = writer.last_synced;
-        if !self.write_system(writer, &[])? {
-            // There is no room for it in this segment, and will not be.
-            writer.last_mark = mark;
-        }
-        Ok(())
-    }
-
-    /// Flushes what was written without.
-    pub(crate) fn sync_active(&self, writer: &mut Writer<D::File>) -> Result<(), Fault> {
-        if let Some(active) = &writer.active
-            && self.options.flushes()
-            && writer.last_synced < writer.last_written
-        {
-            active.file.sync().map_err(Fault::of("flush", &active.name))?;
-            writer.last_synced = writer.last_written;
-        }
-        Ok(())
-    }
-
-    /// Writes twice that the log was closed: the second time says that the first is on the disk.
-    fn write_stopped(&self, writer: &mut Writer<D::File>) -> Result<(), Fault> {
-        let mut body = Vec::new();
-        push_stopped(&mut body);
-        let has_something = writer.active.is_some() && self.options.flushes();
-        if !has_something {
-            return Ok(());
-        }
-        self.sync_active(writer)?;
-        let room = 3 * crate::format::ALIGN as u64;
-        if writer.active.as_ref().is_some_and(|active| active.used + room > active.size) {
-            let sequence = self.state.lock().sequence;
-            let next = writer.last_written + 1;
-            if self.begin_segment(writer, next, sequence, room)?.is_err() {
-                // Without the mark all is as if the process had been killed now, which is safe.
-                return Ok(());
-            }
-        }
-        self.write_system(writer, &body)?;
-        self.write_system(writer, &body)?;
-        Ok(())
     }
 }
 

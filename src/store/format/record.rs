@@ -58,7 +58,7 @@ pub enum Record<'a> {
         /// Its number.
         segment: u64,
     },
-    /// The log was closed. If it says so twice at its end, all of it is on the disk.
+    /// The log was closed, with all that was before this on the disk.
     Stopped,
 }
 

@@ -39,8 +39,8 @@ struct Step {
     last: u64,
     /// `None`: what came before is damaged.
     chain: Option<u32>,
-    /// How many batches in a row say that the log was closed.
-    closed: u32,
+    /// Whether the last batch says that the log was closed.
+    is_closed: bool,
     /// Where the last batch begins, and what it is chained to.
     before: (u64, u32),
 }
@@ -116,13 +116,13 @@ impl Walker {
             self.lose(reader, number, &step, &here, at, visitor)?;
             // What is missing before it was reported.
             let last = if next.is_system { next.number } else { next.number.saturating_sub(1) };
-            step = Step { at, last: step.last.max(last), chain: None, closed: 0, ..step };
+            step = Step { at, last: step.last.max(last), chain: None, is_closed: false, ..step };
         }
         self.last = self.last.max(step.last);
         self.read += reader.len();
         visitor.progress(self.read, self.all);
-        let is_closed = step.closed >= 2;
-        // The last word is written over.
+        let is_closed = step.is_closed;
+        // What says so is written over.
         let (used, chain) =
             if is_closed { step.before } else { (step.at, step.chain.unwrap_or_default()) };
         Ok(Walked { used, last_batch: step.last, chain, is_closed, is_damaged, next_segment })
@@ -158,7 +158,7 @@ impl Walker {
                 (0, self.last, None)
             }
         };
-        Step { at, last, chain, closed: 0, before: (at, chain.unwrap_or_default()) }
+        Step { at, last, chain, is_closed: false, before: (at, chain.unwrap_or_default()) }
     }
 
     /// Goes through a batch that is whole.
@@ -188,7 +188,7 @@ impl Walker {
             visitor.damage(Damage { file: file.to_owned(), offset, len: rest.len() as u64, what });
         }
         step.before = (step.at, step.chain.unwrap_or(header.chain));
-        step.closed = if is_closed { step.closed + 1 } else { 0 };
+        step.is_closed = is_closed;
         step.at += header.whole_len();
         (step.last, step.chain) = (header.number, Some(crc));
         visitor.progress(self.read + step.at, self.all);

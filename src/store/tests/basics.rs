@@ -1,6 +1,7 @@
 //! One thing at a time.
 
 use super::*;
+use crate::{Position, Sync};
 
 #[test]
 fn what_is_flushed_is_there_when_the_log_is_opened_again() {
@@ -74,5 +75,137 @@ fn what_is_released_before_it_is_written_leaves_nothing() {
     drop(log);
     let (log, _) = open(&disk);
     assert_eq!(live(&log)[&101], (vec![0], b"second".to_vec()));
-    assert_eq!(log.flushed(), log.append().position());
+    assert_eq!(log.flushed(), Position(log.append().position().0 - 1));
+}
+
+fn open_with(disk: &SimDisk, options: Options) -> Log<SimDisk> {
+    Log::open(disk.clone(), options, &mut |_| {}).unwrap().0
+}
+
+#[test]
+fn a_log_that_nobody_opens_again_takes_sequences_in_any_order_and_further_owners() {
+    let disk = SimDisk::new();
+    let log = open_with(&disk, Options { sync: Sync::Never, ..options() });
+    for sequence in [9, 3, 7, 5] {
+        append(&log, sequence, &[1], &[sequence.to_le_bytes()[0]; 10]);
+    }
+    append(&log, 3, &[2, 1], &[3; 10]);
+    log.append().release(1, &[3, 7]);
+    append(&log, 7, &[4], &[7; 10]);
+    log.turn().unwrap();
+    append(&log, 9, &[2], &[9; 10]);
+    log.append().release(1, &[9]);
+    append(&log, 4, &[1], &[4; 10]);
+    for round in 0..2 {
+        for sequence in [3, 4, 5, 7, 9] {
+            let payload = read(&log, sequence).unwrap_or_else(|| panic!("{round}: {sequence}"));
+            assert_eq!(payload, [sequence.to_le_bytes()[0]; 10]);
+        }
+        settle(&log);
+    }
+    let owners: Vec<_> = live(&log).into_iter().map(|(s, (owners, _))| (s, owners)).collect();
+    let expected = [(3, vec![2]), (4, vec![1]), (5, vec![1]), (7, vec![4]), (9, vec![2])];
+    assert_eq!(owners, expected);
+    assert_eq!(disk.calls(crate::sim::Call::Sync), 0);
+}
+
+#[test]
+fn a_full_disk_is_waited_for_also_where_nothing_is_flushed() {
+    let disk = SimDisk::new();
+    let log = open_with(&disk, Options { sync: Sync::Never, ..options() });
+    append(&log, 1, &[1], &[1; 100]);
+    log.turn().unwrap();
+    disk.set_capacity(Some(disk.used()));
+    append(&log, 2, &[1], &[2; 2000]);
+    assert_eq!(log.turn().unwrap(), Turn::Full);
+    append(&log, 3, &[1], &[3; 2000]);
+    assert_eq!((log.turn().unwrap(), read(&log, 2).unwrap().len()), (Turn::Full, 2000));
+    disk.set_capacity(None);
+    assert_eq!(log.turn().unwrap(), Turn::Wrote);
+    assert_eq!(live(&log).len(), 3);
+}
+
+#[test]
+fn a_content_may_be_larger_than_a_segment() {
+    let disk = SimDisk::new();
+    let (log, _) = open(&disk);
+    append(&log, 1, &[0], b"before");
+    log.turn().unwrap();
+    append(&log, 2, &[0], &[7; 3_000_000]);
+    append(&log, 3, &[0], b"behind");
+    log.turn().unwrap();
+    append(&log, 4, &[0], b"after");
+    settle(&log);
+    drop(log);
+    let (log, recovery) = open(&disk);
+    assert_eq!(recovery.damage, []);
+    let live = live(&log);
+    assert!(live.keys().copied().eq(1..=4) && live[&2].1 == [7; 3_000_000]);
+    log.append().release(0, &[2]);
+    settle(&log);
+    assert!(log.stats().bytes < 100_000, "{:?}", log.stats());
+}
+
+#[test]
+fn a_million_releases_take_little_room_and_are_told_in_ranges() {
+    let disk = SimDisk::new();
+    let log = open_with(&disk, Options::new(7));
+    append(&log, 1, &[0], b"a queue");
+    let all: Vec<u64> = (2..200_000).collect();
+    for part in all.chunks(10_000) {
+        let mut appender = log.append();
+        part.iter().for_each(|&sequence| appender.content(sequence, &[1], 4, |out| out.fill(1)));
+        drop(appender);
+        log.turn().unwrap();
+    }
+    let before = log.stats().written_bytes;
+    let position = log.release_all(1, &all);
+    settle(&log);
+    assert!(log.flushed() >= position);
+    assert!(log.stats().written_bytes - before < 1000, "{:?}", log.stats());
+    assert_eq!(log.stats().live_contents, 1);
+    drop(log);
+    let (log, _) = Log::open(disk, Options::new(7), &mut |_| {}).unwrap();
+    assert_eq!(log.stats().live_contents, 1);
+}
+
+/// A message in every eighth of a segment's worth is never acked, the others are at once.
+#[test]
+fn a_few_survivors_keep_little_room() {
+    let disk = SimDisk::new();
+    let sizes = Options { segment_bytes_min: 64 << 10, segment_bytes_max: 1 << 20, ..options() };
+    let log = open_with(&disk, sizes.clone());
+    append(&log, 1, &[0], b"a queue");
+    let mut kept = Vec::new();
+    for sequence in 2..4000 {
+        append(&log, sequence, &[1], &[7; 1000]);
+        if sequence % 2 == 0 {
+            log.turn().unwrap();
+        }
+        match sequence % 128 {
+            5 => kept.push(sequence),
+            _ => log.append().release(1, &[sequence]),
+        }
+        log.tidy();
+    }
+    settle(&log);
+    let stats = log.stats();
+    let active = sizes.segment_bytes_max;
+    assert!(stats.bytes <= active + (480 << 10), "{stats:?}");
+    assert_eq!(stats.live_contents, kept.len() as u64 + 1);
+    drop(log);
+    let log = open_with(&disk, sizes);
+    assert!(live(&log).into_keys().skip(1).eq(kept));
+}
+
+#[test]
+fn who_appends_is_told_when_it_is_too_much() {
+    let disk = SimDisk::new();
+    let log = open_with(&disk, Options { buffer_bytes_max: 2000, ..options() });
+    append(&log, 1, &[0], &[1; 1000]);
+    assert!(log.has_room() && !log.wake_when_room(std::task::Waker::noop()));
+    append(&log, 2, &[0], &[1; 1000]);
+    assert!(!log.has_room() && log.wake_when_room(std::task::Waker::noop()));
+    log.turn().unwrap();
+    assert!(log.has_room());
 }

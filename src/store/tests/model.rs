@@ -38,6 +38,7 @@ pub(super) enum Step {
     Kill,
     PowerCut,
     Close,
+    Snapshot,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -60,6 +61,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Kill),
         1 => Just(Step::PowerCut),
         1 => Just(Step::Close),
+        1 => Just(Step::Snapshot),
     ]
 }
 
@@ -169,6 +171,15 @@ impl Bench {
         Ok(Self { disk: disk.clone(), log, sync, now: Model::default(), history, next_sequence: 1 })
     }
 
+    /// What goes on from what a power cut left: whatever that is, it is flushed.
+    pub(super) fn again(disk: &SimDisk, sync: Sync) -> Result<Self, Stopped> {
+        let (log, recovery) = try_open(disk, sync)?;
+        let next_sequence = recovery.next_sequence;
+        let now = Model::of_log(&log, recovery)?;
+        let history = BTreeMap::from([(0, now.clone())]);
+        Ok(Self { disk: disk.clone(), log, sync, now, history, next_sequence })
+    }
+
     fn queue(&self, index: &Index) -> Option<u64> {
         let queues = self.now.of(0);
         (!queues.is_empty()).then(|| *index.get(&queues))
@@ -248,6 +259,15 @@ impl Bench {
             Step::PowerCut => {
                 let disk = SimDisk::from_image(&self.disk.image_after_power_cut());
                 self.reopen(disk, false)?;
+            }
+            Step::Snapshot => {
+                let copy = SimDisk::new();
+                self.log.snapshot().copy_to(&copy, &mut |_| {}).map_err(stopped)?;
+                let flushed = self.log.flushed().0;
+                let expected = self.history.range(..=flushed).next_back();
+                let (log, recovery) = try_open(&copy, self.sync)?;
+                assert_eq!(recovery.damage, []);
+                assert_eq!(Some(&Model::of_log(&log, recovery)?), expected.map(|(_, model)| model));
             }
             Step::Close => {
                 self.log.close();

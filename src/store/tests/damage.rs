@@ -1,0 +1,165 @@
+//! A log that rotted.
+
+use std::collections::BTreeSet;
+
+use super::faults::{play, script};
+use super::model::{Bench, History, Model, Step, try_open};
+use super::*;
+use crate::Sync;
+use crate::sim::Image;
+
+/// A log that holds every kind of record, and everything that it ever held.
+struct Victim {
+    image: Image,
+    /// As it was after each step.
+    older: Vec<Image>,
+    now: Model,
+    /// Each content as it was appended.
+    contents: BTreeMap<u64, (BTreeSet<u64>, Vec<u8>)>,
+    notes: BTreeSet<((u64, u64), Vec<u8>)>,
+}
+
+impl Victim {
+    fn new(seed: u8, steps: usize) -> Self {
+        let disk = SimDisk::new();
+        let mut bench = Bench::new(&disk, Sync::Flush).unwrap();
+        let (mut history, mut older): (History, _) = (History::new(), Vec::new());
+        let mut step = 0;
+        // Whoever is killed gives sequences again that nobody was told of.
+        for one in script(seed, steps).into_iter().filter(|step| !matches!(step, Step::Kill)) {
+            play(&mut bench, &[one]).unwrap();
+            step += 1;
+            history.insert(step, bench.now.clone());
+            older.push(disk.image());
+        }
+        bench.turn().unwrap();
+        while bench.log.turn().unwrap() == Turn::Wrote {}
+        let mut victim = Self {
+            image: disk.image(),
+            older,
+            now: bench.now.clone(),
+            contents: BTreeMap::new(),
+            notes: BTreeSet::new(),
+        };
+        for model in history.into_values() {
+            for (sequence, content) in model.contents {
+                victim.contents.entry(sequence).or_insert(content);
+            }
+            victim.notes.extend(model.notes);
+        }
+        victim
+    }
+
+    /// Opens a damaged log: it holds everything, or tells of damage; and nothing that it never held. Whether it tells.
+    fn check(&self, image: &Image, what: &dyn Fn() -> String) -> bool {
+        let disk = SimDisk::from_image(image);
+        let Ok((log, recovery)) = try_open(&disk, Sync::Flush) else { return true };
+        let mut is_damaged = recovery.damage_count > 0;
+        let mut found = Model::default();
+        found
+            .notes
+            .extend(recovery.notes.into_iter().map(|n| ((n.owner, n.sequence), n.note.into())));
+        log.for_each_live(
+            |_| true,
+            |sequence, owners, payload| match payload {
+                Ok(payload) => {
+                    let owners: BTreeSet<u64> = owners.iter().copied().collect();
+                    let (all, known) = self.contents.get(&sequence).unwrap_or_else(|| {
+                        panic!("{}: {sequence} never was", what());
+                    });
+                    assert!(owners.is_subset(all) && payload == known, "{}: {sequence}", what());
+                    found.contents.insert(sequence, (owners, payload.to_vec()));
+                }
+                Err(_) => is_damaged = true,
+            },
+        );
+        for (key, note) in &found.notes {
+            assert!(self.notes.contains(&(*key, note.clone())), "{}: note {key:?}", what());
+        }
+        assert!(
+            is_damaged || found == self.now,
+            "{}: something is missing, and nobody tells",
+            what()
+        );
+        is_damaged
+    }
+}
+
+fn names(image: &Image) -> Vec<String> {
+    image.names().filter(|name| name.ends_with(".seg")).map(str::to_owned).collect()
+}
+
+/// How much of a file is not its empty end.
+fn written(bytes: &[u8]) -> usize {
+    bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1)
+}
+
+#[test]
+fn a_wrong_byte_is_found_wherever_it_matters() {
+    let (mut told, mut all) = (0, 0);
+    for (seed, step) in [(1, 3), (2, 5), (3, 7)] {
+        let victim = Victim::new(seed, 120);
+        let mut damaged = victim.image.clone();
+        for name in names(&victim.image) {
+            let len = written(victim.image.get(&name).unwrap());
+            for at in (0..len).step_by(step) {
+                for mask in [0x01, 0x80, 0xFF] {
+                    damaged.get_mut(&name).unwrap()[at] ^= mask;
+                    told +=
+                        u32::from(victim.check(&damaged, &|| format!("{seed} {name} {at} {mask}")));
+                    damaged.get_mut(&name).unwrap()[at] ^= mask;
+                    all += 1;
+                }
+            }
+        }
+    }
+    assert!(told > all / 3, "{told} of {all}");
+}
+
+#[test]
+fn a_file_that_is_cut_is_found() {
+    let victim = Victim::new(4, 100);
+    for name in names(&victim.image) {
+        let mut damaged = victim.image.clone();
+        let bytes = damaged.get_mut(&name).unwrap();
+        for len in (0..written(bytes)).rev().step_by(7) {
+            damaged.get_mut(&name).unwrap().truncate(len);
+            victim.check(&damaged, &|| format!("{name} cut at {len}"));
+        }
+    }
+}
+
+#[test]
+fn files_that_are_missing_or_in_the_wrong_place_are_found() {
+    let victims = (5..40).map(|seed| (seed, Victim::new(seed, 150)));
+    let several = victims.filter(|(_, victim)| names(&victim.image).len() > 2);
+    for (seed, victim) in several.take(4) {
+        let names = names(&victim.image);
+        for name in &names {
+            let bytes = victim.image.get(name).unwrap();
+            let mut damaged = victim.image.clone();
+            damaged.remove(name);
+            victim.check(&damaged, &|| format!("{seed}: without {name}"));
+            for other in names.iter().filter(|other| *other != name) {
+                let mut damaged = victim.image.clone();
+                damaged.insert(other, bytes.to_vec());
+                victim.check(&damaged, &|| format!("{seed}: {other} is a copy of {name}"));
+                damaged.insert(name, victim.image.get(other).unwrap().to_vec());
+                victim.check(&damaged, &|| format!("{seed}: {other} and {name} are swapped"));
+            }
+            let mut damaged = victim.image.clone();
+            damaged.insert("0000000000000FFF.seg", bytes.to_vec());
+            victim.check(&damaged, &|| format!("{seed}: a copy of {name}"));
+            // The newest may just not have been written to.
+            for (age, older) in
+                victim.older.iter().enumerate().filter(|_| Some(name) != names.last())
+            {
+                if let Some(bytes) = older.get(name) {
+                    let mut damaged = victim.image.clone();
+                    damaged.insert(name, bytes.to_vec());
+                    victim.check(&damaged, &|| format!("{seed}: {name} as it was after {age}"));
+                }
+            }
+        }
+    }
+}
