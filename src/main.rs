@@ -105,6 +105,9 @@ impl Serve {
     }
 }
 
+/// How many threads read back what queues do not keep in memory: each of them takes some megabytes, which is bounded so.
+const READER_THREADS: usize = 4;
+
 /// Serves until a signal says stop.
 fn serve(arguments: Serve, started: Instant) -> Result<()> {
     let config = arguments.config()?;
@@ -116,6 +119,7 @@ fn serve(arguments: Serve, started: Instant) -> Result<()> {
             .map_or(1, |processors| processors.get().div_ceil(2)),
         threads => threads,
     });
+    runtime.max_blocking_threads(READER_THREADS);
     let runtime = runtime.enable_all().build().context("cannot start the runtime")?;
     runtime.block_on(async {
         let mut signals = Signals::listen()?;

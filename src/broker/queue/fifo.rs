@@ -8,7 +8,8 @@ use std::collections::VecDeque;
 use super::entry::{Entry, Mark};
 
 const CHUNK_ENTRIES_MIN: usize = 16;
-const CHUNK_ENTRIES_MAX: usize = 512;
+/// 4 KiB: of more than a page, the allocator would take a quarter more than it gives.
+const CHUNK_ENTRIES_MAX: usize = 256;
 /// An emptied ring keeps no larger a chunk.
 const KEPT_ENTRIES_MAX: usize = 64;
 

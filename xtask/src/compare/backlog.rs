@@ -26,8 +26,8 @@ const BACKLOG_BYTES: u64 = 5_000_000_000;
 const BACKLOG_MESSAGE_BYTES: u64 = 1_024;
 
 /// What all the bounds of the default settings come to beside the entries, in MB: an idle broker, a queue's resident
-/// messages, the log's two buffers, the free segments, an outbox.
-const SETTINGS_MB: f64 = 25.0 + 8.4 + 2.0 * 8.4 + 67.1 + 0.3;
+/// messages, the log's two buffers, the free segments, an outbox, four readers.
+const SETTINGS_MB: f64 = 25.0 + 8.4 + 2.0 * 8.4 + 67.1 + 0.3 + 4.0 * 3.1;
 
 /// What a message in a queue takes in memory when its content is on the disk, in bytes.
 const ENTRY_BYTES: f64 = 32.0;
@@ -96,7 +96,8 @@ pub(super) fn deep_queue(tool: &Path, effort: Effort) -> anyhow::Result<Vec<Row>
     }
     // All of them are to be within the bound, not the middle one.
     resident.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let bound = SETTINGS_MB + ENTRY_BYTES * float(messages) / 1e6;
+    // A fifth is the allocator's.
+    let bound = (SETTINGS_MB + ENTRY_BYTES * float(messages) / 1e6) * 1.2;
     let name = format!("backlog of {:.1} GB in one queue", float(bytes) / 1e9);
     Ok(vec![
         Row::of(format!("{name}, memory"), "MB", &resident[..1], Must::AtMost(bound)),

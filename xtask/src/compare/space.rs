@@ -109,21 +109,26 @@ async fn still(folder: &Path) -> anyhow::Result<u64> {
     Ok(last)
 }
 
-/// The bytes of all files but the newest segment, which is written to, and what is kept for later segments.
+/// The bytes of all files but the newest segment, which is written to, and what is kept for times to come.
 fn held(folder: &Path) -> anyhow::Result<u64> {
-    let mut files = BTreeMap::new();
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let name = entry.file_name().into_string().ok().context("names are UTF-8")?;
-        // What was listed may be gone by now.
-        let Ok(metadata) = entry.metadata() else { continue };
-        if !name.starts_with("spare-") && name != "reserve" {
-            files.insert(name, metadata.len());
+    let mut segments = BTreeMap::new();
+    let mut others = 0;
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            let name = entry.file_name().into_string().ok().context("names are UTF-8")?;
+            // What was listed may be gone by now.
+            let Ok(metadata) = entry.metadata() else { continue };
+            if metadata.is_dir() {
+                folders.push(entry.path());
+            } else if name.ends_with(".seg") {
+                segments.insert(name, metadata.len());
+            } else if !name.starts_with("spare-") && name != "reserve" {
+                others += metadata.len();
+            }
         }
     }
-    let newest = files.keys().rfind(|name| name.ends_with(".seg")).cloned();
-    if let Some(newest) = newest {
-        files.remove(&newest);
-    }
-    Ok(files.values().sum())
+    segments.pop_last();
+    Ok(others + segments.values().sum::<u64>())
 }
