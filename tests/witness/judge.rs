@@ -22,6 +22,8 @@ use crate::{
 
 /// How many faults a verdict shows.
 const FAULTS_SHOWN: usize = 20;
+/// Of how many faults the story is told.
+const STORIES_SHOWN: usize = 3;
 
 /// A promise that was broken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +63,43 @@ pub fn judge(events: &[Event]) -> Verdict {
         judge.see(event);
     }
     judge.close()
+}
+
+/// What the history says of the messages of the first faults, for whoever looks for the cause.
+#[must_use]
+pub fn story(events: &[Event], verdict: &Verdict) -> String {
+    let mut text = String::new();
+    for message in verdict.faults.iter().filter_map(Fault::message).take(STORIES_SHOWN) {
+        text.push_str(&format!("the story of {message}:\n"));
+        let mut channels = Vec::new();
+        for (at, event) in events.iter().enumerate() {
+            let is_about = match event {
+                Event::Published { message: other, channel, .. }
+                | Event::Delivered { message: other, channel, .. }
+                | Event::Settled { message: other, channel, .. } => {
+                    let is_about = *other == message;
+                    if is_about && !channels.contains(channel) {
+                        channels.push(*channel);
+                    }
+                    is_about
+                }
+                Event::Confirmed(other) | Event::Refused(other) | Event::Unroutable(other) => {
+                    *other == message
+                }
+                Event::Drained { message: other, .. } => *other == message,
+                Event::Committing(channel)
+                | Event::Committed(channel)
+                | Event::FenceSent(channel)
+                | Event::FencePassed(channel) => channels.contains(channel),
+                Event::Ended => true,
+                Event::Changed { .. } => false,
+            };
+            if is_about {
+                text.push_str(&format!("  - {at} {event:?}\n"));
+            }
+        }
+    }
+    text
 }
 
 /// What happened to a message.
@@ -380,6 +419,21 @@ impl fmt::Display for Verdict {
             write!(f, "\n  and {more} more")?;
         }
         Ok(())
+    }
+}
+
+impl Fault {
+    const fn message(&self) -> Option<MessageId> {
+        match self {
+            Self::Changed(..) => None,
+            Self::Lost(message, _)
+            | Self::Unroutable(message)
+            | Self::Unpublished(message, _)
+            | Self::Zombie(message, _)
+            | Self::Unflagged(message, _)
+            | Self::Doubled(message, _)
+            | Self::Disordered(message, ..) => Some(*message),
+        }
     }
 }
 

@@ -19,6 +19,6 @@ pub mod topology;
 
 pub use self::{
     history::{Event, History, How},
-    judge::{Fault, Verdict, judge},
+    judge::{Fault, Verdict, judge, story},
     message::MessageId,
 };

@@ -175,13 +175,6 @@ impl Shared {
         let _: Result<_, _> = stop.wait_for(|stop| *stop).await; // whoever is gone wants no more
     }
 
-    /// Waits while there is enough to consume.
-    async fn wait_for_backlog(&self) {
-        while self.backlog.load(Ordering::Relaxed) >= self.backlog_max && !self.is_stopped() {
-            time::sleep(PAUSE).await;
-        }
-    }
-
     /// So many messages more are on their way to queues.
     fn on_its_way(&self, message: MessageId) {
         let queues = message.route.route().map_or(0, |route| route.queues.len());
@@ -217,6 +210,17 @@ struct Session {
 }
 
 impl Session {
+    /// Waits while there is enough to consume, as long as there is a broker.
+    async fn wait_for_backlog(&self) {
+        let shared = &self.shared;
+        while shared.backlog.load(Ordering::Relaxed) >= shared.backlog_max
+            && !shared.is_stopped()
+            && self.channel.closed().is_none()
+        {
+            time::sleep(PAUSE).await;
+        }
+    }
+
     async fn open(
         shared: &Arc<Shared>,
         connection: &Connection,

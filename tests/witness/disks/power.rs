@@ -21,7 +21,7 @@ use witness::{
 use crate::{
     ground::Ground,
     recorder::{DiskEntry, DiskLog, Recorder},
-    witnessed::{number, runtime},
+    witnessed::{number, run},
 };
 
 const DISK_BYTES: u64 = 96 << 20;
@@ -92,7 +92,7 @@ fn record(ground: &Ground, launch: &Launch, folder: &Path, seed: u64) -> Recordi
     let mut begin = 0;
     for life in 0..LIVES {
         let mut process = start(launch).0;
-        runtime().block_on(async {
+        run(async {
             let options = LoadOptions { seed: seed + life, ..LoadOptions::default() };
             let load = Load::start(&process.uri(), &history, &definitions, &options).await;
             let load = load.expect("the broker takes a load");
@@ -121,7 +121,7 @@ fn start(launch: &Launch) -> (Process, Duration) {
 fn recover(launch: &Launch, history: &History, position: u64) -> (Verdict, Duration) {
     let (mut process, started_in) = start(launch);
     let after = History::timeless();
-    if let Err(error) = runtime().block_on(drain(&process.uri(), &after)) {
+    if let Err(error) = run(drain(&process.uri(), &after)) {
         panic!("at {position}: {error}\n{}", process.log_text());
     }
     let mut events = history.until(position);

@@ -54,7 +54,7 @@ fn check(name: &str, stalls: &[Duration]) {
     let mut process = launch.start().expect("the broker starts");
 
     let history = Arc::new(History::timeless());
-    let seen = runtime().block_on(async {
+    let seen = run(async {
         let definitions = Arc::<Definitions>::default();
         let options = LoadOptions::default();
         let load = Load::start(&process.uri(), &history, &definitions, &options).await;

@@ -32,7 +32,7 @@ async fn confirmed(shared: Arc<Shared>, mut random: Random) -> Result<(), Error>
     let mut session = Session::open(&shared, &connection, random).await?;
     session.channel.confirm_select().await?;
     while !shared.is_stopped() {
-        shared.wait_for_backlog().await;
+        session.wait_for_backlog().await;
         let message = session.draw();
         if let Err(error) = session.publish(message).await {
             session.confirm_down_to(0).await;
@@ -50,7 +50,7 @@ async fn committed(shared: Arc<Shared>, random: Random) -> Result<(), Error> {
     let mut session = Session::open(&shared, &connection, random).await?;
     session.channel.tx_select().await?;
     while !shared.is_stopped() {
-        shared.wait_for_backlog().await;
+        session.wait_for_backlog().await;
         let count = 1 + session.random.below(TRANSACTION_MAX);
         for _ in 0..count {
             let message = session.draw();

@@ -10,9 +10,10 @@ use witness::{
     load::{Definitions, Load, LoadOptions, drain},
     process::{Launch, Process},
     random::Random,
+    story,
 };
 
-use crate::witnessed::{Folder, number, runtime};
+use crate::witnessed::{Folder, number, run};
 
 /// The longest that a broker lives once its load has begun.
 const LIFE_MS_MAX: u64 = 500;
@@ -90,10 +91,10 @@ impl Torture {
         for _ in 0..kills {
             let (mut process, start) = self.start();
             slowest_start = slowest_start.max(start);
-            runtime().block_on(self.live(&mut process));
+            run(self.live(&mut process));
         }
         let (mut process, _) = self.start();
-        let verdict = runtime().block_on(self.close(&process));
+        let verdict = run(self.close(&process));
         let status = process.stop();
         assert!(status.is_some_and(|status| status.success()), "{}", process.log_text());
         (verdict, slowest_start)
@@ -133,6 +134,11 @@ impl Torture {
             let folder = self.folder.path().display();
             panic!("seed {}: {error}; {folder}\n{}", self.seed, process.log_text());
         }
-        judge(&self.history.take())
+        let events = self.history.take();
+        let verdict = judge(&events);
+        if !verdict.is_good() {
+            println!("{}", story(&events, &verdict));
+        }
+        verdict
     }
 }

@@ -7,7 +7,7 @@ use witness::{
     load::{Definitions, Load, LoadOptions, drain},
 };
 
-use crate::witnessed::{Folder, runtime};
+use crate::witnessed::{Folder, run};
 
 /// How long there is load in each life.
 const LIFE: Duration = Duration::from_millis(700);
@@ -22,7 +22,7 @@ fn check(lives: u64) {
     let mut verdict = Verdict::default();
     for life in 1..=lives {
         let mut process = launch.start().expect("the broker starts");
-        runtime().block_on(async {
+        run(async {
             let wrong = definitions.check(&process.uri()).await.expect("the broker answers");
             assert_eq!(wrong, Vec::<String>::new());
             let options = LoadOptions { seed: life, ..LoadOptions::default() };

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
     sync::atomic::{AtomicU32, Ordering},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use witness::process::Launch;
@@ -15,6 +15,21 @@ pub(crate) fn number(variable: &str) -> Option<u64> {
     let text = env::var(variable).ok()?;
     let number = text.replace('_', "").parse();
     Some(number.unwrap_or_else(|_| panic!("{variable} is a number, not {text:?}")))
+}
+
+/// Nothing that tests do at a stretch takes as long, unless it hangs.
+const STRETCH_TIME_MAX: Duration = Duration::from_secs(100);
+
+/// Runs what clients do to its end.
+///
+/// # Panics
+/// If it hangs.
+pub(crate) fn run<T>(work: impl Future<Output = T>) -> T {
+    let runtime = runtime();
+    let done = runtime.block_on(async { tokio::time::timeout(STRETCH_TIME_MAX, work).await });
+    // Whoever hangs is not waited for.
+    runtime.shutdown_background();
+    done.expect("clients and broker come to an end")
 }
 
 /// A runtime for the clients.
