@@ -268,7 +268,10 @@ impl Judge {
             return;
         }
         let copy = self.copies.entry((message, queue.origin())).or_default();
-        copy.may_be_consumed |= how == How::Ack || !queue.has_dead_letters();
+        let ends_here = how == How::Ack || !queue.has_dead_letters();
+        copy.may_be_consumed |= ends_here;
+        // A message that dies into a letter is gone when the letter has been written, which nobody waits for.
+        let done = if ends_here { done } else { Done::Perhaps };
         let place = copy.place(queue);
         place.settled = place.settled.max(done);
     }

@@ -175,6 +175,15 @@ pub const ROUTES: &[Route] = &[
     Route { exchange: LATER, routing_key: "held-back", queues: &[QueueIndex(14)], share: 5 },
 ];
 
+impl QueueKind {
+    /// Whether it refuses messages when it is full.
+    #[must_use]
+    pub fn refuses(&self) -> bool {
+        self.arguments.iter().any(|(name, _)| *name == "x-max-length")
+            && self.arguments.iter().any(|(name, _)| *name == "x-overflow")
+    }
+}
+
 impl QueueIndex {
     /// Every queue.
     pub fn all() -> impl Iterator<Item = Self> {

@@ -20,8 +20,8 @@ use witness::{
 };
 
 use crate::{
-    ground::{Ground, wait_until, wait_until_within},
-    witnessed::runtime,
+    ground::{Ground, wait_until},
+    witnessed::{run, runtime},
 };
 
 const DISK_BYTES: u64 = 64 << 20;
@@ -29,6 +29,8 @@ const SETTINGS: &str = "[store]\nsegment_bytes_max = '4MiB'\ndisk_free_min = '4M
                         queue_resident_bytes_max = '1MiB'\n";
 /// How soon publishers must be told, and go on once there is room.
 const ALARM_TIME_MAX: Duration = Duration::from_secs(5);
+/// How soon a publisher is told once it has published.
+const TELLING_TIME: Duration = Duration::from_millis(50);
 /// How long messages may take to fill the disk, and consumers to empty it.
 const FILLING_TIME_MAX: Duration = Duration::from_secs(60);
 const EMPTYING_TIME_MAX: Duration = Duration::from_secs(30);
@@ -65,7 +67,7 @@ fn a_disk_that_somebody_else_fills_blocks_publishers_alone() {
 
     filler.stop();
     let goes_on_after = scene.wait_for_alarm(false, ALARM_TIME_MAX);
-    wait_until_within(ALARM_TIME_MAX, "publishers go on", || publishers.confirmed() > before);
+    scene.wait_until_within(ALARM_TIME_MAX, "publishers go on", || publishers.confirmed() > before);
     runtime.block_on(async {
         publishers.stop().await;
         consumers.stop().await;
@@ -100,7 +102,7 @@ fn a_disk_that_messages_fill_is_emptied_by_consumers() {
     let consumers = scene.load(&runtime, LoadOptions { publishers: 0, ..scene.options(4) });
     let goes_on_after = scene.wait_for_alarm(false, EMPTYING_TIME_MAX);
     let publishers = scene.load(&runtime, LoadOptions { consumes: false, ..scene.options(5) });
-    wait_until_within(ALARM_TIME_MAX, "publishers go on", || publishers.confirmed() > 100);
+    scene.wait_until_within(EMPTYING_TIME_MAX, "publishers go on", || publishers.confirmed() > 100);
     runtime.block_on(async {
         publishers.stop().await;
         consumers.stop().await;
@@ -159,34 +161,23 @@ impl Scene {
     /// Waits until publishers are told to wait, or to go on, and returns how long that took.
     fn wait_for_alarm(&self, is_blocked: bool, at_most: Duration) -> Duration {
         let started = Instant::now();
-        let told = runtime().block_on(time::timeout(at_most, async {
-            let connection = Connection::connect(&self.process.uri()).await?;
-            let channel = connection.open_channel().await?;
-            channel.confirm_select().await?;
-            // Only who publishes is told. It goes nowhere, so nobody misses it.
-            let publish =
-                Publish { exchange: "amq.direct", routing_key: "nowhere", ..Publish::default() };
-            loop {
-                let confirm = channel.publish(&publish).await?;
-                let mut blocked = connection.blocked();
-                tokio::select! {
-                    // A blocked publish is confirmed when the alarm is over.
-                    confirmed = confirm => {
-                        confirmed?;
-                        if !is_blocked {
-                            return Ok::<(), Error>(());
-                        }
-                        time::sleep(Duration::from_millis(20)).await;
-                    }
-                    _ = blocked.wait_for(Option::is_some), if is_blocked => return Ok(()),
-                }
-            }
-        }));
+        let told = run(async {
+            time::timeout(at_most, wait_for_alarm(self.process.uri(), is_blocked)).await
+        });
         let log = self.process.log_text();
         let told = told
             .unwrap_or_else(|_| panic!("blocked is to be {is_blocked} within {at_most:?}\n{log}"));
         told.unwrap_or_else(|error| panic!("{error}\n{log}"));
         started.elapsed()
+    }
+
+    fn wait_until_within(&self, at_most: Duration, what: &str, is_so: impl Fn() -> bool) {
+        let give_up = Instant::now() + at_most;
+        while !is_so() {
+            let log = self.process.log_text();
+            assert!(Instant::now() < give_up, "not within {at_most:?}: {what}\n{log}");
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Something that the broker must answer soon.
@@ -208,6 +199,30 @@ impl Scene {
         let verdict = judge(&self.history.take());
         assert!(verdict.is_good(), "{verdict}\n{}", self.process.log_text());
         verdict
+    }
+}
+
+/// Publishes, because only who does is told.
+async fn wait_for_alarm(uri: String, is_blocked: bool) -> Result<(), Error> {
+    let connection = Connection::connect(&uri).await?;
+    let channel = connection.open_channel().await?;
+    channel.confirm_select().await?;
+    let mut blocked = connection.blocked();
+    // It goes nowhere, so nobody misses it.
+    let publish = Publish { exchange: "amq.direct", routing_key: "nowhere", ..Publish::default() };
+    loop {
+        // The first publish is taken, whatever is scarce; the next one comes when the alarm is over.
+        for _ in 0..2 {
+            let confirm = channel.publish(&publish).await?;
+            tokio::select! {
+                confirmed = confirm => { confirmed?; }
+                _ = blocked.wait_for(Option::is_some), if is_blocked => return Ok(()),
+            }
+            time::sleep(TELLING_TIME).await;
+        }
+        if !is_blocked && blocked.borrow().is_none() {
+            return connection.close().await;
+        }
     }
 }
 

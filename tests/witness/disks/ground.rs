@@ -142,28 +142,15 @@ pub(crate) fn require(program: &str, package: &str) {
     assert!(!is_missing, "this test needs {program} (Debian: {package})");
 }
 
-/// Waits until something is so.
+/// Waits until something is so, and returns how long it took.
 ///
 /// # Panics
 /// If it takes too long.
 #[track_caller]
-pub(crate) fn wait_until(what: &str, is_so: impl FnMut() -> bool) -> Duration {
-    wait_until_within(PATIENCE, what, is_so)
-}
-
-/// Waits until something is so, and returns how long it took.
-///
-/// # Panics
-/// If it takes longer than it may.
-#[track_caller]
-pub(crate) fn wait_until_within(
-    at_most: Duration,
-    what: &str,
-    mut is_so: impl FnMut() -> bool,
-) -> Duration {
+pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) -> Duration {
     let started = Instant::now();
     while !is_so() {
-        assert!(started.elapsed() < at_most, "not within {at_most:?}: {what}");
+        assert!(started.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}");
         thread::sleep(LOOK_AGAIN);
     }
     started.elapsed()

@@ -57,11 +57,9 @@ fn what_was_confirmed_outlives_power_cuts() {
         ground.unmount(&folder);
         ground.check_ext4(&image);
         slowest_start = slowest_start.max(start);
-        assert!(
-            verdict.is_good(),
-            "{}: {verdict}\nagain with PILLARBOX_SEED={seed}",
-            cutter.told()
-        );
+        if !verdict.is_good() {
+            println!("{}: {verdict}", cutter.told());
+        }
         all.add(&verdict);
     }
     println!(
@@ -72,6 +70,7 @@ fn what_was_confirmed_outlives_power_cuts() {
         slowest_start.as_millis(),
         seed + 1,
     );
+    assert!(all.is_good(), "again with PILLARBOX_SEED={seed} PILLARBOX_CUTS={cuts}");
 }
 
 /// What the disk did, and what the clients saw of it.
@@ -133,16 +132,18 @@ fn recover(launch: &Launch, history: &History, position: u64) -> (Verdict, Durat
 }
 
 impl Recording {
-    /// Where to cut, in order: half of them at flushes, half of them anywhere.
+    /// Where to cut, in order: half of them at flushes, half of them at writes that nothing has flushed.
     fn cuts(&self, count: u64, seed: u64) -> Vec<u64> {
         let mut random = Random::new(seed);
         let later: Vec<&DiskEntry> =
             self.log.entries.iter().filter(|entry| entry.end > self.begin).collect();
         let flushes: Vec<u64> =
             later.iter().filter(|entry| entry.is_flush).map(|entry| entry.end).collect();
-        let all: Vec<u64> = later.iter().map(|entry| entry.end).collect();
-        let mut cuts: Vec<u64> =
-            (0..count).map(|cut| random.pick(if cut % 2 == 0 { &flushes } else { &all })).collect();
+        let writes: Vec<u64> =
+            later.iter().filter(|entry| entry.len > 0).map(|entry| entry.end).collect();
+        let mut cuts: Vec<u64> = (0..count)
+            .map(|cut| random.pick(if cut % 2 == 0 { &flushes } else { &writes }))
+            .collect();
         cuts.sort_unstable();
         cuts
     }

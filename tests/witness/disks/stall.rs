@@ -21,7 +21,7 @@ use witness::{
     process::Process,
 };
 
-use crate::{ground::Ground, recorder::Recorder, witnessed::runtime};
+use crate::{ground::Ground, recorder::Recorder, witnessed::run};
 
 const DISK_BYTES: u64 = 512 << 20;
 /// The broker's buffer of 8 MiB, twice, what sockets and clients hold of it, and what an allocator keeps.

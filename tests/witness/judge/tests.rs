@@ -114,11 +114,14 @@ fn a_dead_letter_stands_for_its_message() {
     check(&then(&[Event::Ended, drained(one, "refusing"), drained(one, "refused")]), &[]);
     let both = [fresh(one, "refused"), drained(one, "refusing")];
     check(&then(&both), &[Fault::Doubled(one, queue("refusing"))]);
-    // But a fence was passed: it was taken back by nobody.
+    // The letter is written later: a fence says nothing of it.
     let sure = [Event::FenceSent(CONSUMER), Event::FencePassed(CONSUMER), Event::Ended];
     check(&then(&[&sure[..], &[drained(one, "refused")]].concat()), &[]);
-    let back = then(&[&sure[..], &[drained(one, "refusing")]].concat());
-    check(&back, &[Fault::Zombie(one, queue("refusing"))]);
+    check(&then(&[&sure[..], &[drained(one, "refusing")]].concat()), &[]);
+    let rejected_for_good = [first(one, "refused"), settled(one, "refused", How::Reject)];
+    let back = then(&[&rejected_for_good[..], &sure, &[drained(one, "refused")]].concat());
+    check(&back, &[]);
+    assert_eq!(judge(&back).counts.back_again, 1);
 }
 
 #[test]

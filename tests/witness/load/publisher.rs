@@ -6,7 +6,12 @@ use futures_util::FutureExt as _;
 use pillarbox_client::{Confirmation, Connection, Error, Publish};
 
 use super::{Session, Shared};
-use crate::{history::Event, message::MessageId, random::Random};
+use crate::{
+    history::Event,
+    message::MessageId,
+    random::Random,
+    topology::{PLAIN, QueueIndex},
+};
 
 /// How many messages may be unconfirmed.
 const WINDOWS: &[usize] = &[1, 10, 100, 500];
@@ -53,7 +58,7 @@ async fn committed(shared: Arc<Shared>, random: Random) -> Result<(), Error> {
         session.wait_for_backlog().await;
         let count = 1 + session.random.below(TRANSACTION_MAX);
         for _ in 0..count {
-            let message = session.draw();
+            let message = session.draw_for_transaction();
             session.publish_in_transaction(message).await?;
         }
         if session.random.chance(ROLLBACK_SHARE) {
@@ -75,6 +80,15 @@ impl Session {
     pub(super) fn draw(&mut self) -> MessageId {
         self.number += 1;
         MessageId::draw(self.session, self.number, &mut self.random)
+    }
+
+    /// The next message that no queue refuses, for that would close the channel.
+    fn draw_for_transaction(&mut self) -> MessageId {
+        let message = self.draw();
+        let refuses = |queue: &QueueIndex| queue.kind().refuses();
+        let is_refused =
+            message.route.route().is_some_and(|route| route.queues.iter().any(refuses));
+        if is_refused { MessageId { route: PLAIN, ..message } } else { message }
     }
 
     /// Publishes a message whose confirm is to be awaited.
