@@ -238,9 +238,10 @@ test('a queue declared again gets what a publisher of the deleted one sends', { 
 });
 
 for (const end of ['stop', 'kill']) {
-  test(`recovery: consuming goes on after the ${end} of the broker`, { timeout }, async () => {
+  test(`recovery: consuming goes on after the ${end} of the broker`, { timeout }, async (t) => {
     const inbox = new Inbox();
     const first = await startBroker();
+    t.after(first.kill);
     let input;
     const connection = await amqp.connect(first.url, {
       recovery: {
@@ -261,14 +262,16 @@ for (const end of ['stop', 'kill']) {
       await channel.waitForConfirms();
       await other.close();
     };
+    connection.on('error', () => {}); // It reconnects by itself; without a listener it would end the process.
     await send('acked', 'held', 'held too', 'waiting', 'waiting too');
     input.ack(await inbox.next());
     assert.deepEqual((await inbox.take(2)).map(text), ['held', 'held too']);
     await send('last'); // Confirmed after the ack had come, so that the ack lasts, too.
 
-    const reconnected = once(connection, 'connect');
+    const reconnected = new Promise((resolve) => connection.once('connect', resolve));
     await first[end]();
     const second = await startBroker({ port: first.port, dataDir: first.dataDir });
+    t.after(second.kill);
     await reconnected;
     for (const body of ['held', 'held too', 'waiting', 'waiting too', 'last']) {
       const message = await inbox.next();
