@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use clap::{ArgAction, Parser};
-use server::{LogFailure, Server};
+use server::{LogFailure, Server, StartError};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info};
 use tracing_subscriber::EnvFilter;
@@ -69,7 +69,9 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             let _ = writeln!(std::io::stderr(), "pillarbox: {failure:#}");
-            if failure.is::<LogFailure>() { ExitCode::from(LOG_FAILED) } else { ExitCode::FAILURE }
+            let has_disk_failed = failure.is::<LogFailure>()
+                || failure.downcast_ref::<StartError>().is_some_and(StartError::is_disk_failure);
+            if has_disk_failed { ExitCode::from(LOG_FAILED) } else { ExitCode::FAILURE }
         }
     }
 }

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use store::{Disk, DiskFile};
 
+use crate::fail_point;
+
 /// Nobody else is to read other people's messages.
 const FILE_MODE: u32 = 0o600;
 const FOLDER_MODE: u32 = 0o700;
@@ -92,7 +94,8 @@ impl Disk for Folder {
     }
 
     fn create(&self, name: &str) -> io::Result<FolderFile> {
-        Self::options().create_new(true).open(self.path.join(name)).map(FolderFile)
+        let create = || Self::options().create_new(true).open(self.path.join(name));
+        fail_point::around("create", create).map(FolderFile)
     }
 
     fn open(&self, name: &str) -> io::Result<FolderFile> {
@@ -106,15 +109,15 @@ impl Disk for Folder {
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        fs::rename(self.path.join(from), self.path.join(to))
+        fail_point::around("rename", || fs::rename(self.path.join(from), self.path.join(to)))
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
-        fs::remove_file(self.path.join(name))
+        fail_point::around("remove", || fs::remove_file(self.path.join(name)))
     }
 
     fn sync_dir(&self) -> io::Result<()> {
-        sync_folder(&self.path)
+        fail_point::around("sync-dir", || sync_folder(&self.path))
     }
 }
 
@@ -145,11 +148,15 @@ impl DiskFile for FolderFile {
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        self.0.write_all_at(bytes, offset)
+        if fail_point::tears_write() {
+            let _ = self.0.write_all_at(&bytes[..bytes.len() / 2], offset); // the process ends now
+            std::process::abort();
+        }
+        fail_point::around("write", || self.0.write_all_at(bytes, offset))
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.0.sync_data()
+        fail_point::around("sync", || self.0.sync_data())
     }
 }
 

@@ -8,6 +8,7 @@ mod clock;
 mod data_dir;
 mod disk;
 mod exchange_cell;
+mod fail_point;
 mod journal;
 mod listener;
 mod memory;

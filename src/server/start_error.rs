@@ -37,3 +37,11 @@ pub enum StartError {
     #[error("cannot start a thread for the log")]
     Thread(#[source] io::Error),
 }
+
+impl StartError {
+    /// Whether it is the disk that failed.
+    #[must_use]
+    pub const fn is_disk_failure(&self) -> bool {
+        matches!(self, Self::Log { source: OpenError::Disk(_), .. })
+    }
+}

@@ -106,6 +106,8 @@ pub fn story(events: &[Event], verdict: &Verdict) -> String {
 struct Known {
     /// Its transaction has not been committed, as far as anybody tried.
     waits_for_commit: bool,
+    /// In which life of the broker it was published.
+    life: u64,
     is_confirmed: bool,
     is_refused: bool,
     is_unroutable: bool,
@@ -223,6 +225,7 @@ impl Judge {
     fn published(&mut self, message: MessageId, channel: ChannelId, in_transaction: bool) {
         let known = Known {
             waits_for_commit: in_transaction,
+            life: self.verdict.counts.ended,
             is_confirmed: false,
             is_refused: false,
             is_unroutable: false,
@@ -278,20 +281,25 @@ impl Judge {
 
     /// A message came out of a queue, to a consumer or in the end.
     fn came(&mut self, (message, queue): At, redelivered: bool) {
-        if self.messages.get(&message).is_none_or(|known| known.waits_for_commit) {
+        let known = self.messages.get(&message).filter(|known| !known.waits_for_commit);
+        let Some(&Known { life, .. }) = known else {
             self.fault(Fault::Unpublished(message, queue));
             return;
-        }
+        };
         let is_letter = queue != queue.origin();
         let place = self.copies.entry((message, queue.origin())).or_default().place(queue);
-        // A letter may be written again for a message that came back, which is then the message's second life.
         let was_delivered = std::mem::replace(&mut place.was_delivered, true);
         let settled = place.settled;
-        if !is_letter {
-            if settled == Done::Surely {
-                self.fault(Fault::Zombie(message, queue));
-            }
-            if was_delivered && !redelivered {
+        if settled == Done::Surely && !is_letter {
+            self.fault(Fault::Zombie(message, queue));
+        }
+        // What goes from one place to another sets out again if the broker was killed before that was flushed: then it is
+        // new where it comes to, for the second time. So do dead letters, and what was held back.
+        let moved = is_letter || message.route.is_delayed();
+        if was_delivered && !redelivered {
+            if moved && life < self.verdict.counts.ended {
+                self.verdict.counts.moved_again += 1;
+            } else {
                 self.fault(Fault::Unflagged(message, queue));
             }
         }
@@ -313,7 +321,7 @@ impl Judge {
         if is_twice || is_both && nothing_ended {
             self.fault(Fault::Doubled(message, queue));
         } else if is_both {
-            self.verdict.counts.letters_again += 1;
+            self.verdict.counts.moved_again += 1;
         }
         if queue.kind().keeps_places {
             let last = self.last_drained.insert(lane(message, queue), message);

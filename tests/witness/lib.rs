@@ -9,8 +9,12 @@
 //! does not say for sure is taken for possible: an unconfirmed message may be there or not, and an ack that was sent
 //! may have come too late.
 
+#![expect(clippy::print_stdout, reason = "tests tell by it what they leave behind")]
+
+pub mod folder;
 pub mod history;
 pub mod judge;
+pub mod lives;
 pub mod load;
 pub mod message;
 pub mod process;

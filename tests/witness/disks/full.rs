@@ -14,15 +14,14 @@ use std::{
 use pillarbox_client::{Connection, Error, Publish, QueueOptions};
 use tokio::{runtime::Runtime, time};
 use witness::{
-    Event, History, Verdict, judge,
+    Event, History, Verdict,
+    folder::{run, runtime},
+    judge,
     load::{Definitions, Load, LoadOptions, drain},
     process::{Launch, Process},
 };
 
-use crate::{
-    ground::{Ground, wait_until},
-    witnessed::{run, runtime},
-};
+use crate::ground::{Ground, wait_until};
 
 const DISK_BYTES: u64 = 64 << 20;
 const SETTINGS: &str = "[store]\nsegment_bytes_max = '4MiB'\ndisk_free_min = '4MiB'\n\

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::witnessed::Folder;
+use witness::folder::Folder;
 
 /// A block of the file systems, and so the least that takes room.
 const BLOCK_BYTES: u64 = 4096;

@@ -5,9 +5,6 @@
 
 #![expect(clippy::print_stdout, reason = "what a test counted is for its log")]
 
-#[path = "../witnessed/mod.rs"]
-mod witnessed;
-
 mod full;
 mod ground;
 mod power;

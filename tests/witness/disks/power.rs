@@ -12,7 +12,9 @@ use std::{
 };
 
 use witness::{
-    Event, History, Verdict, judge,
+    Event, History, Verdict,
+    folder::{number, run},
+    judge,
     load::{Definitions, Load, LoadOptions, drain},
     process::{Launch, Process},
     random::Random,
@@ -21,7 +23,6 @@ use witness::{
 use crate::{
     ground::Ground,
     recorder::{DiskEntry, DiskLog, Recorder},
-    witnessed::{number, run},
 };
 
 const DISK_BYTES: u64 = 96 << 20;

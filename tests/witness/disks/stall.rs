@@ -16,12 +16,14 @@ use pillarbox_client::{
 };
 use tokio::{task::JoinHandle, time};
 use witness::{
-    History, Verdict, judge,
+    History, Verdict,
+    folder::run,
+    judge,
     load::{Definitions, Load, LoadOptions, drain},
     process::Process,
 };
 
-use crate::{ground::Ground, recorder::Recorder, witnessed::run};
+use crate::{ground::Ground, recorder::Recorder};
 
 const DISK_BYTES: u64 = 512 << 20;
 /// The broker's buffer of 8 MiB, twice, what sockets and clients hold of it, and what an allocator keeps.

@@ -19,8 +19,8 @@ pub struct Counts {
     pub settled: u64,
     /// Messages that came again although an ack was on its way, or settled as dead letters twice.
     pub back_again: u64,
-    /// Dead letters that were written twice because of a crash.
-    pub letters_again: u64,
+    /// Messages that went twice to where they were dead-lettered or held back for, because of a crash in between.
+    pub moved_again: u64,
     /// Messages that were left in the end.
     pub drained: u64,
     /// How often the broker ended.
@@ -37,7 +37,7 @@ impl Counts {
         self.redelivered += other.redelivered;
         self.settled += other.settled;
         self.back_again += other.back_again;
-        self.letters_again += other.letters_again;
+        self.moved_again += other.moved_again;
         self.drained += other.drained;
         self.ended += other.ended;
     }
@@ -46,12 +46,12 @@ impl Counts {
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { published, confirmed, refused, delivered, redelivered, settled, .. } = self;
-        let Self { back_again, letters_again, drained, ended, .. } = self;
+        let Self { back_again, moved_again, drained, ended, .. } = self;
         write!(
             f,
             "{ended} ends, {published} published, {confirmed} confirmed, {refused} refused, \
              {delivered} delivered ({redelivered} redelivered), {settled} settled, {back_again} back again, \
-             {letters_again} letters again, {drained} drained"
+             {moved_again} moved again, {drained} drained"
         )
     }
 }

@@ -217,6 +217,23 @@ fn who_comes_again_says_so() {
 }
 
 #[test]
+fn who_moves_may_set_out_again_after_a_crash() {
+    let one = message("held-back", 1);
+    let start = [published(one), Event::Confirmed(one), first(one, "held-back")];
+    let then = |more: &[Event]| [&start, more].concat();
+    check(&then(&[fresh(one, "held-back")]), &[Fault::Unflagged(one, queue("held-back"))]);
+    let moved = then(&[Event::Ended, fresh(one, "held-back")]);
+    check(&moved, &[]);
+    assert_eq!(judge(&moved).counts.moved_again, 1);
+    let one = message("refusing", 1);
+    let rejected = [first(one, "refusing"), settled(one, "refusing", How::Reject)];
+    let letter = [&[published(one)], &rejected[..], &[first(one, "refused")]].concat();
+    let then = |more: &[Event]| [&letter, more].concat();
+    check(&then(&[Event::Ended, fresh(one, "refused")]), &[]);
+    check(&then(&[fresh(one, "refused")]), &[Fault::Unflagged(one, queue("refused"))]);
+}
+
+#[test]
 fn what_was_published_earlier_comes_earlier() {
     let [one, two] = [1, 2].map(|number| message("plain", number));
     let start = [published(one), published(two)];

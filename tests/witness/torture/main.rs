@@ -5,8 +5,5 @@
 
 #![expect(clippy::print_stdout, reason = "what a test counted is for its log")]
 
-#[path = "../witnessed/mod.rs"]
-mod witnessed;
-
 mod kill;
 mod peace;

@@ -3,11 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use witness::{
-    Event, History, Verdict, judge,
+    Event, History, Verdict,
+    folder::{Folder, run},
+    judge,
     load::{Definitions, Load, LoadOptions, drain},
 };
-
-use crate::witnessed::{Folder, run};
 
 /// How long there is load in each life.
 const LIFE: Duration = Duration::from_millis(700);

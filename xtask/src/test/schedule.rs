@@ -175,8 +175,8 @@ fn spawn_and_wait(part: &Part, folders: &Folders, log: &Path) -> io::Result<Exit
     let program = if program.contains('/') { folder.join(program) } else { program.into() };
     let mut child = Command::new(program)
         .args(&part.command[1..])
-        .envs(part.env.iter().copied())
         .env("PILLARBOX_BIN", folders.target.join("release/pillarbox"))
+        .envs(part.env.iter().copied())
         .current_dir(folder)
         .stdin(Stdio::null())
         .stderr(output.try_clone()?)

@@ -1,4 +1,4 @@
-//! What the tests share that judge the built broker by what clients saw of it.
+//! What a test begins with: a folder, the built broker, and a runtime for its clients.
 
 use std::{
     env, fs,
@@ -8,10 +8,14 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use witness::process::Launch;
+use crate::process::Launch;
 
 /// A number from the environment; underscores are for readers.
-pub(crate) fn number(variable: &str) -> Option<u64> {
+///
+/// # Panics
+/// If it is none.
+#[must_use]
+pub fn number(variable: &str) -> Option<u64> {
     let text = env::var(variable).ok()?;
     let number = text.replace('_', "").parse();
     Some(number.unwrap_or_else(|_| panic!("{variable} is a number, not {text:?}")))
@@ -24,7 +28,7 @@ const STRETCH_TIME_MAX: Duration = Duration::from_secs(100);
 ///
 /// # Panics
 /// If it hangs.
-pub(crate) fn run<T>(work: impl Future<Output = T>) -> T {
+pub fn run<T>(work: impl Future<Output = T>) -> T {
     let runtime = runtime();
     let done = runtime.block_on(async { tokio::time::timeout(STRETCH_TIME_MAX, work).await });
     // Whoever hangs is not waited for.
@@ -33,7 +37,11 @@ pub(crate) fn run<T>(work: impl Future<Output = T>) -> T {
 }
 
 /// A runtime for the clients.
-pub(crate) fn runtime() -> tokio::runtime::Runtime {
+///
+/// # Panics
+/// If the machine has no threads left.
+#[must_use]
+pub fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -46,7 +54,7 @@ pub(crate) fn runtime() -> tokio::runtime::Runtime {
 /// # Panics
 /// If that one is older than what it is made of: it would be judged for something else.
 fn binary() -> PathBuf {
-    if let Some(named) = env::var_os("PILLARBOX_BIN") {
+    if let Some(named) = env::var_os("PILLARBOX_BIN").filter(|named| !named.is_empty()) {
         return named.into();
     }
     let this = env::current_exe().expect("a test knows where it is");
@@ -83,10 +91,16 @@ fn newest(folder: &Path) -> SystemTime {
 }
 
 /// A folder of a test's own, which is removed unless the test fails.
-pub(crate) struct Folder(PathBuf);
+#[derive(Debug)]
+pub struct Folder(PathBuf);
 
 impl Folder {
-    pub(crate) fn new(name: &str) -> Self {
+    /// An empty folder with this in its name.
+    ///
+    /// # Panics
+    /// If none can be made.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let unique = format!("pillarbox-{name}-{}-{count}", std::process::id());
@@ -95,12 +109,18 @@ impl Folder {
         Self(path)
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
         &self.0
     }
 
     /// How to start the built broker with these settings, on data in this folder.
-    pub(crate) fn launch(&self, config_toml: &str) -> Launch {
+    ///
+    /// # Panics
+    /// If there is no broker, or one that is older than its source.
+    #[must_use]
+    pub fn launch(&self, config_toml: &str) -> Launch {
         let config = self.0.join("broker.toml");
         fs::write(&config, config_toml).expect("the settings can be written");
         Launch {
