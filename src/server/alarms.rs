@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
-use crate::data_dir::DataDir;
+use crate::data_dir::{DataDir, RESERVE_BYTES};
 use crate::disk::free_bytes;
-use crate::node::Node;
+use crate::journal::Journal;
+use crate::node::{Node, Shared};
 use crate::outbox::ClientEvent;
 
 /// How often the memory in use and the room on the disk are compared with their limits.
@@ -63,7 +64,7 @@ pub(crate) async fn watch(node: Arc<Node>) {
         ticks.tick().await;
         let mut is_over = check_memory(&node);
         if let Some(disk) = &mut disk {
-            is_over |= disk.check(&node.shared.alarms);
+            is_over |= disk.check(&node.shared);
         }
         if is_over {
             node.broadcast(|| ClientEvent::AlarmChanged);
@@ -89,6 +90,8 @@ fn check_memory(node: &Node) -> bool {
 struct DiskWatch {
     data_dir: Arc<DataDir>,
     free_min: u64,
+    /// Room is kept for the time when the disk is full.
+    has_reserve: bool,
     /// The disk could not be asked the last time; said once.
     is_blind: bool,
 }
@@ -96,11 +99,12 @@ struct DiskWatch {
 impl DiskWatch {
     fn new(data_dir: &Arc<DataDir>, node: &Node) -> Self {
         let free_min = node.shared.options.store.as_ref().map_or(0, |store| store.disk_free_min);
-        Self { data_dir: Arc::clone(data_dir), free_min, is_blind: false }
+        let has_reserve = data_dir.has_reserve();
+        Self { data_dir: Arc::clone(data_dir), free_min, has_reserve, is_blind: false }
     }
 
     /// Whether the disk alarm has just ended.
-    fn check(&mut self, alarms: &Alarms) -> bool {
+    fn check(&mut self, shared: &Shared) -> bool {
         let free = match self.free_bytes() {
             Ok(free) => free,
             Err(error) => {
@@ -111,12 +115,18 @@ impl DiskWatch {
             }
         };
         self.is_blind = false;
-        let is_low = free < self.free_min;
-        if !is_low {
-            // It was given up while the disk was full.
-            self.data_dir.keep_reserve();
+        if !self.has_reserve {
+            // It is taken back before anybody else gets the room.
+            self.has_reserve =
+                free >= self.free_min + RESERVE_BYTES && self.data_dir.keep_reserve();
+        } else if shared.journal().is_some_and(Journal::is_disk_full) {
+            self.has_reserve = false;
+            if self.data_dir.give_reserve_up() {
+                warn!("the disk is full: the log goes on with the room that was kept for this");
+            }
         }
-        if !alarms.set(Scarce::Disk, is_low) {
+        let is_low = free < self.free_min || !self.has_reserve;
+        if !shared.alarms.set(Scarce::Disk, is_low) {
             return false;
         }
         let limit = self.free_min;

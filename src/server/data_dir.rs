@@ -7,14 +7,14 @@
 //! ```
 
 use std::fs::{File, TryLockError};
-use std::io;
+use std::io::{self, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::disk::{Folder, make_folder, sync_folder};
 
 /// How much is kept for the time when the disk is full: what acks and deletions need until they have freed something.
-pub(crate) const RESERVE_BYTES: usize = 8 << 20;
+pub(crate) const RESERVE_BYTES: u64 = 8 << 20;
 
 const RESERVE: &str = "reserve";
 
@@ -89,12 +89,18 @@ impl DataDir {
         Folder::make(path.clone()).map_err(|source| failed("make", &path, source))
     }
 
+    /// Whether the reserve is there.
+    pub(crate) fn has_reserve(&self) -> bool {
+        let reserve = self.path.join(RESERVE).metadata();
+        reserve.is_ok_and(|reserve| reserve.len() == RESERVE_BYTES)
+    }
+
     /// Sees to it that the reserve is there; whether it is.
     pub(crate) fn keep_reserve(&self) -> bool {
-        let path = self.path.join(RESERVE);
-        if path.metadata().is_ok_and(|reserve| reserve.len() == RESERVE_BYTES as u64) {
+        if self.has_reserve() {
             return true;
         }
+        let path = self.path.join(RESERVE);
         // Written, not just lengthened: only so is the room really taken.
         let made = File::options()
             .write(true)
@@ -103,7 +109,7 @@ impl DataDir {
             .mode(0o600)
             .open(&path)
             .and_then(|mut file| {
-                io::Write::write_all(&mut file, &vec![0; RESERVE_BYTES])?;
+                io::copy(&mut io::repeat(0).take(RESERVE_BYTES), &mut file)?;
                 file.sync_all()
             })
             .and_then(|()| sync_folder(&self.path));

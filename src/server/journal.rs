@@ -190,6 +190,11 @@ impl Journal {
         self.log.wake_when_flushed(Position(position.0), waker)
     }
 
+    /// Whether something cannot be written for want of room on the disk.
+    pub(crate) fn is_disk_full(&self) -> bool {
+        self.log.is_disk_full()
+    }
+
     pub(crate) fn has_room(&self) -> bool {
         self.log.has_room()
     }

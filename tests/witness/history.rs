@@ -128,6 +128,12 @@ impl History {
         events.push((now, event));
     }
 
+    /// What the clock says.
+    #[must_use]
+    pub fn now(&self) -> u64 {
+        (self.clock)()
+    }
+
     /// A number for a publisher that nobody had.
     pub fn next_session(&self) -> u32 {
         self.sessions.fetch_add(1, Ordering::Relaxed)

@@ -100,10 +100,11 @@ def test_chunks(shop: Workshop) -> None:
 def test_countdown(shop: Workshop) -> None:
     """A task with a countdown starts no sooner, and does not hold up one without."""
     before = time.monotonic()
-    later = [shop.task("started_at").apply_async(countdown=1.5) for _ in range(12)]
-    assert shop.task("started_at").delay().get(TIMEOUT_SECS) - before < 1.4
+    later = [shop.task("started_at").apply_async(countdown=4) for _ in range(12)]
+    # Long enough for a machine that is busy with something else.
+    assert shop.task("started_at").delay().get(TIMEOUT_SECS) - before < 3.9
     for result in later:
-        assert 1.4 < result.get(TIMEOUT_SECS) - before < 5
+        assert 3.9 < result.get(TIMEOUT_SECS) - before < 20
 
 
 def test_retry(shop: Workshop) -> None:

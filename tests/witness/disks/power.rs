@@ -11,6 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use pillarbox_client::Error;
 use witness::{
     Event, History, Verdict,
     folder::{number, run},
@@ -28,6 +29,7 @@ use crate::{
 const DISK_BYTES: u64 = 96 << 20;
 /// How many cuts there are if nobody asks for another number.
 const CUTS: u64 = 50;
+const CUTS_WITHOUT_FLUSH: u64 = 6;
 /// How long the broker lives each time, and how often: in between it is killed and recovers.
 const LIFE: Duration = Duration::from_millis(1200);
 const LIVES: u64 = 3;
@@ -40,33 +42,19 @@ fn what_was_confirmed_outlives_power_cuts() {
     let seed = number("PILLARBOX_SEED").unwrap_or(1);
     let cuts = number("PILLARBOX_CUTS").unwrap_or(CUTS);
     let started = Instant::now();
-    let ground = Ground::new("power");
-    let folder = ground.folder().path().join("mounted");
-    let mut launch = ground.folder().launch(SETTINGS);
-    launch.prefix = ground.prefix();
-    launch.data_dir = folder.join("data");
-
-    let recording = record(&ground, &launch, &folder, seed);
-    let image = ground.folder().path().join("image");
-    let mut cutter = Cutter::new(&recording.log, &image, seed);
-    let mut all = Verdict::default();
-    let mut slowest_start = Duration::ZERO;
-    for position in recording.cuts(cuts, seed) {
-        cutter.cut(position);
-        ground.mount(&image, &folder);
-        let (verdict, start) = recover(&launch, &recording.history, position);
-        ground.unmount(&folder);
-        ground.check_ext4(&image);
+    let (mut all, mut slowest_start) = (Verdict::default(), Duration::ZERO);
+    let log = cut(SETTINGS, seed, cuts, |told, recovered| {
+        let (verdict, start) = recovered.unwrap_or_else(|failure| panic!("{told}: {failure}"));
         slowest_start = slowest_start.max(start);
         if !verdict.is_good() {
-            println!("{}: {verdict}", cutter.told());
+            println!("{told}: {verdict}");
         }
         all.add(&verdict);
-    }
+    });
     println!(
         "counts: {cuts} cuts of {} writes and {} flushes in {} s, slowest start {} ms, {all}; next seed {}",
-        recording.log.entries.iter().filter(|entry| entry.len > 0).count(),
-        recording.log.entries.iter().filter(|entry| entry.is_flush).count(),
+        log.entries.iter().filter(|entry| entry.len > 0).count(),
+        log.entries.iter().filter(|entry| entry.is_flush).count(),
         started.elapsed().as_secs(),
         slowest_start.as_millis(),
         seed + 1,
@@ -74,10 +62,54 @@ fn what_was_confirmed_outlives_power_cuts() {
     assert!(all.is_good(), "again with PILLARBOX_SEED={seed} PILLARBOX_CUTS={cuts}");
 }
 
+/// Cuts and judge find a broker that promises more than it keeps: one that does not flush.
+#[test]
+fn a_broker_that_does_not_flush_is_found_out() {
+    let settings = format!("{SETTINGS}durability = 'os'\n");
+    let mut caught = 0;
+    cut(&settings, 1, CUTS_WITHOUT_FLUSH, |_, recovered| {
+        let is_caught = recovered.map_or(true, |(verdict, _)| verdict.lost() > 0);
+        caught += u64::from(is_caught);
+    });
+    println!(
+        "counts: {caught} of {CUTS_WITHOUT_FLUSH} cuts of a broker that does not flush are found to lose something"
+    );
+    assert!(caught > CUTS_WITHOUT_FLUSH / 2);
+}
+
+/// Lets a broker work, cuts its power so often, and looks at what came back each time: what was judged and how long the
+/// start took, or what was missing altogether.
+fn cut(
+    settings: &str,
+    seed: u64,
+    cuts: u64,
+    mut look: impl FnMut(&str, Result<(Verdict, Duration), String>),
+) -> DiskLog {
+    let ground = Ground::new("power");
+    let folder = ground.folder().path().join("mounted");
+    let mut launch = ground.folder().launch(settings);
+    launch.prefix = ground.prefix();
+    launch.data_dir = folder.join("data");
+
+    let recording = record(&ground, &launch, &folder, seed);
+    let image = ground.folder().path().join("image");
+    let mut cutter = Cutter::new(&recording.log, &image, seed);
+    for position in recording.cuts(cuts, seed) {
+        cutter.cut(position);
+        ground.mount(&image, &folder);
+        let recovered = recording.recover(&launch, position);
+        ground.unmount(&folder);
+        ground.check_ext4(&image);
+        look(cutter.told(), recovered);
+    }
+    recording.log
+}
+
 /// What the disk did, and what the clients saw of it.
 struct Recording {
     log: DiskLog,
     history: Arc<History>,
+    definitions: Arc<Definitions>,
     /// How long the log was when everything was declared.
     begin: u64,
 }
@@ -106,7 +138,7 @@ fn record(ground: &Ground, launch: &Launch, folder: &Path, seed: u64) -> Recordi
         history.record(Event::Ended);
     }
     ground.unmount(folder);
-    Recording { log: recorder.finish(), history, begin }
+    Recording { log: recorder.finish(), history, definitions, begin }
 }
 
 fn start(launch: &Launch) -> (Process, Duration) {
@@ -117,22 +149,29 @@ fn start(launch: &Launch) -> (Process, Duration) {
     (process, started.elapsed())
 }
 
-/// Starts the broker on what is left, and judges it by what happened until then.
-fn recover(launch: &Launch, history: &History, position: u64) -> (Verdict, Duration) {
-    let (mut process, started_in) = start(launch);
-    let after = History::timeless();
-    if let Err(error) = run(drain(&process.uri(), &after)) {
-        panic!("at {position}: {error}\n{}", process.log_text());
-    }
-    let mut events = history.until(position);
-    events.push(Event::Ended);
-    events.extend(after.take());
-    let status = process.stop();
-    assert!(status.is_some_and(|status| status.success()), "{}", process.log_text());
-    (judge(&events), started_in)
-}
-
 impl Recording {
+    /// Starts the broker on what is left, and judges it by what happened until then.
+    fn recover(&self, launch: &Launch, position: u64) -> Result<(Verdict, Duration), String> {
+        let (mut process, started_in) = start(launch);
+        let (after, definitions) = (History::timeless(), self.definitions.until(position));
+        let found = run(async {
+            let wrong = definitions.check(&process.uri()).await?;
+            drain(&process.uri(), &after).await?;
+            Ok::<_, Error>(wrong)
+        });
+        let status = process.stop();
+        let log = process.log_text();
+        assert!(status.is_some_and(|status| status.success()), "{log}");
+        let wrong = found.map_err(|error| format!("{error}\n{log}"))?;
+        if !wrong.is_empty() {
+            return Err(format!("{wrong:?}\n{log}"));
+        }
+        let mut events = self.history.until(position);
+        events.push(Event::Ended);
+        events.extend(after.take());
+        Ok((judge(&events), started_in))
+    }
+
     /// Where to cut, in order: half of them at flushes, half of them at writes that nothing has flushed.
     fn cuts(&self, count: u64, seed: u64) -> Vec<u64> {
         let mut random = Random::new(seed);

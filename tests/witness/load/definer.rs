@@ -12,7 +12,7 @@ use pillarbox_client::{
 use tokio::time;
 
 use super::Shared;
-use crate::random::Random;
+use crate::{history::History, random::Random};
 
 /// The exchange that all of these queues are bound to.
 const EXCHANGE: &str = "makers";
@@ -48,6 +48,8 @@ pub struct Definitions {
 #[derive(Debug, Default)]
 struct State {
     definitions: BTreeMap<u32, Definition>,
+    /// Each change, with what the history's clock said before it was asked for, or after it was answered.
+    changes: Vec<(u64, u32, Definition)>,
     next: u32,
     /// How many changes the broker has answered.
     answered: u64,
@@ -90,12 +92,45 @@ impl Definitions {
         Ok(wrong)
     }
 
-    /// Notes a change that is about to be asked for, or has been answered.
-    fn change(&self, number: u32, change: impl FnOnce(&mut Definition), is_answer: bool) {
-        let mut state = self.state();
-        state.answered += u64::from(is_answer);
+    /// What was known when the history's clock stood at `position`.
+    #[must_use]
+    pub fn until(&self, position: u64) -> Self {
+        let mut past = State::default();
+        for (at, number, known) in &self.state().changes {
+            if *at <= position {
+                past.definitions.insert(*number, *known);
+            }
+        }
+        Self { all: Mutex::new(past) }
+    }
+}
+
+/// Where changes are noted.
+struct Notes<'a> {
+    definitions: &'a Definitions,
+    history: &'a History,
+}
+
+impl Notes<'_> {
+    /// Notes a change that is about to be asked for.
+    fn asked(&self, number: u32, change: impl FnOnce(&mut Definition)) {
+        self.note(number, change);
+    }
+
+    /// Notes a change that has been answered.
+    fn answered(&self, number: u32, change: impl FnOnce(&mut Definition)) {
+        self.note(number, change);
+        self.definitions.state().answered += 1;
+    }
+
+    fn note(&self, number: u32, change: impl FnOnce(&mut Definition)) {
+        let now = self.history.now();
+        let mut state = self.definitions.state();
         let gone = Definition { queue: Presence::Gone, binding: Presence::Gone };
-        change(state.definitions.entry(number).or_insert(gone));
+        let known = state.definitions.entry(number).or_insert(gone);
+        change(known);
+        let known = *known;
+        state.changes.push((now, number, known));
     }
 }
 
@@ -110,6 +145,7 @@ async fn work(shared: &Shared, definitions: &Definitions, mut random: Random) ->
     let channel = connection.open_channel().await?;
     let durable = ExchangeOptions { durable: true, ..ExchangeOptions::default() };
     channel.exchange_declare(EXCHANGE, "direct", durable).await?;
+    let notes = &Notes { definitions, history: &shared.history };
     while !shared.is_stopped() {
         let chosen = {
             let state = definitions.state();
@@ -124,14 +160,12 @@ async fn work(shared: &Shared, definitions: &Definitions, mut random: Random) ->
             (!makes_another).then(|| random.pick(&there))
         };
         match chosen {
-            None => make(&channel, definitions).await?,
+            None => make(&channel, notes).await?,
             Some((number, known)) => match known.binding {
-                Presence::There if random.chance(50) => {
-                    unbind(&channel, definitions, number).await?
-                }
-                Presence::Gone if random.chance(50) => bind(&channel, definitions, number).await?,
+                Presence::There if random.chance(50) => unbind(&channel, notes, number).await?,
+                Presence::Gone if random.chance(50) => bind(&channel, notes, number).await?,
                 Presence::There | Presence::Gone | Presence::Unknown => {
-                    delete(&channel, definitions, number).await?;
+                    delete(&channel, notes, number).await?;
                 }
             },
         }
@@ -144,39 +178,39 @@ fn name(number: u32) -> String {
     format!("made-{number}")
 }
 
-async fn make(channel: &Channel, definitions: &Definitions) -> Result<(), Error> {
+async fn make(channel: &Channel, notes: &Notes<'_>) -> Result<(), Error> {
     let number = {
-        let mut state = definitions.state();
+        let mut state = notes.definitions.state();
         state.next += 1;
         state.next
     };
-    definitions.change(number, |known| known.queue = Presence::Unknown, false);
+    notes.asked(number, |known| known.queue = Presence::Unknown);
     let durable = QueueOptions { durable: true, ..QueueOptions::default() };
     channel.queue_declare(&name(number), durable).await?;
-    definitions.change(number, |known| known.queue = Presence::There, true);
-    bind(channel, definitions, number).await
+    notes.answered(number, |known| known.queue = Presence::There);
+    bind(channel, notes, number).await
 }
 
-async fn bind(channel: &Channel, definitions: &Definitions, number: u32) -> Result<(), Error> {
-    definitions.change(number, |known| known.binding = Presence::Unknown, false);
+async fn bind(channel: &Channel, notes: &Notes<'_>, number: u32) -> Result<(), Error> {
+    notes.asked(number, |known| known.binding = Presence::Unknown);
     channel.queue_bind(&name(number), EXCHANGE, &name(number), &FieldTable::new()).await?;
-    definitions.change(number, |known| known.binding = Presence::There, true);
+    notes.answered(number, |known| known.binding = Presence::There);
     Ok(())
 }
 
-async fn unbind(channel: &Channel, definitions: &Definitions, number: u32) -> Result<(), Error> {
-    definitions.change(number, |known| known.binding = Presence::Unknown, false);
+async fn unbind(channel: &Channel, notes: &Notes<'_>, number: u32) -> Result<(), Error> {
+    notes.asked(number, |known| known.binding = Presence::Unknown);
     channel.queue_unbind(&name(number), EXCHANGE, &name(number), &FieldTable::new()).await?;
-    definitions.change(number, |known| known.binding = Presence::Gone, true);
+    notes.answered(number, |known| known.binding = Presence::Gone);
     Ok(())
 }
 
-async fn delete(channel: &Channel, definitions: &Definitions, number: u32) -> Result<(), Error> {
+async fn delete(channel: &Channel, notes: &Notes<'_>, number: u32) -> Result<(), Error> {
     let unknown = Definition { queue: Presence::Unknown, binding: Presence::Unknown };
-    definitions.change(number, |known| *known = unknown, false);
+    notes.asked(number, |known| *known = unknown);
     channel.queue_delete(&name(number), false, false).await?;
     let gone = Definition { queue: Presence::Gone, binding: Presence::Gone };
-    definitions.change(number, |known| *known = gone, true);
+    notes.answered(number, |known| *known = gone);
     Ok(())
 }
 
