@@ -304,7 +304,8 @@ impl OpenConnection {
     ) {
         if self.capabilities.consumer_cancel_notify && self.open_channel_mut(number.0).is_some() {
             let cancel = basic::Cancel { consumer_tag, nowait: true };
-            broker.send(number, &Method::BasicCancel(cancel));
+            // A client that deleted the queue itself is told so first, as by RabbitMQ: py-amqp fails otherwise.
+            self.replies.send(number, &Method::BasicCancel(cancel), None, broker);
         }
     }
 
