@@ -1,7 +1,8 @@
 //! Replies that must not leave before the log is flushed, and those behind them on the same channel.
 //!
 //! The replies of a channel leave in the order of their methods. One that waits for the log holds those behind it,
-//! never those of another channel, and never deliveries, returns and confirms, which answer no method.
+//! never those of another channel, and never deliveries, returns and confirms, which answer no method. Direct replies
+//! to a channel wait in the same line: behind the confirms that it still awaits.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -62,13 +63,40 @@ impl HeldReplies {
         after: Option<LogPosition>,
         broker: &mut B,
     ) {
-        let Some(after) = after.max(self.awaits_last_on(channel.0)) else {
-            return broker.send(channel, method);
-        };
+        match after.max(self.awaits_last_on(channel.0)) {
+            Some(after) => self.hold(channel, after, |out| method.encode(channel.0, out)),
+            None => broker.send(channel, method),
+        }
+    }
+
+    /// Sends direct replies as [`send`](Self::send) does: `frames`, whole. They come without being asked for, so beyond
+    /// what may be held they leave at once.
+    pub(crate) fn send_direct<B: Broker>(
+        &mut self,
+        channel: ChannelNumber,
+        frames: &[u8],
+        after: Option<LogPosition>,
+        broker: &mut B,
+    ) {
+        match after.max(self.awaits_last_on(channel.0)) {
+            Some(after) if self.bytes < HELD_BYTES_MAX => {
+                self.hold(channel, after, |out| out.extend_from_slice(frames));
+            }
+            Some(_) | None => broker.send_raw(frames),
+        }
+    }
+
+    /// Keeps what `append` gives until the log is flushed as far as `after`.
+    fn hold(
+        &mut self,
+        channel: ChannelNumber,
+        after: LogPosition,
+        append: impl FnOnce(&mut Vec<u8>),
+    ) {
         self.awaits = Some(self.awaits.map_or(after, |lowest| lowest.min(after)));
         let held = self.channels.entry(channel.0).or_default();
         let before = held.bytes.len();
-        method.encode(channel.0, &mut held.bytes);
+        append(&mut held.bytes);
         let len = held.bytes.len() - before;
         self.bytes += len;
         match held.pieces.back_mut() {

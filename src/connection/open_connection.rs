@@ -233,9 +233,14 @@ impl OpenConnection {
         confirms.max(self.replies.awaits_last())
     }
 
-    /// The log is flushed as far as `flushed`: sends the replies and confirms that waited for it.
+    /// The log is flushed as far as `flushed`: sends the confirms and replies that waited for it.
     pub(crate) fn handle_flushed<B: Broker>(&mut self, flushed: LogPosition, broker: &mut B) {
+        // A direct reply stays behind the confirm of its question.
+        self.flush_confirms(flushed, broker);
         self.replies.flush(flushed, broker);
+    }
+
+    fn flush_confirms<B: Broker>(&mut self, flushed: LogPosition, broker: &mut B) {
         if self.unflushed_from.is_none_or(|lowest| lowest > flushed) {
             return;
         }
@@ -293,6 +298,20 @@ impl OpenConnection {
         broker.roll_back_settlements(number);
         self.replies.send(number, &Method::TxRollbackOk(tx::RollbackOk), None, broker);
         Ok(())
+    }
+
+    /// Sends direct replies, behind the confirms that their channel still awaits: who asks awaits the confirm of the
+    /// question before the answer.
+    pub(crate) fn replied<B: Broker>(
+        &mut self,
+        number: ChannelNumber,
+        frames: &[u8],
+        broker: &mut B,
+    ) {
+        if self.open_channel_mut(number.0).is_some() {
+            let after = self.confirms_mut(number.0).and_then(|confirms| confirms.awaits_last());
+            self.replies.send_direct(number, frames, after, broker);
+        }
     }
 
     /// A consumer is gone: the client learns it, if it wants to.

@@ -111,6 +111,13 @@ pub enum Event<'a> {
         /// Its tag.
         consumer_tag: &'a str,
     },
+    /// Direct replies have come for a channel.
+    Replied {
+        /// The channel.
+        channel: ChannelNumber,
+        /// The whole frames of their deliveries.
+        frames: &'a [u8],
+    },
     /// A delivery was unacked for longer than its consumer may take.
     ConsumerTimedOut {
         /// Its channel.
@@ -208,6 +215,9 @@ impl<B: Broker> Session<B> {
             (Event::ConsumerCancelled { channel, consumer_tag }, Phase::Open(open)) => {
                 open.consumer_cancelled(channel, consumer_tag, broker);
             }
+            (Event::Replied { channel, frames }, Phase::Open(open)) => {
+                open.replied(channel, frames, broker);
+            }
             (
                 Event::ConsumerTimedOut { channel, consumer_tag, timeout_ms, close_channel },
                 Phase::Open(open),
@@ -232,6 +242,7 @@ impl<B: Broker> Session<B> {
             }
             (
                 Event::ConsumerCancelled { .. }
+                | Event::Replied { .. }
                 | Event::ConsumerTimedOut { .. }
                 | Event::Blocked { .. }
                 | Event::Unblocked

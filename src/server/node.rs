@@ -183,7 +183,7 @@ impl ConnectionEntry {
     pub(crate) fn tell(&self, event: ClientEvent) {
         let waker = {
             let mut outbox = self.outbox.lock();
-            outbox.events.push(event);
+            outbox.tell(event);
             outbox.schedule()
         };
         if let Some(waker) = waker {

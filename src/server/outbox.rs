@@ -4,6 +4,7 @@ use std::mem;
 use std::sync::Arc;
 
 use amqp::{DeliverTemplate, Method, basic};
+use broker::message::Body;
 use broker::queue::{ConsumerId, Delivery, Slot};
 use broker::{ConsumerTag, Timestamp};
 use connection::{ChannelNumber, Deliveries};
@@ -53,6 +54,8 @@ pub(crate) struct DeliveryLink {
 pub(crate) enum ClientEvent {
     /// A consumer is gone with its queue.
     ConsumerCancelled { channel: ChannelNumber, consumer_tag: ConsumerTag },
+    /// Direct replies to a channel, as the frames of their deliveries.
+    Replied { channel: ChannelNumber, frames: Vec<u8> },
     /// The connection is to end.
     Shutdown { explanation: Arc<str> },
     /// Somebody waits for a sign of life: the client is sent a heartbeat.
@@ -65,8 +68,10 @@ pub(crate) enum ClientEvent {
 #[derive(Debug)]
 pub(crate) struct OutboxBuffer {
     pub(crate) outgoing: Outgoing,
-    pub(crate) events: Vec<ClientEvent>,
     pub(crate) frame_max: u32,
+    events: Vec<ClientEvent>,
+    /// What the direct replies among the events take.
+    replies_len: usize,
     channels: Slab<Box<OutboxChannel>>,
     closed: bool,
 }
@@ -106,8 +111,9 @@ impl OutboxBuffer {
     pub(crate) fn new(frame_max: u32) -> Self {
         Self {
             outgoing: Outgoing::default(),
-            events: Vec::new(),
             frame_max,
+            events: Vec::new(),
+            replies_len: 0,
             channels: Slab::new(),
             closed: false,
         }
@@ -125,7 +131,18 @@ impl OutboxBuffer {
 
     /// Whether the client leaves more unread than a client may.
     pub(crate) fn is_congested(&self) -> bool {
-        self.outgoing.len() > UNREAD_REPLIES_BYTES_MAX
+        self.outgoing.len() + self.replies_len > UNREAD_REPLIES_BYTES_MAX
+    }
+
+    /// Leaves something for the client's task, which has to be scheduled then.
+    pub(crate) fn tell(&mut self, event: ClientEvent) {
+        self.events.push(event);
+    }
+
+    /// What the client's task was told since the last time.
+    pub(crate) fn take_events(&mut self) -> Vec<ClientEvent> {
+        self.replies_len = 0;
+        mem::take(&mut self.events)
     }
 
     pub(crate) fn open_channel(&mut self, number: ChannelNumber) -> ChannelIndex {
@@ -175,6 +192,42 @@ impl OutboxBuffer {
             delivery.properties,
             delivery.body,
         );
+    }
+
+    /// Leaves direct replies for the client's task, each with its properties and body, as far as they are not too much
+    /// for a client that does not read them.
+    pub(crate) fn reply<'a>(
+        &mut self,
+        (channel, consumer): (ChannelIndex, ConsumerIndex),
+        exchange: &str,
+        routing_key: &[u8],
+        contents: impl Iterator<Item = (&'a [u8], Body<'a>)>,
+    ) {
+        let mut frames = Vec::new();
+        let Some(channel) = self.channels.get_mut(channel.0 as usize) else { return };
+        let number = channel.number;
+        let Some(consumer) = channel.consumers.get_mut(consumer.0 as usize) else { return };
+        let template = consumer.address(number, exchange.as_bytes(), routing_key);
+        for (properties, body) in contents {
+            if self.closed
+                || self.outgoing.len() + self.replies_len + frames.len() > UNREAD_REPLIES_BYTES_MAX
+            {
+                break;
+            }
+            let tag = channel.deliveries.next_tag();
+            template.append_content(
+                &mut frames,
+                self.frame_max,
+                (tag.0, false),
+                properties,
+                body.as_bytes(),
+            );
+        }
+        if frames.is_empty() {
+            return;
+        }
+        self.replies_len += frames.len();
+        self.tell(ClientEvent::Replied { channel: number, frames });
     }
 
     /// Answers a `basic.get`: the delivery, and how many messages remain ready.

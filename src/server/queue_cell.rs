@@ -374,7 +374,7 @@ impl QueueCell {
 impl ConsumerLink {
     fn tell_cancelled(self, effects: &mut Effects) {
         let mut outbox = self.outbox.lock();
-        outbox.events.push(ClientEvent::ConsumerCancelled {
+        outbox.tell(ClientEvent::ConsumerCancelled {
             channel: self.channel_number,
             consumer_tag: self.tag,
         });

@@ -313,13 +313,10 @@ impl ConnectionTask {
     }
 
     fn handle_events(&mut self, now: Timestamp) -> Result<(), Ended> {
-        let events = {
-            let mut outbox = self.outbox.lock();
-            if outbox.events.is_empty() {
-                return Ok(());
-            }
-            std::mem::take(&mut outbox.events)
-        };
+        let events = self.outbox.lock().take_events();
+        if events.is_empty() {
+            return Ok(());
+        }
         for event in events {
             let next = match &event {
                 ClientEvent::ConsumerCancelled { channel, consumer_tag } => {
@@ -328,6 +325,10 @@ impl ConnectionTask {
                     }
                     let (channel, consumer_tag) = (*channel, consumer_tag.as_str());
                     let event = Event::ConsumerCancelled { channel, consumer_tag };
+                    self.session.handle_event(now, event)
+                }
+                ClientEvent::Replied { channel, frames } => {
+                    let event = Event::Replied { channel: *channel, frames };
                     self.session.handle_event(now, event)
                 }
                 ClientEvent::Shutdown { explanation } => {

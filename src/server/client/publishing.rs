@@ -5,7 +5,7 @@ use std::sync::Arc;
 use amqp::RawProperties;
 use broker::exchange::{RoutesBy, RoutingInput};
 use broker::message::{Arrival, Body, Origin, SHARED_BODY_BYTES_MIN, Sequence, short_strings};
-use broker::queue::{Admission, Delivery};
+use broker::queue::Admission;
 use broker::{Action, ExchangeName, LogPosition, Refusal, Resource};
 use bytes::Bytes;
 use connection::{PublishOutcome, PublishRun, RunMessage};
@@ -14,7 +14,6 @@ use super::Client;
 use super::routes::Route;
 use crate::exchange_cell::ExchangeCell;
 use crate::journal::Owners;
-use crate::outbox::LinkIndex;
 use crate::queue_cell::QueueCell;
 
 /// A message on its way to more queues than this is shared rather than copied into each.
@@ -274,23 +273,10 @@ impl Client {
             outcome.unroutable.extend(0..length_of(run));
             return;
         };
+        let contents = run.messages().map(|message| (message.properties, message.body));
+        let to = (target.channel, target.consumer);
         let mut outbox = target.outbox.lock();
-        for message in run.messages() {
-            // Replies are not kept for a client that does not read them.
-            if outbox.is_closed() || outbox.is_congested() {
-                break;
-            }
-            let delivery = Delivery {
-                slot: None,
-                redelivered: false,
-                exchange: run.exchange.as_bytes(),
-                routing_key: run.routing_key,
-                properties: message.properties,
-                body: message.body,
-            };
-            let to = (target.channel, target.consumer, LinkIndex(u32::MAX));
-            outbox.deliver(self.now, to, &delivery);
-        }
+        outbox.reply(to, run.exchange, run.routing_key, contents);
         self.effects.wakers.extend(outbox.schedule());
     }
 }

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use ::broker::{LogPosition, Refusal, Timestamp, VhostName, queue::Settlement};
-use amqp::{HEARTBEAT_FRAME, Method, ProtocolHeader, ReplyCode, basic, decode_frame};
+use amqp::{FrameType, HEARTBEAT_FRAME, Method, ProtocolHeader, ReplyCode, basic, decode_frame};
 
 use super::{
     describe::{describe, describe_content, describe_published, describe_tags, flag},
@@ -168,12 +168,16 @@ impl Broker for FakeBroker {
     }
 
     fn send_raw(&mut self, bytes: &[u8]) {
-        // Replies that were held come in one piece.
+        // Replies that were held come in one piece, direct ones with the header of a content without a body.
         let mut rest = bytes;
-        while let Ok(Some((frame, len))) = decode_frame(rest, u32::MAX)
-            && let Ok(method) = Method::decode(frame.payload)
-        {
-            self.sent(ChannelNumber(frame.channel), &method);
+        while let Ok(Some((frame, len))) = decode_frame(rest, u32::MAX) {
+            match (frame.kind, Method::decode(frame.payload)) {
+                (FrameType::Method, Ok(method)) => {
+                    self.sent(ChannelNumber(frame.channel), &method);
+                }
+                (FrameType::Header, _) => {}
+                _ => break,
+            }
             rest = &rest[len..];
         }
         if rest.is_empty() {

@@ -132,9 +132,14 @@ impl ScriptedClient {
 
     fn event(&mut self, words: &[&str]) {
         let channel = |word: &str| ChannelNumber(word.parse().unwrap());
+        let frames;
         let event = match *words {
             ["cancelled", number, consumer_tag] => {
                 Event::ConsumerCancelled { channel: channel(number), consumer_tag }
+            }
+            ["replied", number, consumer_tag] => {
+                frames = direct_reply(channel(number), consumer_tag);
+                Event::Replied { channel: channel(number), frames: &frames }
             }
             ["timed-out", number, consumer_tag, ref strict @ ..] => Event::ConsumerTimedOut {
                 channel: channel(number),
@@ -446,6 +451,16 @@ fn publish(number: u16, arguments: &Arguments<'_>, out: &mut Vec<u8>) {
     let properties = properties(arguments).to_bytes();
     encode_header_frame(out, number, body.len() as u64, &properties);
     encode_body_frames(out, number, 131_072, &body);
+}
+
+/// The frames of a direct reply without a body.
+fn direct_reply(channel: ChannelNumber, consumer_tag: &str) -> Vec<u8> {
+    let mut frames = Vec::new();
+    let consumer_tag = consumer_tag.as_bytes();
+    let deliver = basic::Deliver { consumer_tag, delivery_tag: 1, ..Default::default() };
+    Method::BasicDeliver(deliver).try_encode(channel.0, &mut frames).unwrap();
+    encode_header_frame(&mut frames, channel.0, 0, &Properties::default().to_bytes());
+    frames
 }
 
 /// The argument, or as many octets as an option says.
