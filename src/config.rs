@@ -15,9 +15,9 @@ use anyhow::{Context, Result, bail, ensure};
 use broker::QueueKind;
 use broker::arguments::Compat as QueueCompat;
 use broker::permission::Permission;
-use broker::user::{User, UserTags};
+use broker::user::{Password, User, UserTags};
 use serde::Deserialize;
-use server::{Account, LivePrefetch, MemoryLimit, Options, StoreOptions, Sync};
+use server::{Account, LivePrefetch, MemoryLimit, NamedAccount, Options, StoreOptions, Sync};
 
 /// All that can be set.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -337,7 +337,7 @@ impl Config {
         })
     }
 
-    fn accounts(&self) -> Result<Vec<Account>> {
+    fn accounts(&self) -> Result<Vec<NamedAccount>> {
         let mut names = HashSet::new();
         self.users
             .iter()
@@ -360,10 +360,9 @@ impl Config {
                 let name = user.name.as_str().into();
                 let tags = UserTags::new(user.tags.iter().cloned());
                 let password = user.password.as_bytes();
-                Ok(Account {
-                    user: User::new(name, password, salt(), tags, user.loopback_only),
-                    permissions,
-                })
+                let user = User::new(name, password, salt(), tags, user.loopback_only);
+                let account = Account { user, permissions };
+                Ok(NamedAccount { account, password: Password::new(password) })
             })
             .collect()
     }

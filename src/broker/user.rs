@@ -81,6 +81,28 @@ impl PasswordHash {
     }
 }
 
+/// A password as somebody wrote it; it never shows.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Password(Box<[u8]>);
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
+
+impl Password {
+    /// These bytes; empty ones let nobody in.
+    pub fn new(bytes: &[u8]) -> Self {
+        Self(bytes.into())
+    }
+
+    /// Whether a user has this password, or none where this is empty.
+    pub fn is_of(&self, user: &User) -> bool {
+        if self.0.is_empty() { user.password.is_none() } else { user.has_password(&self.0) }
+    }
+}
+
 /// A user.
 #[derive(Debug, Clone)]
 pub struct User {

@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::data_dir::DataDir;
 use crate::journal::{Journal, Logged};
 use crate::memory::Memory;
-use crate::options::{Account, Options};
+use crate::options::{Account, NamedAccount, Options};
 use crate::outbox::{ChannelIndex, ClientEvent, ClientOutbox};
 use crate::random::Random;
 use crate::timer::Timers;
@@ -152,7 +152,7 @@ impl Node {
         for name in &options.vhosts {
             self.vhosts.insert(name.clone(), Vhost::new(name.clone(), &self.shared));
         }
-        for account in &options.accounts {
+        for NamedAccount { account, .. } in &options.accounts {
             self.accounts.insert(account.user.name.clone(), Arc::new(account.clone()));
         }
     }

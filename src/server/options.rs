@@ -8,6 +8,7 @@ use ahash::AHashMap;
 use amqp::{FieldTable, FieldValue};
 use broker::arguments::Compat;
 use broker::permission::Permission;
+use broker::user::Password;
 use broker::user::User;
 use broker::{QueueKind, VhostName};
 use store::Sync;
@@ -22,7 +23,7 @@ pub struct Options {
     /// The vhosts that exist.
     pub vhosts: Vec<VhostName>,
     /// The users that exist.
-    pub accounts: Vec<Account>,
+    pub accounts: Vec<NamedAccount>,
     /// Whether users that are limited to this machine may come from elsewhere.
     pub guest_from_anywhere: bool,
     /// The largest frame offered, 4096 octets or more.
@@ -81,6 +82,15 @@ pub struct Account {
     pub user: User,
     /// The vhosts that they may open.
     pub permissions: AHashMap<VhostName, Arc<Permission>>,
+}
+
+/// A user as the settings name them: made at the first start, compared with what there is at later ones.
+#[derive(Clone, Debug)]
+pub struct NamedAccount {
+    /// What is made.
+    pub account: Account,
+    /// The password, of which an account keeps a hash only.
+    pub password: Password,
 }
 
 /// How much memory a node may use.

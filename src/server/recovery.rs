@@ -12,12 +12,13 @@ use broker::record::{
 use broker::user::User;
 use broker::{LogPosition, Refusal, UserName, VhostName};
 use store::{ReadError, Recovery};
-use tracing::{error, warn};
+use tracing::error;
 
+use crate::differences;
 use crate::exchange_cell::ExchangeCell;
 use crate::journal::{DEFINITIONS, Journal, Logged, Owner};
 use crate::node::Node;
-use crate::options::{Account, Options};
+use crate::options::{Account, NamedAccount, Options};
 use crate::queue_cell::{Effects, QueueCell};
 use crate::start_error::StartError;
 use crate::vhost::Vhost;
@@ -124,7 +125,7 @@ impl Definitions {
             journal.define(&Definition::Vhost(name.clone()));
             made.vhosts.push(name.clone());
         }
-        for Account { user, permissions } in &options.accounts {
+        for NamedAccount { account: Account { user, permissions }, .. } in &options.accounts {
             journal.define(&Definition::User(user.clone()));
             made.users.push(user.clone());
             for (vhost, permission) in permissions {
@@ -154,41 +155,6 @@ impl Definitions {
             }
         }
         accounts
-    }
-
-    /// Says where the settings are not what the log holds, which decides.
-    fn name_differences(&self, options: &Options) {
-        const DECIDES: &str = "what was defined when this data folder was first used counts";
-        for name in options.vhosts.iter().filter(|name| !self.vhosts.contains(name)) {
-            warn!(vhost = %name, "the settings name a vhost that does not exist: {DECIDES}");
-        }
-        let accounts = self.accounts();
-        for account in &options.accounts {
-            let name = &account.user.name;
-            let Some(known) = accounts.get(name) else {
-                warn!(user = %name, "the settings name a user who does not exist: {DECIDES}");
-                continue;
-            };
-            let same_user = known.user.tags == account.user.tags
-                && known.user.loopback_only == account.user.loopback_only;
-            let patterns = |account: &Account| {
-                let mut all: Vec<_> = account
-                    .permissions
-                    .iter()
-                    .map(|(vhost, permission)| {
-                        let [configure, write, read] =
-                            [&permission.configure, &permission.write, &permission.read]
-                                .map(|pattern| pattern.as_str().to_owned());
-                        (vhost.clone(), configure, write, read)
-                    })
-                    .collect();
-                all.sort_unstable();
-                all
-            };
-            if !same_user || patterns(known) != patterns(account) {
-                warn!(user = %name, "the settings say something else of a user: {DECIDES}");
-            }
-        }
     }
 }
 
@@ -222,7 +188,7 @@ impl<'n> Filling<'n> {
         if definitions.vhosts.is_empty() && definitions.users.is_empty() {
             definitions = Definitions::from_options(&shared.options, journal);
         } else {
-            definitions.name_differences(&shared.options);
+            differences::name(&shared.options, &definitions.vhosts, &definitions.accounts());
         }
         for name in &definitions.vhosts {
             self.node.vhosts.insert(name.clone(), Vhost::new(name.clone(), shared));

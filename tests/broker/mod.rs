@@ -62,6 +62,13 @@ impl Broker {
         self.start_again();
     }
 
+    /// Restarts it with other settings.
+    pub(crate) fn restart_with(&mut self, config_toml: &str) {
+        let started = self.started.as_ref().expect("only a broker of this test has settings");
+        fs::write(started.folder.join("broker.toml"), config_toml).expect("they can be written");
+        self.restart();
+    }
+
     /// Ends the broker where it stands, and starts it again on the same data.
     pub(crate) fn kill_and_restart(&mut self) {
         let started = self.started.as_mut().expect("only a broker of this test can be killed");
@@ -206,6 +213,7 @@ fn new_folder() -> PathBuf {
 const _: fn() = || {
     let mut broker = Broker::start();
     broker.restart();
+    broker.restart_with("");
     broker.kill_and_restart();
     let _ = (broker.addr(), broker.uri(), broker.pid(), broker.log_text(), broker.is_foreign());
 };

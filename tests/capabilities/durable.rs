@@ -337,3 +337,26 @@ async fn a_transaction_is_flushed_before_its_commit_is_answered() {
     let client = Client::connect_to(&broker).await;
     assert_eq!(client.drain("q", 1).await, ["published in a transaction"]);
 }
+
+/// Settings with one user besides `guest`.
+fn settings(password: &str, write: &str) -> String {
+    format!(
+        "[[users]]\nname = 'ann'\npassword = '{password}'\n\
+         [[users.permissions]]\nvhost = '/'\nwrite = '{write}'\n"
+    )
+}
+
+#[tokio::test]
+async fn users_stay_as_they_were_first_defined_and_each_difference_is_named() {
+    let Some(mut broker) = broker_with(&settings("at-first", ".*")) else { return };
+    let changed = settings("later", "^q");
+    alone(&mut broker).restart_with(&changed);
+    let uri = |password: &str| format!("amqp://ann:{password}@{}/%2f", broker.addr());
+    assert!(Client::login(&broker, &uri("later")).await.is_err());
+    Client::login(&broker, &uri("at-first")).await.unwrap().close().await;
+    let log = broker.log_text();
+    for difference in ["another password", "other permissions in vhost '/'"] {
+        assert!(log.contains(&format!("the settings give a user {difference}")), "{log}");
+    }
+    assert!(!log.contains("later") && !log.contains("at-first"), "a password is in the log");
+}
