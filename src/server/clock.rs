@@ -9,16 +9,42 @@ use broker::Timestamp;
 pub(crate) struct Clock {
     started: Instant,
     started_at_ms: u64,
+    /// In a simulation the time is what it was set to.
+    #[cfg(feature = "simulation")]
+    by_hand: Option<std::sync::atomic::AtomicU64>,
 }
 
 impl Clock {
     pub(crate) fn start() -> Self {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let started_at_ms = u64::try_from(wall.as_millis()).unwrap_or(0);
-        Self { started: Instant::now(), started_at_ms }
+        Self {
+            started: Instant::now(),
+            started_at_ms,
+            #[cfg(feature = "simulation")]
+            by_hand: None,
+        }
+    }
+
+    /// A clock that stands still until it is [set](Self::set).
+    #[cfg(feature = "simulation")]
+    pub(crate) fn standing_at(now: Timestamp) -> Self {
+        Self { by_hand: Some(now.as_ms().into()), ..Self::start() }
+    }
+
+    /// Sets a clock that stands still.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn set(&self, now: Timestamp) {
+        if let Some(by_hand) = &self.by_hand {
+            by_hand.store(now.as_ms(), std::sync::atomic::Ordering::Relaxed);
+        }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
+        #[cfg(feature = "simulation")]
+        if let Some(by_hand) = &self.by_hand {
+            return Timestamp(by_hand.load(std::sync::atomic::Ordering::Relaxed));
+        }
         let since_start = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         Timestamp(self.started_at_ms.saturating_add(since_start))
     }

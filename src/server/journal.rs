@@ -4,6 +4,7 @@
 //! is taken back that a crash could still need. Whoever promises durability names the [`LogPosition`] it waits for.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
@@ -17,7 +18,7 @@ use store::{Appender, Fault, Log, Options, Position, Progress, ReadError, Recove
 use tokio_util::sync::CancellationToken;
 
 use crate::data_dir::DataDir;
-use crate::disk::Folder;
+use crate::log_disk::LogDisk;
 use crate::options::StoreOptions;
 use crate::queue_cell::QueueCell;
 use crate::start_error::StartError;
@@ -43,7 +44,7 @@ pub(crate) struct Logged {
 /// The log of a node.
 #[derive(Debug)]
 pub(crate) struct Journal {
-    log: Arc<Log<Folder>>,
+    log: Arc<Log<LogDisk>>,
     /// The next sequence; shared with whatever is not logged.
     sequences: Arc<AtomicU64>,
     failed: CancellationToken,
@@ -52,7 +53,7 @@ pub(crate) struct Journal {
 
 /// Something that is being written into the log as a whole: the log is locked for as long as this lives.
 pub(crate) struct Entry<'a> {
-    appender: Appender<'a, Folder>,
+    appender: Appender<'a, LogDisk>,
     sequences: &'a AtomicU64,
 }
 
@@ -69,7 +70,6 @@ impl Journal {
     ) -> Result<(Self, Recovery), StartError> {
         let folder = data_dir.log()?;
         let path = folder.path().to_owned();
-        let failed = |source| StartError::Log { path, source };
         let options = Options {
             // A folder that was moved or restored goes on under its own name.
             adopts_node: true,
@@ -78,7 +78,21 @@ impl Journal {
             buffer_bytes_max: BUFFER_BYTES_MAX,
             ..Options::new(node)
         };
-        let (log, recovery) = Log::open(folder, options, progress).map_err(failed)?;
+        Self::open_on(LogDisk::Folder(folder), path, options, progress)
+    }
+
+    /// Opens the log on a disk, which errors call `path`.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub(crate) fn open_on(
+        disk: LogDisk,
+        path: PathBuf,
+        options: Options,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<(Self, Recovery), StartError> {
+        let failed = |source| StartError::Log { path, source };
+        let (log, recovery) = Log::open(disk, options, progress).map_err(failed)?;
         let journal = Self {
             log: Arc::new(log),
             sequences: Arc::new(AtomicU64::new(recovery.next_sequence)),
@@ -114,6 +128,12 @@ impl Journal {
             // A thread that panicked has said so itself.
             let _ = thread.join();
         }
+    }
+
+    /// The log itself, for who writes it turn by turn instead of with [`start`](Self::start).
+    #[cfg(feature = "simulation")]
+    pub(crate) fn log(&self) -> &Log<LogDisk> {
+        &self.log
     }
 
     /// Waits until the disk has failed, if it ever does.

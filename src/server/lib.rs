@@ -12,6 +12,7 @@ mod exchange_cell;
 mod fail_point;
 mod journal;
 mod listener;
+mod log_disk;
 mod memory;
 mod node;
 mod options;
@@ -21,6 +22,8 @@ mod pager;
 mod queue_cell;
 mod random;
 mod recovery;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 mod start_error;
 mod task;
 mod timer;
@@ -34,12 +37,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
+use self::clock::Clock;
 use self::data_dir::DataDir;
 use self::journal::Journal;
 use self::listener::Listener;
 use self::node::Node;
 pub use self::options::{Account, LivePrefetch, MemoryLimit, NamedAccount, Options, StoreOptions};
 use self::outbox::ClientEvent;
+use self::pager::Pager;
 pub use self::start_error::{DataDirError, StartError};
 pub use store::Sync;
 
@@ -157,7 +162,7 @@ impl Server {
 /// A node with what its log holds.
 fn open_node(options: Options) -> Result<Arc<Node>, StartError> {
     let Some(store) = options.store.clone() else {
-        let node = Node::new(options, None, None);
+        let node = Node::new(options, None, None, (Clock::start(), Pager::Threads));
         node.define_options();
         return Ok(node);
     };
@@ -183,7 +188,7 @@ fn open_node(options: Options) -> Result<Arc<Node>, StartError> {
         warn!("cut off what was not yet confirmed when the broker ended: {cut}");
     }
     journal.start().map_err(StartError::Thread)?;
-    let node = Node::new(options, Some(data_dir), Some(journal));
+    let node = Node::new(options, Some(data_dir), Some(journal), (Clock::start(), Pager::Threads));
     let journal = node.shared.journal().expect("it was just given");
     let recovered = recovery::recover(&node, journal, &recovery)?;
     info!(

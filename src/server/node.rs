@@ -17,6 +17,7 @@ use crate::journal::{Journal, Logged};
 use crate::memory::Memory;
 use crate::options::{Account, NamedAccount, Options};
 use crate::outbox::{ChannelIndex, ClientEvent, ClientOutbox};
+use crate::pager::Pager;
 use crate::random::Random;
 use crate::timer::Timers;
 use crate::vhost::Vhost;
@@ -40,6 +41,7 @@ pub(crate) struct Shared {
     pub(crate) timers: Arc<Timers>,
     pub(crate) memory: Memory,
     pub(crate) alarms: Alarms,
+    pub(crate) pager: Pager,
     pub(crate) pool: SegmentPool,
     /// What outlives the process; `None` if nothing does.
     pub(crate) data_dir: Option<Arc<DataDir>>,
@@ -105,11 +107,12 @@ pub(crate) struct ReplyConsumer {
 const POOL_BYTES_MAX: usize = 64 << 20;
 
 impl Node {
-    /// A node without anything in it.
+    /// A node without anything in it, which has its time and its contents of the log from these.
     pub(crate) fn new(
         options: Options,
         data_dir: Option<Arc<DataDir>>,
         journal: Option<Journal>,
+        (clock, pager): (Clock, Pager),
     ) -> Arc<Self> {
         let memory_limit = options.memory_limit();
         let pool = match &options.store {
@@ -125,11 +128,12 @@ impl Node {
         };
         let sequences = journal.as_ref().map(Journal::sequences);
         let shared = Arc::new(Shared {
-            clock: Arc::new(Clock::start()),
+            clock: Arc::new(clock),
             random: Random::default(),
             timers: Arc::default(),
             memory: Memory::new(memory_limit),
             alarms: Alarms::default(),
+            pager,
             pool,
             data_dir,
             journal,

@@ -20,13 +20,40 @@ struct Pages {
     lost: Vec<(Sequence, ReadError)>,
 }
 
-/// Reads what a queue wants, and gives it to the queue.
+/// Who reads.
+#[derive(Debug)]
+pub(crate) enum Pager {
+    /// The runtime's threads for what blocks.
+    Threads,
+    /// Whoever drives a simulation, in the order in which it was wanted.
+    #[cfg(feature = "simulation")]
+    ByHand(parking_lot::Mutex<Vec<(Arc<QueueCell>, Vec<u64>)>>),
+}
+
+/// Has read what a queue wants, and given to the queue.
 pub(crate) fn fetch(queue: &Arc<QueueCell>, shared: &Arc<Shared>, wanted: Vec<u64>) {
-    let (queue, shared) = (Arc::clone(queue), Arc::clone(shared));
-    tokio::task::spawn_blocking(move || {
-        let pages = read(&shared, &wanted);
-        give(&queue, shared.clock.now(), &pages);
-    });
+    match &shared.pager {
+        Pager::Threads => {
+            let (queue, shared) = (Arc::clone(queue), Arc::clone(shared));
+            tokio::task::spawn_blocking(move || read_and_give(&queue, &shared, &wanted));
+        }
+        #[cfg(feature = "simulation")]
+        Pager::ByHand(all) => all.lock().push((Arc::clone(queue), wanted)),
+    }
+}
+
+/// Reads all that was wanted, where nobody else does; whether anything was.
+#[cfg(feature = "simulation")]
+pub(crate) fn fetch_by_hand(shared: &Shared) -> bool {
+    let Pager::ByHand(all) = &shared.pager else { return false };
+    let all = std::mem::take(&mut *all.lock());
+    all.iter().for_each(|(queue, wanted)| read_and_give(queue, shared, wanted));
+    !all.is_empty()
+}
+
+fn read_and_give(queue: &Arc<QueueCell>, shared: &Shared, wanted: &[u64]) {
+    let pages = read(shared, wanted);
+    give(queue, shared.clock.now(), &pages);
 }
 
 fn read(shared: &Shared, wanted: &[u64]) -> Pages {

@@ -312,7 +312,9 @@ fn maybe_delivered(definitions: &Definitions, journal: &Journal, recovery: &Reco
 pub(crate) fn catch_up(node: &Node) {
     let now = node.shared.clock.now();
     for vhost in &node.vhosts {
-        let queues: Vec<Arc<QueueCell>> = vhost.queues.iter().map(|q| Arc::clone(&q)).collect();
+        let mut queues: Vec<Arc<QueueCell>> = vhost.queues.iter().map(|q| Arc::clone(&q)).collect();
+        // Whose letters go first is to be the same each time.
+        queues.sort_unstable_by(|one, other| one.name.cmp(&other.name));
         for queue in queues {
             let mut effects = Effects::default();
             queue.visit(&vhost, now, &mut effects, |machine, sink| machine.handle_time(now, sink));

@@ -25,7 +25,7 @@ pub(crate) enum Due {
 
 impl Due {
     /// Identifies the queue or exchange for as long as it lives.
-    fn address(&self) -> usize {
+    pub(crate) fn address(&self) -> usize {
         match self {
             Self::Queue(queue) => queue.as_ptr().addr(),
             Self::Exchange(exchange) => exchange.as_ptr().addr(),
@@ -52,6 +52,12 @@ impl Timers {
     pub(crate) fn disarm(&self, due: Due) {
         self.arming.lock().push((None, due));
         self.changed.notify_one();
+    }
+
+    /// What was armed and disarmed since, for who keeps the time without a task.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn take(&self) -> Vec<(Option<Timestamp>, Due)> {
+        std::mem::take(&mut *self.arming.lock())
     }
 
     /// The timer's task; ends with the runtime.
@@ -87,7 +93,8 @@ impl Timers {
     }
 }
 
-fn fire(clock: &Clock, due: &Due) {
+/// Calls what is due.
+pub(crate) fn fire(clock: &Clock, due: &Due) {
     let now = clock.now();
     match due {
         Due::Queue(queue) => {

@@ -1,0 +1,169 @@
+//! The power goes at every moment: between any two calls of the disk, and within every write.
+
+use std::sync::Arc;
+
+use server::simulation::Settings;
+use store::sim::{CrashPlan, Image, Random, SimDisk, Trace};
+
+use crate::effort;
+use crate::judge::{Found, judge};
+use crate::script::{Mix, Op};
+use crate::world::{Life, Moment, Stop, World};
+
+const SCRIPTS: u64 = 60;
+const OPERATIONS: usize = 60;
+const MIX: Mix = Mix { restarts: 0, large: 5 };
+
+/// Scripts whose messages are so large that segments fill, are emptied and used again.
+const LARGE_SCRIPTS: u64 = 60;
+const LARGE_OPERATIONS: usize = 120;
+const LARGE_MIX: Mix = Mix { restarts: 0, large: 70 };
+
+/// Of so many states one is gone on from, until the power goes again.
+const SECOND_CUT_ONE_IN: u64 = 90;
+const SECOND_OPERATIONS: usize = 10;
+
+/// Of so many states one is opened twice.
+const TWICE_ONE_IN: u64 = 4;
+
+#[derive(Debug, Default)]
+struct Counts {
+    scripts: u64,
+    states: u64,
+    opened_twice: u64,
+    second_cuts: u64,
+    second_states: u64,
+    segments_emptied: u64,
+    segments_begun: u64,
+}
+
+fn settings() -> Arc<Settings> {
+    Arc::new(Settings::new(8 << 10, 32 << 10))
+}
+
+/// Plays a script on a disk that records.
+fn play(mut world: World, random: &mut Random, count: usize, mix: Mix) -> Result<World, String> {
+    let told = |(stop, story): (Stop, Vec<String>)| format!("{stop:?}\n{}", story.join("\n"));
+    for _ in 0..count {
+        world = world.perform(Op::draw(random, mix)).map_err(told)?;
+    }
+    let story = world.story.join("\n");
+    world.rest().map_err(|stop| format!("{stop:?}\n{story}"))?;
+    Ok(world)
+}
+
+fn begin(random: &mut Random, count: usize, mix: Mix) -> Result<World, String> {
+    let disk = SimDisk::new();
+    disk.record();
+    let world = World::new(&disk, &settings()).and_then(World::furnish);
+    play(world.map_err(|stop| format!("{stop:?}"))?, random, count, mix)
+}
+
+/// Judges every state that a power cut can leave, and hands on those that are right.
+fn cut_everywhere(
+    trace: &Trace,
+    life: &Life,
+    seed: u64,
+    mut hand_on: impl FnMut(&Image, usize, Moment) -> Result<(), String>,
+) -> Result<u64, String> {
+    let settings = settings();
+    let plan = CrashPlan { seed, random: 8, tears: true };
+    let mut replay = trace.replay();
+    let (mut states, mut result) = (0, Ok(()));
+    while replay.step().is_some() && result.is_ok() {
+        let mark = usize::try_from(replay.mark()).expect("there are few marks");
+        states += replay.crash(&plan, |image, crash| {
+            result = judge(image, &settings, life, mark)
+                .and_then(|moment| hand_on(image, mark, moment))
+                .map_err(|wrong| format!("{crash}: {wrong}"));
+            result.is_ok()
+        });
+    }
+    result.map(|()| states)
+}
+
+/// A second start finds what the first one found.
+fn open_twice(image: &Image, life: &Life, mark: usize) -> Result<(), String> {
+    let (disk, now) = (SimDisk::from_image(image), life.promises[mark].now);
+    let [first, second] = [(); 2].map(|()| Found::look(&disk, &settings(), life, now));
+    if first? == second? { Ok(()) } else { Err("it differs the second time".to_owned()) }
+}
+
+fn cut_once(seed: u64, counts: &mut Counts) -> Result<(), String> {
+    let mut random = Random::new(seed);
+    let world = begin(&mut random, OPERATIONS, MIX)?;
+    let trace = world.disk.trace();
+    counts.states += cut_everywhere(&trace, &world.life, seed, |image, mark, _| {
+        if random.below(TWICE_ONE_IN) == 0 {
+            counts.opened_twice += 1;
+            open_twice(image, &world.life, mark)?;
+        }
+        Ok(())
+    })?;
+    counts.scripts += 1;
+    Ok(())
+}
+
+/// Goes on from what the first power cut left, until the second.
+fn cut_again(
+    image: &Image,
+    life: &Life,
+    (mark, moment): (usize, Moment),
+    seed: u64,
+) -> Result<u64, String> {
+    let mut random = Random::new(seed);
+    let disk = SimDisk::from_image(image);
+    disk.record();
+    let now = life.promises[mark].now;
+    let world = World::resume(&disk, &settings(), moment, life.specs.clone(), now);
+    let world = world.map_err(|stop| format!("{stop:?}"))?;
+    let world = play(world, &mut random, SECOND_OPERATIONS, LARGE_MIX)?;
+    let trace = world.disk.trace();
+    cut_everywhere(&trace, &world.life, seed, |_, _, _| Ok(())).map_err(|wrong| {
+        let story = world.story.join("\n");
+        format!("the second time, {wrong}\n{story}")
+    })
+}
+
+fn cut_twice(seed: u64, counts: &mut Counts) -> Result<(), String> {
+    let mut random = Random::new(seed ^ 0x5EED);
+    let world = begin(&mut random, LARGE_OPERATIONS, LARGE_MIX)?;
+    let stats = world.node.log_stats();
+    counts.segments_emptied += stats.segments_emptied;
+    counts.segments_begun += stats.segments_begun;
+    let trace = world.disk.trace();
+    counts.states += cut_everywhere(&trace, &world.life, seed, |image, mark, moment| {
+        if random.below(SECOND_CUT_ONE_IN) == 0 {
+            counts.second_cuts += 1;
+            let moment = (mark, moment);
+            counts.second_states += cut_again(image, &world.life, moment, random.number())?;
+        }
+        Ok(())
+    })?;
+    counts.scripts += 1;
+    Ok(())
+}
+
+#[test]
+fn nothing_promised_is_lost_wherever_the_power_goes() {
+    let mut counts = Counts::default();
+    for seed in effort::seeds(SCRIPTS) {
+        if let Err(wrong) = cut_once(seed, &mut counts) {
+            let again = effort::again("nothing_promised_is_lost_wherever_the_power_goes", seed);
+            panic!("seed {seed}: {wrong}\n{again}");
+        }
+    }
+    println!("{counts:?}");
+}
+
+#[test]
+fn nothing_promised_is_lost_when_the_power_goes_twice() {
+    let mut counts = Counts::default();
+    for seed in effort::seeds(LARGE_SCRIPTS) {
+        if let Err(wrong) = cut_twice(seed, &mut counts) {
+            let again = effort::again("nothing_promised_is_lost_when_the_power_goes_twice", seed);
+            panic!("seed {seed}: {wrong}\n{again}");
+        }
+    }
+    println!("{counts:?}");
+}
