@@ -12,12 +12,12 @@ use std::thread::{self, JoinHandle};
 use broker::message::{Arrival, Sequence};
 use broker::record::{Definition, MessageDraft};
 use broker::{LogPosition, Timestamp};
+use disk::Folder;
 use parking_lot::Mutex;
 use store::{Appender, Fault, Log, Options, Position, Progress, ReadError, Recovery};
 use tokio_util::sync::CancellationToken;
 
 use crate::data_dir::DataDir;
-use crate::disk::Folder;
 use crate::options::StoreOptions;
 use crate::queue_cell::QueueCell;
 use crate::start_error::StartError;
