@@ -33,6 +33,15 @@ impl Folder {
         Ok(Self { path })
     }
 
+    /// The folder at `path`, which is made now.
+    ///
+    /// # Errors
+    /// If there is something already, or it cannot be made.
+    pub fn make_new(path: PathBuf) -> io::Result<Self> {
+        fs::DirBuilder::new().mode(FOLDER_MODE).create(&path)?;
+        Ok(Self { path })
+    }
+
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {

@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use store::{Disk, DiskFile, SnapshotFile};
+use store::{Disk, DiskFile, Fault, SnapshotFile};
 
 use crate::folder::read_fully;
 
@@ -29,15 +29,16 @@ impl Frozen {
     ///
     /// # Errors
     /// If the folder or a file of it cannot be read.
-    pub fn folder(path: &Path) -> io::Result<Self> {
+    pub fn folder(path: &Path) -> Result<Self, Fault> {
+        let listed = |source| fault("list the files of", path.display().to_string(), source);
         let mut files = BTreeMap::new();
-        for entry in fs::read_dir(path)? {
-            let entry = entry?;
+        for entry in fs::read_dir(path).map_err(listed)? {
+            let entry = entry.map_err(listed)?;
             if let Ok(name) = entry.file_name().into_string()
-                && entry.file_type()?.is_file()
+                && entry.file_type().map_err(listed)?.is_file()
             {
-                let file = File::open(entry.path())?;
-                let len = file.metadata()?.len();
+                let file = open(path, &name)?;
+                let len = file.metadata().map_err(|e| fault("ask the length of", &*name, e))?.len();
                 files.insert(name, FrozenFile { file: Arc::new(file), used: len, len });
             }
         }
@@ -51,12 +52,12 @@ impl Frozen {
     pub fn part_of(
         path: &Path,
         names: impl IntoIterator<Item = (String, u64, u64)>,
-    ) -> io::Result<Self> {
-        let open = |(name, used, len): (String, u64, u64)| {
-            let file = Arc::new(File::open(path.join(&name))?);
+    ) -> Result<Self, Fault> {
+        let frozen = |(name, used, len): (String, u64, u64)| {
+            let file = Arc::new(open(path, &name)?);
             Ok((name, FrozenFile { file, used, len }))
         };
-        Ok(Self { files: names.into_iter().map(open).collect::<io::Result<_>>()? })
+        Ok(Self { files: names.into_iter().map(frozen).collect::<Result<_, Fault>>()? })
     }
 
     /// The files, as they are to be copied.
@@ -68,6 +69,15 @@ impl Frozen {
             size: file.len,
         })
     }
+}
+
+fn open(folder: &Path, name: &str) -> Result<File, Fault> {
+    let path = folder.join(name);
+    File::open(&path).map_err(|source| fault("open", path.display().to_string(), source))
+}
+
+fn fault(operation: &'static str, file: impl Into<String>, source: io::Error) -> Fault {
+    Fault { operation, file: file.into(), offset: None, source }
 }
 
 fn refused<T>() -> io::Result<T> {
