@@ -369,19 +369,25 @@ impl Config {
 }
 
 impl Store {
+    /// The data folder that is named, or the platform's.
+    ///
+    /// # Errors
+    /// If none is named, and the platform has none.
+    pub(crate) fn data_dir(&self) -> Result<PathBuf> {
+        if !self.data_dir.as_os_str().is_empty() {
+            return Ok(self.data_dir.clone());
+        }
+        let place = dirs::data_dir()
+            .context("no folder for data is known: set HOME, or name a folder with --data-dir")?;
+        Ok(place.join("pillarbox"))
+    }
+
     /// Where the log lies, and how it is kept.
     ///
     /// # Errors
     /// Names the first setting that is wrong.
     fn options(&self) -> Result<StoreOptions> {
-        let data_dir = if self.data_dir.as_os_str().is_empty() {
-            let place = dirs::data_dir().context(
-                "no folder for data is known: set HOME, or name a folder with --data-dir",
-            )?;
-            place.join("pillarbox")
-        } else {
-            self.data_dir.clone()
-        };
+        let data_dir = self.data_dir()?;
         let segment_bytes_max = parse_size(&self.segment_bytes_max)
             .context("[store] segment_bytes_max: a size such as \"64MiB\"")?;
         ensure!(

@@ -4,7 +4,7 @@ mod config;
 
 use std::io::{IsTerminal, Write};
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -62,11 +62,11 @@ fn main() -> ExitCode {
     let started = Instant::now();
     let arguments = Arguments::parse();
     let done = match arguments.command {
-        Some(command) => command.run(),
-        None => serve(arguments.serve, started),
+        Some(command) => command.run(&default_folder),
+        None => serve(arguments.serve, started).map(|()| ExitCode::SUCCESS),
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(failure) => {
             let _ = writeln!(std::io::stderr(), "pillarbox: {failure:#}");
             let has_disk_failed = failure.is::<LogFailure>()
@@ -74,6 +74,11 @@ fn main() -> ExitCode {
             if has_disk_failed { ExitCode::from(LOG_FAILED) } else { ExitCode::FAILURE }
         }
     }
+}
+
+/// The data folder that the broker takes with a settings file, or without any.
+fn default_folder(config: Option<&Path>) -> Result<PathBuf> {
+    config.map_or_else(|| Ok(Config::default()), Config::read)?.store.data_dir()
 }
 
 /// The exit code when the disk failed under the log, so that a supervisor can tell it from everything else.

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
+use disk::free_bytes;
 use tracing::{info, warn};
 
 use crate::data_dir::{DataDir, RESERVE_BYTES};
-use crate::disk::free_bytes;
 use crate::journal::Journal;
 use crate::node::{Node, Shared};
 use crate::outbox::ClientEvent;

@@ -1,17 +1,14 @@
 //! The data folder: what of the broker outlives its process, and the lock that keeps two brokers from sharing it.
 //!
-//! ```text
-//! DIR/pillarbox.lock   held for as long as the broker runs
-//!     log/             the log
-//!     reserve          room that is given up when the disk is full, so that acks can still be written
-//! ```
+//! Beside what the [`disk`] crate knows, `reserve` lies there: room that is given up when the disk is full, so that acks
+//! can still be written.
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::disk::{Folder, make_folder, sync_folder};
+use disk::{Folder, LOG, Lock, make_folder, sync_folder};
 
 /// How much is kept for the time when the disk is full: what acks and deletions need until they have freed something.
 ///
@@ -26,15 +23,16 @@ const RESERVE: &str = "reserve";
 pub(crate) struct DataDir {
     path: PathBuf,
     /// Held until the process ends, however it ends.
-    _lock: File,
+    _lock: Lock,
 }
 
 /// Why a data folder cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DataDirError {
-    /// Another broker runs on it.
+    /// Another broker runs on it, or somebody copies it.
     #[error(
-        "another broker is running on the data folder {}: stop it, or choose another folder with --data-dir",
+        "another broker is running on the data folder {}, or a backup of it: wait for it, stop it, or choose another folder \
+         with --data-dir",
         path.display()
     )]
     InUse {
@@ -60,18 +58,10 @@ impl DataDir {
     /// [`DataDirError`]; nothing in the folder has changed then.
     pub(crate) fn open(path: &Path) -> Result<Self, DataDirError> {
         make_folder(path).map_err(|source| failed("make the data folder", path, source))?;
-        let lock_path = path.join("pillarbox.lock");
-        let lock = File::options()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&lock_path)
-            .map_err(|source| failed("open", &lock_path, source))?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
-            Err(TryLockError::WouldBlock) => Err(DataDirError::InUse { path: path.to_owned() }),
-            Err(TryLockError::Error(source)) => Err(failed("lock", &lock_path, source)),
+        let lock = Lock::take(path);
+        match lock.map_err(|source| failed("lock", &Lock::path(path), source))? {
+            Some(lock) => Ok(Self { path: path.to_owned(), _lock: lock }),
+            None => Err(DataDirError::InUse { path: path.to_owned() }),
         }
     }
 
@@ -84,7 +74,7 @@ impl DataDir {
     /// # Errors
     /// If the folder cannot be made.
     pub(crate) fn log(&self) -> Result<Folder, DataDirError> {
-        self.folder("log")
+        self.folder(LOG)
     }
 
     fn folder(&self, name: &str) -> Result<Folder, DataDirError> {

@@ -14,11 +14,11 @@ use broker::message::{Arrival, Sequence};
 use broker::record::{Definition, MessageDraft};
 use broker::{LogPosition, Timestamp};
 use parking_lot::Mutex;
-use store::{Appender, Fault, Log, Options, Position, Progress, ReadError, Recovery};
+use store::{Appender, Fault, Log, Options, Position, Progress, ReadError, Recovery, Snapshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::data_dir::DataDir;
-use crate::log_disk::LogDisk;
+use crate::log_disk::{LogDisk, LogFile};
 use crate::options::StoreOptions;
 use crate::queue_cell::QueueCell;
 use crate::start_error::StartError;
@@ -184,6 +184,11 @@ impl Journal {
     /// Reads messages back; waits for the disk.
     pub(crate) fn read(&self, sequences: &[u64], visit: impl FnMut(u64, Result<&[u8], ReadError>)) {
         self.log.read(sequences, visit);
+    }
+
+    /// The log's files as they are flushed now; nothing else comes into them while it lives.
+    pub(crate) fn snapshot(&self) -> Snapshot<LogFile> {
+        self.log.snapshot()
     }
 
     /// Visits every definition, or everything else, that was found in the log as it was opened.

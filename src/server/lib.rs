@@ -5,11 +5,10 @@
 mod alarms;
 mod client;
 mod clock;
+mod control;
 mod data_dir;
 mod differences;
-mod disk;
 mod exchange_cell;
-mod fail_point;
 mod journal;
 mod listener;
 mod log_disk;
@@ -38,6 +37,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
 use self::clock::Clock;
+use self::control::Control;
 use self::data_dir::DataDir;
 use self::journal::Journal;
 use self::listener::Listener;
@@ -90,6 +90,9 @@ impl Server {
         let (timers, clock) = (Arc::clone(&node.shared.timers), Arc::clone(&node.shared.clock));
         tokio::spawn(timers.run(clock));
         tokio::spawn(alarms::watch(Arc::clone(&node)));
+        if let Some(control) = Control::bind(&node) {
+            tokio::spawn(control.run(stop.clone()));
+        }
         recovery::catch_up(&node);
         for listener in listeners {
             tokio::spawn(listener.run(connections.clone(), stop.clone()));

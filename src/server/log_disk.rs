@@ -8,7 +8,7 @@ use std::io;
 use store::sim::{SimDisk, SimFile};
 use store::{Disk, DiskFile};
 
-use crate::disk::{Folder, FolderFile};
+use disk::{Folder, FolderFile};
 
 /// The disk of a log.
 #[derive(Debug, Clone)]

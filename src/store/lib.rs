@@ -48,6 +48,7 @@ pub mod sim;
 mod snapshot;
 mod state;
 mod stats;
+mod survey;
 mod sync;
 mod system;
 #[cfg(test)]
@@ -69,6 +70,7 @@ pub use self::position::Position;
 pub use self::read::ReadError;
 pub use self::recovery::{Note, Progress, Recovery};
 pub use self::scan::{BatchAt, RecordAt, Scan, SegmentAt, Visitor, scan};
-pub use self::snapshot::Snapshot;
+pub use self::snapshot::{Snapshot, SnapshotFile};
 pub use self::stats::Stats;
+pub use self::survey::{Survey, survey};
 pub use self::writer::Turn;

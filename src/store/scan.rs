@@ -27,7 +27,13 @@ pub trait Visitor {
     /// A record.
     fn record(&mut self, at: &RecordAt<'_>, record: &Record<'_>);
 
-    /// Bytes that are not what was written, or are missing.
+    /// What a record seems to be in a batch that is damaged, where its own checksum is wrong: not to be believed, but it
+    /// may say what was hit.
+    fn unsound(&mut self, at: &RecordAt<'_>, record: &Record<'_>) {
+        let _ = (at, record);
+    }
+
+    /// Bytes that are not what was written, or are missing. Of a damaged batch it comes before the records in it.
     fn damage(&mut self, damage: Damage);
 
     /// A batch at the end that was being written as the log was ended: it counts as never written.

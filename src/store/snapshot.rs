@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::format::name_of;
+use crate::format::{name_of, number_of};
 use crate::log::Log;
 use crate::{Disk, DiskFile, Fault};
 
@@ -17,13 +17,15 @@ pub struct Snapshot<F> {
 
 /// A segment at one moment.
 #[derive(Debug)]
-struct SnapshotFile<F> {
-    name: String,
-    file: Arc<F>,
-    /// What of it belongs to the snapshot.
-    used: u64,
+pub struct SnapshotFile<F> {
+    /// The name of its file.
+    pub name: String,
+    /// Its file.
+    pub file: Arc<F>,
+    /// What of it belongs to the snapshot, in bytes: what is behind that is of no meaning.
+    pub used: u64,
     /// How long the file is.
-    size: u64,
+    pub size: u64,
 }
 
 impl<D: Disk> Log<D> {
@@ -37,6 +39,19 @@ impl<D: Disk> Log<D> {
             size: segment.size,
         };
         Snapshot { files: state.segments.iter().map(file).collect() }
+    }
+}
+
+impl<F> Snapshot<F> {
+    /// One of files that are known to belong together. Only segments are: others are left out.
+    pub fn of(files: impl IntoIterator<Item = SnapshotFile<F>>) -> Self {
+        let files = files.into_iter().filter(|file| number_of(&file.name).is_some());
+        Self { files: files.collect() }
+    }
+
+    /// Its files.
+    pub fn files(&self) -> &[SnapshotFile<F>] {
+        &self.files
     }
 }
 

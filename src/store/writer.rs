@@ -294,12 +294,13 @@ impl<D: Disk> Log<D> {
         }
         count(&self.counters.batches, 1);
         count(&self.counters.written_bytes, whole_len);
-        self.announce(job.number);
-        let again_bytes = prepared.again_bytes;
-        drop(prepared);
+        // Before anybody is told: a snapshot that is taken because of it has it, too.
         if let Some(found) = self.state.lock().segments.get_mut(segment) {
             (found.used, found.last_batch, found.chain) = (at + whole_len, job.number, crc);
         }
+        self.announce(job.number);
+        let again_bytes = prepared.again_bytes;
+        drop(prepared);
         self.finish(job, (segment, at), again_bytes);
         Ok(Turn::Wrote)
     }

@@ -7,7 +7,7 @@ use std::{
     env, fs,
     io::{BufRead, BufReader},
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
         Arc, Mutex, PoisonError,
@@ -53,6 +53,24 @@ impl Broker {
         fs::write(folder.join("broker.toml"), config_toml).expect("the settings can be written");
         let (started, addr) = Started::start(folder);
         Self { addr, started: Some(started) }
+    }
+
+    /// Starts a broker on data that is moved to it; `None` if another broker is asked.
+    pub(crate) fn start_on(data_dir: &Path) -> Option<Self> {
+        if foreign_addr().is_some() {
+            return None;
+        }
+        let folder = new_folder();
+        fs::write(folder.join("broker.toml"), "").expect("the settings can be written");
+        fs::rename(data_dir, folder.join("data")).expect("the data can be moved");
+        let (started, addr) = Started::start(folder);
+        Some(Self { addr, started: Some(started) })
+    }
+
+    /// Where it keeps its data.
+    pub(crate) fn data_dir(&self) -> PathBuf {
+        let started = self.started.as_ref().expect("only a broker of this test has a known folder");
+        started.folder.join("data")
     }
 
     /// Ends the broker as an operator does, and starts it again on the same data.
@@ -216,4 +234,5 @@ const _: fn() = || {
     broker.restart_with("");
     broker.kill_and_restart();
     let _ = (broker.addr(), broker.uri(), broker.pid(), broker.log_text(), broker.is_foreign());
+    let _ = Broker::start_on(&broker.data_dir());
 };

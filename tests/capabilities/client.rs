@@ -42,7 +42,7 @@ pub(crate) const DURABLE: QueueDeclareOptions = QueueDeclareOptions {
 };
 
 /// A broker that ends with its last test, and does not wait for clients whose runtime has ended with theirs.
-pub(crate) struct Running(Broker);
+pub(crate) struct Running(pub(crate) Broker);
 
 impl Deref for Running {
     type Target = Broker;

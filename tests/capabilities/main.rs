@@ -10,7 +10,9 @@
 mod broker;
 mod client;
 mod raw_client;
+mod tool;
 
+mod backup;
 mod cancel_notify;
 mod confirms;
 mod connection;
@@ -25,6 +27,7 @@ mod exclusive;
 mod get;
 mod length_limits;
 mod limits;
+mod log_tools;
 mod login;
 mod memory;
 mod permissions;

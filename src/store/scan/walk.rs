@@ -221,10 +221,14 @@ impl Walker {
                 }
                 visitor.batch(&batch(reader, number, step.at, header));
                 let body = reader.bytes(start, header.body_len as usize)?;
-                for (at, len, record) in sound_records(body, Seal::new(number)) {
-                    let offset = start + at as u64;
-                    let at = RecordAt { file, segment: number, offset, len: len as u64 };
-                    visitor.record(&at, &record);
+                let seal = Seal::new(number);
+                for (at, record, bytes) in records(body) {
+                    let (offset, len) = (start + at as u64, bytes.len() as u64);
+                    let at = RecordAt { file, segment: number, offset, len };
+                    match seal.is_on(bytes) {
+                        true => visitor.record(&at, &record),
+                        false => visitor.unsound(&at, &record),
+                    }
                 }
             }
             Here::Stray => report(step.at, to, "a batch is missing before this one"),
@@ -336,14 +340,19 @@ pub(crate) fn sound_records(
     body: &[u8],
     seal: Seal,
 ) -> impl Iterator<Item = (usize, usize, Record<'_>)> {
+    records(body)
+        .filter(move |(_, _, bytes)| seal.is_on(bytes))
+        .map(|(at, record, bytes)| (at, bytes.len(), record))
+}
+
+/// What looks like the records of a body, with where they are, and their bytes.
+fn records(body: &[u8]) -> impl Iterator<Item = (usize, Record<'_>, &[u8])> {
     let mut at = 0;
-    let all = std::iter::from_fn(move || {
+    std::iter::from_fn(move || {
         let rest = body.get(at..)?;
         let (record, len) = Record::decode(rest)?;
-        let found = (at, len, record, rest.get(..len)?);
+        let found = (at, record, rest.get(..len)?);
         at += len;
         Some(found)
-    });
-    all.filter(move |(_, _, _, bytes)| seal.is_on(bytes))
-        .map(|(at, len, record, _)| (at, len, record))
+    })
 }

@@ -1,4 +1,4 @@
-//! The broker ends, or its disk fails, at a chosen call of the disk: see `src/server/fail_point.rs`.
+//! The broker ends, or its disk fails, at a chosen call of the disk: see `src/disk/fail_point.rs`.
 //!
 //! This takes a broker with the feature `fail-points` beside the test:
 //!

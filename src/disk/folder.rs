@@ -15,25 +15,36 @@ const FOLDER_MODE: u32 = 0o700;
 
 /// A folder with the files of one log.
 #[derive(Debug, Clone)]
-pub(crate) struct Folder {
+pub struct Folder {
     path: PathBuf,
 }
 
 /// An open file in a [`Folder`].
 #[derive(Debug)]
-pub(crate) struct FolderFile(File);
+pub struct FolderFile(File);
 
 impl Folder {
     /// The folder at `path`, which is made if there is none.
     ///
     /// # Errors
     /// If it cannot be made.
-    pub(crate) fn make(path: PathBuf) -> io::Result<Self> {
+    pub fn make(path: PathBuf) -> io::Result<Self> {
         make_folder(&path)?;
         Ok(Self { path })
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    /// The folder at `path`, which is made now.
+    ///
+    /// # Errors
+    /// If there is something already, or it cannot be made.
+    pub fn make_new(path: PathBuf) -> io::Result<Self> {
+        fs::DirBuilder::new().mode(FOLDER_MODE).create(&path)?;
+        Ok(Self { path })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
         &self.path
     }
 
@@ -48,7 +59,7 @@ impl Folder {
 ///
 /// # Errors
 /// If one cannot be made.
-pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
+pub fn make_folder(path: &Path) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
     }
@@ -63,7 +74,7 @@ pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
 ///
 /// # Errors
 /// If the disk failed.
-pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
+pub fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
@@ -71,9 +82,27 @@ pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
 ///
 /// # Errors
 /// If the file system cannot be asked.
-pub(crate) fn free_bytes(path: &Path) -> io::Result<u64> {
+pub fn free_bytes(path: &Path) -> io::Result<u64> {
     let stats = rustix::fs::statvfs(path)?;
     Ok(stats.f_bavail.saturating_mul(stats.f_frsize))
+}
+
+/// Reads until `out` is full or the file ends.
+pub(crate) fn read_fully(file: &File, mut out: &mut [u8], mut offset: u64) -> io::Result<usize> {
+    let mut total = 0;
+    while !out.is_empty() {
+        match file.read_at(out, offset) {
+            Ok(0) => break,
+            Ok(count) => {
+                total += count;
+                offset += count as u64;
+                out = &mut out[count..];
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(total)
 }
 
 impl Disk for Folder {
@@ -130,21 +159,8 @@ impl DiskFile for FolderFile {
         self.0.set_len(len)
     }
 
-    fn read_at(&self, mut out: &mut [u8], mut offset: u64) -> io::Result<usize> {
-        let mut total = 0;
-        while !out.is_empty() {
-            match self.0.read_at(out, offset) {
-                Ok(0) => break,
-                Ok(count) => {
-                    total += count;
-                    offset += count as u64;
-                    out = &mut out[count..];
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(total)
+    fn read_at(&self, out: &mut [u8], offset: u64) -> io::Result<usize> {
+        read_fully(&self.0, out, offset)
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
