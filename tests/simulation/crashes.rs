@@ -6,25 +6,25 @@ use server::simulation::Settings;
 use store::sim::{CrashPlan, Image, Random, SimDisk, Trace};
 
 use crate::effort;
-use crate::judge::{Found, judge};
+use crate::judge::{Found, Judge};
 use crate::script::{Mix, Op};
 use crate::world::{Life, Moment, Stop, World};
 
-const SCRIPTS: u64 = 60;
+const SCRIPTS: u64 = 180;
 const OPERATIONS: usize = 60;
 const MIX: Mix = Mix { restarts: 0, large: 5 };
 
 /// Scripts whose messages are so large that segments fill, are emptied and used again.
-const LARGE_SCRIPTS: u64 = 60;
+const LARGE_SCRIPTS: u64 = 100;
 const LARGE_OPERATIONS: usize = 120;
 const LARGE_MIX: Mix = Mix { restarts: 0, large: 70 };
 
 /// Of so many states one is gone on from, until the power goes again.
-const SECOND_CUT_ONE_IN: u64 = 90;
+const SECOND_CUT_ONE_IN: u64 = 16;
 const SECOND_OPERATIONS: usize = 10;
 
 /// Of so many states one is opened twice.
-const TWICE_ONE_IN: u64 = 4;
+const TWICE_ONE_IN: u64 = 10;
 
 #[derive(Debug, Default)]
 struct Counts {
@@ -59,21 +59,44 @@ fn begin(random: &mut Random, count: usize, mix: Mix) -> Result<World, String> {
     play(world.map_err(|stop| format!("{stop:?}"))?, random, count, mix)
 }
 
-/// Judges every state that a power cut can leave, and hands on those that are right.
+/// How thoroughly states are looked at.
+#[derive(Debug, Clone, Copy)]
+struct Sample {
+    /// At one of so many calls of the disk.
+    points: u64,
+    /// Of the states there, one of so many.
+    states: u64,
+}
+
+const EVERYTHING: Sample = Sample { points: 1, states: 1 };
+const FIRST_CUT: Sample = Sample { points: 4, states: 10 };
+const SECOND_CUT: Sample = Sample { points: 10, states: 5 };
+
+/// Judges the states that a power cut can leave, and hands on those that are right; how many there were.
 fn cut_everywhere(
     trace: &Trace,
     life: &Life,
-    seed: u64,
+    (seed, sample): (u64, Sample),
     mut hand_on: impl FnMut(&Image, usize, Moment) -> Result<(), String>,
 ) -> Result<u64, String> {
     let settings = settings();
-    let plan = CrashPlan { seed, random: 8, tears: true };
+    let mut judge = Judge::new(&settings, life);
+    let plan = CrashPlan { seed, random: 16, tears: true };
+    let mut random = Random::new(seed);
     let mut replay = trace.replay();
     let (mut states, mut result) = (0, Ok(()));
     while replay.step().is_some() && result.is_ok() {
         let mark = usize::try_from(replay.mark()).expect("there are few marks");
-        states += replay.crash(&plan, |image, crash| {
-            result = judge(image, &settings, life, mark)
+        if random.below(sample.points) > 0 {
+            continue;
+        }
+        replay.crash(&plan, |image, crash| {
+            if random.below(sample.states) > 0 {
+                return true;
+            }
+            states += 1;
+            result = judge
+                .judge(image, mark)
                 .and_then(|moment| hand_on(image, mark, moment))
                 .map_err(|wrong| format!("{crash}: {wrong}"));
             result.is_ok()
@@ -93,7 +116,7 @@ fn cut_once(seed: u64, counts: &mut Counts) -> Result<(), String> {
     let mut random = Random::new(seed);
     let world = begin(&mut random, OPERATIONS, MIX)?;
     let trace = world.disk.trace();
-    counts.states += cut_everywhere(&trace, &world.life, seed, |image, mark, _| {
+    counts.states += cut_everywhere(&trace, &world.life, (seed, EVERYTHING), |image, mark, _| {
         if random.below(TWICE_ONE_IN) == 0 {
             counts.opened_twice += 1;
             open_twice(image, &world.life, mark)?;
@@ -119,7 +142,7 @@ fn cut_again(
     let world = world.map_err(|stop| format!("{stop:?}"))?;
     let world = play(world, &mut random, SECOND_OPERATIONS, LARGE_MIX)?;
     let trace = world.disk.trace();
-    cut_everywhere(&trace, &world.life, seed, |_, _, _| Ok(())).map_err(|wrong| {
+    cut_everywhere(&trace, &world.life, (seed, SECOND_CUT), |_, _, _| Ok(())).map_err(|wrong| {
         let story = world.story.join("\n");
         format!("the second time, {wrong}\n{story}")
     })
@@ -132,14 +155,15 @@ fn cut_twice(seed: u64, counts: &mut Counts) -> Result<(), String> {
     counts.segments_emptied += stats.segments_emptied;
     counts.segments_begun += stats.segments_begun;
     let trace = world.disk.trace();
-    counts.states += cut_everywhere(&trace, &world.life, seed, |image, mark, moment| {
-        if random.below(SECOND_CUT_ONE_IN) == 0 {
-            counts.second_cuts += 1;
-            let moment = (mark, moment);
-            counts.second_states += cut_again(image, &world.life, moment, random.number())?;
-        }
-        Ok(())
-    })?;
+    counts.states +=
+        cut_everywhere(&trace, &world.life, (seed, FIRST_CUT), |image, mark, moment| {
+            if random.below(SECOND_CUT_ONE_IN) == 0 {
+                counts.second_cuts += 1;
+                let moment = (mark, moment);
+                counts.second_states += cut_again(image, &world.life, moment, random.number())?;
+            }
+            Ok(())
+        })?;
     counts.scripts += 1;
     Ok(())
 }

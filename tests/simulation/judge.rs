@@ -1,6 +1,6 @@
 //! The judge of what a broker makes of a disk: does it hold what it promised, and nothing that never was?
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use server::simulation::{Node, Settings};
 use store::sim::{Image, SimDisk};
@@ -9,7 +9,7 @@ use crate::catalog::QUEUES;
 use crate::message;
 use crate::model::{Consumer, Model, Seen};
 use crate::wire::{self, Event, Mode};
-use crate::world::{Life, Moment, World};
+use crate::world::{Life, Moment, Promise, World};
 
 /// Longer than any message is held back or lives.
 const LATER_MS: u64 = 1000;
@@ -17,32 +17,74 @@ const LATER_MS: u64 = 1000;
 /// What each queue delivers: at once, and later.
 type Contents = BTreeMap<u8, Vec<Seen>>;
 
-/// Opens what is left on a disk, and compares it with what was promised, and with what could have been.
-///
-/// # Errors
-/// What the broker did wrong.
-pub(crate) fn judge(
-    image: &Image,
-    settings: &Settings,
-    life: &Life,
-    mark: usize,
-) -> Result<Moment, String> {
-    let promise = life.promises[mark];
-    let disk = SimDisk::from_image(image);
-    let found = Found::look(&disk, settings, life, promise.now)?;
-    if let Some(damage) = &found.damage {
-        return Err(format!("damage where there was none: {damage}"));
+/// Compares what a broker makes of a disk with what was promised, and with what could have been.
+#[derive(Debug)]
+pub(crate) struct Judge<'a> {
+    settings: &'a Settings,
+    pub(crate) life: &'a Life,
+    /// By batch, time, and whether the log was closed: so that it is found out once.
+    expected: HashMap<(u64, u64, bool), Expected>,
+}
+
+/// What a broker should have.
+#[derive(Debug)]
+struct Expected {
+    definitions: Vec<String>,
+    contents: Contents,
+}
+
+impl<'a> Judge<'a> {
+    /// The judge of one life.
+    pub(crate) fn new(settings: &'a Settings, life: &'a Life) -> Self {
+        Self { settings, life, expected: HashMap::new() }
     }
-    let last = life.moments.range(..=promise.batch).next_back();
-    let candidates = last.into_iter().chain(life.moments.range(promise.batch + 1..));
-    let mut reasons = Vec::new();
-    for (batch, moment) in candidates {
-        match found.compare(moment, promise.now) {
-            Ok(()) => return Ok(moment.clone()),
-            Err(reason) => reasons.push(format!("batch {batch}: {reason}")),
+
+    /// Opens what is left on a disk whose trace has this mark; the moment in the broker's life that it was left at.
+    ///
+    /// # Errors
+    /// What the broker did wrong.
+    pub(crate) fn judge(&mut self, image: &Image, mark: usize) -> Result<Moment, String> {
+        let now = self.life.promises[mark].now;
+        let disk = SimDisk::from_image(image);
+        let found = Found::look(&disk, self.settings, self.life, now)?;
+        self.compare(&found, mark)
+    }
+
+    /// The moment in the broker's life at which it would have had what was found.
+    ///
+    /// # Errors
+    /// There is none.
+    pub(crate) fn compare(&mut self, found: &Found, mark: usize) -> Result<Moment, String> {
+        let Promise { batch: promised, now } = self.life.promises[mark];
+        if let Some(damage) = &found.damage {
+            return Err(format!("damage where there was none: {damage}"));
         }
+        let last = self.life.moments.range(..=promised).next_back();
+        let candidates = last.into_iter().chain(self.life.moments.range(promised + 1..));
+        let mut reasons = Vec::new();
+        for (batch, moment) in candidates {
+            let was_closed = found.was_closed;
+            if was_closed && !moment.was_closed {
+                continue;
+            }
+            let expected = self.expected.entry((*batch, now, was_closed));
+            let expected = expected.or_insert_with(|| Expected::of(&moment.model, was_closed, now));
+            match found.compare(expected) {
+                Ok(()) => return Ok(moment.clone()),
+                Err(reason) => reasons.push(format!("batch {batch}: {reason}")),
+            }
+        }
+        Err(format!("promised up to {promised}: it is none of\n{}", reasons.join("\n")))
     }
-    Err(format!("promised up to {}: it is none of\n{}", promise.batch, reasons.join("\n")))
+}
+
+impl Expected {
+    fn of(before: &Model, was_closed: bool, now: u64) -> Self {
+        let mut model = before.clone();
+        model.restart(was_closed, now);
+        let definitions = World::definitions_of(&model);
+        Self { definitions, contents: drain(model) }
+    }
 }
 
 /// What a broker has that was started on a disk.
@@ -82,23 +124,16 @@ impl Found {
         Ok(Self { was_closed, damage, definitions, contents })
     }
 
-    fn compare(&self, moment: &Moment, now: u64) -> Result<(), String> {
-        if self.was_closed && !moment.was_closed {
-            return Err("it was not closed then".to_owned());
-        }
-        let mut model = (*moment.model).clone();
-        model.restart(self.was_closed, now);
-        let definitions = World::definitions_of(&model);
-        if definitions != self.definitions {
+    fn compare(&self, expected: &Expected) -> Result<(), String> {
+        let Expected { definitions, contents } = expected;
+        if *definitions != self.definitions {
             return Err(format!("defined are {:?}, not {definitions:?}", self.definitions));
         }
-        let contents = drain(model);
-        if contents == self.contents {
+        if *contents == self.contents {
             return Ok(());
         }
-        let queues = (0..).take(QUEUES.len());
         let differs = |queue: &u8| contents.get(queue) != self.contents.get(queue);
-        let first = queues.into_iter().find(differs).unwrap_or(0);
+        let first = (0..).take(QUEUES.len()).find(differs).unwrap_or(0);
         let (name, is, should) =
             (QUEUES[usize::from(first)].name, self.contents.get(&first), contents.get(&first));
         Err(format!("{name} has {is:?}, not {should:?}"))

@@ -6,7 +6,7 @@ use server::simulation::Settings;
 use store::sim::{Random, SimDisk};
 
 use crate::effort;
-use crate::judge::judge;
+use crate::judge::Judge;
 use crate::script::{Mix, Op};
 use crate::world::{Stop, World};
 
@@ -43,7 +43,9 @@ fn play(
         counts.messages += world.life.specs.len() as u64;
         counts.left += world.model.message_count() as u64;
         let last = world.life.promises.len() - 1;
-        judge(&world.disk.image_after_power_cut(), settings, &world.life, last).map_err(Stop::wrong)
+        Judge::new(settings, &world.life)
+            .judge(&world.disk.image_after_power_cut(), last)
+            .map_err(Stop::wrong)
     });
     counts.sequences += 1;
     ended.map(drop).map_err(|stop| (stop, story))
