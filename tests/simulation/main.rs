@@ -3,6 +3,8 @@
 mod catalog;
 mod crashes;
 mod effort;
+mod faults;
+mod full;
 mod judge;
 mod message;
 mod model;

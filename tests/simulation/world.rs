@@ -305,6 +305,13 @@ impl World {
         self.life.moments.insert(self.node.filling_batch(), moment);
     }
 
+    /// Whether a client has been asking for something and was not answered.
+    pub(crate) fn is_waiting(&self) -> bool {
+        let is_waiting =
+            |client: &Client| !client.replies.is_empty() || !client.unconfirmed.is_empty();
+        self.clients.iter().any(is_waiting)
+    }
+
     /// Writes and tidies up until there is nothing left to do.
     pub(crate) fn rest(&mut self) -> Result<(), Stop> {
         while self.turn()? == Turn::Wrote || self.node.tidy_log() {}
