@@ -15,7 +15,7 @@ use crate::world::{Life, Moment, Promise, World};
 const LATER_MS: u64 = 1000;
 
 /// What each queue delivers: at once, and later.
-type Contents = BTreeMap<u8, Vec<Seen>>;
+pub(crate) type Contents = BTreeMap<u8, Vec<Seen>>;
 
 /// Compares what a broker makes of a disk with what was promised, and with what could have been.
 #[derive(Debug)]
@@ -28,9 +28,9 @@ pub(crate) struct Judge<'a> {
 
 /// What a broker should have.
 #[derive(Debug)]
-struct Expected {
+pub(crate) struct Expected {
     definitions: Vec<String>,
-    contents: Contents,
+    pub(crate) contents: Contents,
 }
 
 impl<'a> Judge<'a> {
@@ -79,7 +79,8 @@ impl<'a> Judge<'a> {
 }
 
 impl Expected {
-    fn of(before: &Model, was_closed: bool, now: u64) -> Self {
+    /// What it should have that starts after this moment.
+    pub(crate) fn of(before: &Model, was_closed: bool, now: u64) -> Self {
         let mut model = before.clone();
         model.restart(was_closed, now);
         let definitions = World::definitions_of(&model);
@@ -90,10 +91,10 @@ impl Expected {
 /// What a broker has that was started on a disk.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Found {
-    was_closed: bool,
+    pub(crate) was_closed: bool,
     pub(crate) damage: Option<String>,
-    definitions: Vec<String>,
-    contents: Contents,
+    pub(crate) definitions: Vec<String>,
+    pub(crate) contents: Contents,
 }
 
 impl Found {
@@ -124,7 +125,11 @@ impl Found {
         Ok(Self { was_closed, damage, definitions, contents })
     }
 
-    fn compare(&self, expected: &Expected) -> Result<(), String> {
+    /// Whether it is just what it should be.
+    ///
+    /// # Errors
+    /// What differs.
+    pub(crate) fn compare(&self, expected: &Expected) -> Result<(), String> {
         let Expected { definitions, contents } = expected;
         if *definitions != self.definitions {
             return Err(format!("defined are {:?}, not {definitions:?}", self.definitions));

@@ -2,6 +2,7 @@
 
 mod catalog;
 mod crashes;
+mod damage;
 mod effort;
 mod faults;
 mod full;
