@@ -1,6 +1,6 @@
 //! From what the log holds back to a node: vhosts, users, exchanges, queues, and the messages in them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use broker::exchange::{Destination, ExchangeSpec};
@@ -125,20 +125,65 @@ impl Definitions {
             journal.define(&Definition::Vhost(name.clone()));
             made.vhosts.push(name.clone());
         }
-        for NamedAccount { account: Account { user, permissions }, .. } in &options.accounts {
-            journal.define(&Definition::User(user.clone()));
-            made.users.push(user.clone());
-            for (vhost, permission) in permissions {
-                let permission = PermissionDefinition {
-                    user: user.name.clone(),
-                    vhost: vhost.clone(),
-                    permission: (**permission).clone(),
-                };
-                journal.define(&Definition::Permission(permission.clone()));
-                made.permissions.push(permission);
-            }
+        for NamedAccount { account, .. } in &options.accounts {
+            made.add_user(account, journal);
+            made.add_permissions(account, journal);
         }
         made
+    }
+
+    fn add_user(&mut self, account: &Account, journal: &Journal) {
+        journal.define(&Definition::User(account.user.clone()));
+        self.users.push(account.user.clone());
+    }
+
+    fn add_permissions(&mut self, Account { user, permissions }: &Account, journal: &Journal) {
+        for (vhost, permission) in permissions {
+            let permission = PermissionDefinition {
+                user: user.name.clone(),
+                vhost: vhost.clone(),
+                permission: (**permission).clone(),
+            };
+            journal.define(&Definition::Permission(permission.clone()));
+            self.permissions.push(permission);
+        }
+    }
+
+    /// Defines again what must have been there before the log was damaged: or a wrong byte in the definition of a vhost
+    /// would take all its queues along, and one in that of a user would keep everybody out.
+    ///
+    /// Vhosts are known by what is in them. Who may log in is never more than the settings say, and nobody comes back of
+    /// whom nothing is left, unless there is nobody else.
+    fn mend(&mut self, options: &Options, journal: &Journal) {
+        for name in self.vhosts_in_use() {
+            if !self.vhosts.contains(&name) {
+                error!(vhost = %name, "the definition of a vhost is damaged, and is made again");
+                journal.define(&Definition::Vhost(name.clone()));
+                self.vhosts.push(name);
+            }
+        }
+        let is_nobody_left = self.users.is_empty();
+        for NamedAccount { account, .. } in &options.accounts {
+            let name = &account.user.name;
+            let is_known = self.users.iter().any(|user| user.name == *name);
+            let has_any = self.permissions.iter().any(|permission| permission.user == *name);
+            if !is_known && (has_any || is_nobody_left) {
+                error!(user = %name, "the definition of a user is damaged, and is made again as the settings say");
+                self.add_user(account, journal);
+            }
+            if !has_any && (is_known || is_nobody_left) {
+                error!(user = %name, "a user without permissions gets those of the settings, as the log is damaged");
+                self.add_permissions(account, journal);
+            }
+        }
+    }
+
+    fn vhosts_in_use(&self) -> BTreeSet<VhostName> {
+        let permissions = self.permissions.iter().map(|permission| &permission.vhost);
+        let exchanges = self.exchanges.iter().map(|(_, vhost, _)| vhost);
+        let queues = self.queues.iter().map(|(_, queue)| &queue.vhost);
+        let bindings = self.bindings.iter().map(|(_, binding)| &binding.vhost);
+        permissions.chain(exchanges).chain(queues).chain(bindings).cloned().collect()
     }
 
     fn accounts(&self) -> HashMap<UserName, Account> {
@@ -188,6 +233,9 @@ impl<'n> Filling<'n> {
         if definitions.vhosts.is_empty() && definitions.users.is_empty() {
             definitions = Definitions::from_options(&shared.options, journal);
         } else {
+            if recovery.damage_count > 0 {
+                definitions.mend(&shared.options, journal);
+            }
             differences::name(&shared.options, &definitions.vhosts, &definitions.accounts());
         }
         for name in &definitions.vhosts {

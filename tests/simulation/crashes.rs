@@ -43,12 +43,12 @@ fn settings() -> Arc<Settings> {
 
 /// Plays a script on a disk that records.
 fn play(mut world: World, random: &mut Random, count: usize, mix: Mix) -> Result<World, String> {
-    let told = |(stop, story): (Stop, Vec<String>)| format!("{stop:?}\n{}", story.join("\n"));
+    let told = |(stop, story): (Stop, Vec<String>)| format!("{stop}\n{}", story.join("\n"));
     for _ in 0..count {
         world = world.perform(Op::draw(random, mix)).map_err(told)?;
     }
     let story = world.story.join("\n");
-    world.rest().map_err(|stop| format!("{stop:?}\n{story}"))?;
+    world.rest().map_err(|stop| format!("{stop}\n{story}"))?;
     Ok(world)
 }
 
@@ -56,7 +56,7 @@ fn begin(random: &mut Random, count: usize, mix: Mix) -> Result<World, String> {
     let disk = SimDisk::new();
     disk.record();
     let world = World::new(&disk, &settings()).and_then(World::furnish);
-    play(world.map_err(|stop| format!("{stop:?}"))?, random, count, mix)
+    play(world.map_err(|stop| format!("{stop}"))?, random, count, mix)
 }
 
 /// How thoroughly states are looked at.
@@ -139,7 +139,7 @@ fn cut_again(
     disk.record();
     let now = life.promises[mark].now;
     let world = World::resume(&disk, &settings(), moment, life.specs.clone(), now);
-    let world = world.map_err(|stop| format!("{stop:?}"))?;
+    let world = world.map_err(|stop| format!("{stop}"))?;
     let world = play(world, &mut random, SECOND_OPERATIONS, LARGE_MIX)?;
     let trace = world.disk.trace();
     cut_everywhere(&trace, &world.life, (seed, SECOND_CUT), |_, _, _| Ok(())).map_err(|wrong| {

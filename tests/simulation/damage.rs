@@ -55,17 +55,17 @@ impl Victim {
         let mut random = Random::new(seed);
         let mut world = World::new(&SimDisk::new(), &settings)
             .and_then(World::furnish)
-            .map_err(|stop| format!("{stop:?}"))?;
+            .map_err(|stop| format!("{stop}"))?;
         let mut done = 0;
         while done < 150
             || segments(&world.disk.image()).map(|(_, bytes)| written(bytes) as u64).sum::<u64>()
                 < LOG_BYTES
         {
             world =
-                world.perform(Op::draw(&mut random, MIX)).map_err(|stop| format!("{stop:?}"))?;
+                world.perform(Op::draw(&mut random, MIX)).map_err(|(stop, _)| stop.to_string())?;
             done += 1;
         }
-        let (disk, life) = world.close().map_err(|stop| format!("{stop:?}"))?;
+        let (disk, life) = world.close().map_err(|stop| format!("{stop}"))?;
         let image = disk.image();
         let records = Records::of(&image)?;
         Ok(Self { image, life, records, settings })
@@ -136,7 +136,7 @@ fn change_bytes(
                 return Ok(());
             }
             *budget -= 1;
-            if *budget % stride != 0 {
+            if !budget.is_multiple_of(stride) {
                 continue;
             }
             let is_definition = victim.records.is_definition(name, at);

@@ -81,7 +81,7 @@ struct Former {
 }
 
 fn former(settings: &Arc<Settings>) -> Result<Former, String> {
-    let told = |stop| format!("{stop:?}");
+    let told = |stop| format!("{stop}");
     let world = World::new(&SimDisk::new(), settings).and_then(World::furnish).map_err(told)?;
     let world = world.restart(Restart::Kill).map_err(told)?;
     let (_, moment) = world.life.moments.last_key_value().expect("there is one from the start");

@@ -39,7 +39,7 @@ struct Full {
 }
 
 fn told(stop: &Stop, world: &World) -> String {
-    format!("{stop:?}\n{}", world.story.join("\n"))
+    format!("{stop}\n{}", world.story.join("\n"))
 }
 
 /// Plays a script on a disk that is full from an allocation on; `false`: it has not come so far.
@@ -48,7 +48,7 @@ fn play(nth: u64, seed: u64, counts: &mut Counts) -> Result<bool, String> {
     let mut random = Random::new(seed);
     let disk = SimDisk::new();
     let started = World::new(&disk, &settings).and_then(World::furnish);
-    let mut world = started.map_err(|stop| format!("{stop:?}"))?;
+    let mut world = started.map_err(|stop| format!("{stop}"))?;
     let before = disk.allocations();
     disk.fill_at(nth);
     let mut full = Full::default();

@@ -61,7 +61,7 @@ fn a_broker_does_what_its_model_does() {
         let settings = if seed % 2 == 0 { &roomy } else { &tight };
         if let Err((stop, story)) = play(seed, settings, &mut counts) {
             let again = effort::again("a_broker_does_what_its_model_does", seed);
-            panic!("seed {seed}: {stop:?}\n{}\n{again}", story.join("\n"));
+            panic!("seed {seed}: {stop}\n{}\n{again}", story.join("\n"));
         }
     }
     println!("{counts:?}");

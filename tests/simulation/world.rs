@@ -3,6 +3,7 @@
 mod operations;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::fmt;
 use std::sync::Arc;
 
 use server::simulation::{Node, Settings};
@@ -29,8 +30,15 @@ pub(crate) enum Stop {
     Wrong(String),
 }
 
+impl fmt::Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Disk(what) | Self::Wrong(what)) = self;
+        f.write_str(what)
+    }
+}
+
 impl Stop {
-    pub(crate) fn wrong(what: impl std::fmt::Display) -> Self {
+    pub(crate) fn wrong(what: impl fmt::Display) -> Self {
         Self::Wrong(what.to_string())
     }
 }
