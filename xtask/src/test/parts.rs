@@ -217,6 +217,25 @@ pub(super) const PARTS: &[Part] = &[
         ..PLAIN
     },
     Part {
+        name: "simulation",
+        about: "the broker on a simulated disk: cut off, failing, full, rotting; and beside its model",
+        command: &[
+            "nice",
+            "cargo",
+            "test",
+            "--profile",
+            "simulation",
+            "--package",
+            "pillarbox-simulation",
+            "--",
+            "--show-output",
+        ],
+        env: &[("PILLARBOX_EFFORT", "full"), ("CARGO_TARGET_DIR", "target/torture")],
+        long: true,
+        runner: Runner::Cargo,
+        ..PLAIN
+    },
+    Part {
         name: "disks",
         about: "the broker on a real ext4 that loses power, is full, or stands still",
         command: &[
