@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use ::broker::LogPosition;
 use amqp::Method;
+use mutants::Mutant;
 
 use crate::{Broker, ChannelNumber};
 
@@ -49,7 +50,8 @@ impl HeldReplies {
         after: Option<LogPosition>,
         broker: &mut B,
     ) {
-        if after.is_none() && self.channels.is_empty() {
+        let is_free = after.is_none() && self.channels.is_empty();
+        if is_free || mutants::is_planted(Mutant::RepliedAtOnce) {
             broker.send(channel, method);
         } else {
             self.send_in_turn(channel, method, after, broker);

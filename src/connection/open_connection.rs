@@ -7,6 +7,7 @@ use std::{
 
 use ::broker::{LogPosition, VhostName};
 use amqp::{Method, ReplyCode, basic, channel, tx};
+use mutants::Mutant;
 
 use crate::{
     Broker, ChannelNumber, PublishOutcome, PublishRun, Settings, Tuning,
@@ -278,7 +279,10 @@ impl OpenConnection {
                 Err(_) => is_complete = false,
             }
         }
-        after = after.max(broker.commit_settlements(number));
+        let settled = broker.commit_settlements(number);
+        if !mutants::is_planted(Mutant::AcksOfCommitNotAwaited) {
+            after = after.max(settled);
+        }
         if !is_complete {
             return Err(precondition("partial tx completion"));
         }
@@ -372,7 +376,8 @@ fn return_unroutable<B: Broker>(run: &PublishRun<'_>, outcome: &PublishOutcome, 
 
 /// Numbers a run and settles it: all are accepted but those rejected, which wait for nothing.
 fn settle_run(confirms: &mut Confirms, len: u64, outcome: &PublishOutcome) {
-    let accepted = Fate::accepted(outcome.after);
+    let is_awaited = !mutants::is_planted(Mutant::ConfirmedAtOnce);
+    let accepted = Fate::accepted(outcome.after.filter(|_| is_awaited));
     let mut settled = 0;
     for &index in &outcome.rejected {
         confirms.push(u64::from(index) - settled, accepted);

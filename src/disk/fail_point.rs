@@ -2,9 +2,9 @@
 //!
 //! In a build with the feature `fail-points`, `PILLARBOX_FAIL_POINT=what:n` names what happens at the `n`-th call of an
 //! operation of the log's disk: `before-sync:3` and `after-sync:3` end the process there as `kill -9` does, and
-//! `fail-sync:3` lets that one call fail and all others work. `torn-write:3` ends the process in the middle of a write.
-//! The operations are `create`, `write`, `sync`, `rename`, `remove` and `sync-dir`. Other builds have none of
-//! this.
+//! `fail-sync:3` lets that one call fail and all others work. `torn-write:3` ends the process in the middle of a write,
+//! and `stall-sync:3` never comes back from that call. The operations are `create`, `write`, `sync`, `rename`, `remove` and `sync-dir`. Other builds
+//! have none of this.
 
 #[cfg(not(feature = "fail-points"))]
 use std::io;
@@ -36,6 +36,7 @@ mod armed {
     use std::process::abort;
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU64, Ordering};
+    use std::thread;
 
     /// The errno of a failed disk.
     const EIO: i32 = 5;
@@ -47,6 +48,7 @@ mod armed {
         EndAfter,
         Fail,
         Tear,
+        Stall,
     }
 
     #[derive(Debug)]
@@ -66,6 +68,7 @@ mod armed {
                 "after" => What::EndAfter,
                 "fail" => What::Fail,
                 "torn" => What::Tear,
+                "stall" => What::Stall,
                 _ => return None,
             };
             let left = AtomicU64::new(count.parse().ok()?);
@@ -101,6 +104,9 @@ mod armed {
                 let _ = call(); // nobody is left who would want to know
                 abort()
             }
+            Some(What::Stall) => loop {
+                thread::park();
+            },
             Some(What::Tear) | None => call(),
         }
     }

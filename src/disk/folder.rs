@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use mutants::Mutant;
 use store::{Disk, DiskFile};
 
 use crate::fail_point;
@@ -172,6 +173,9 @@ impl DiskFile for FolderFile {
     }
 
     fn sync(&self) -> io::Result<()> {
+        if mutants::is_planted(Mutant::DiskFlushSkipped) {
+            return Ok(());
+        }
         fail_point::around("sync", || self.0.sync_data())
     }
 }

@@ -12,6 +12,7 @@ use broker::queue::{
 };
 use broker::{ConsumerTag, ExchangeName, LogPosition, QueueKind, QueueName, Refusal, Timestamp};
 use connection::ChannelNumber;
+use mutants::Mutant;
 use parking_lot::Mutex;
 use wake::{Buffer, OutboxGuard};
 
@@ -224,7 +225,9 @@ impl QueueCell {
         let LogNotes { settled, noted, wanted } = &mut effects.notes;
         if let Some(owner) = self.log_id() {
             let mut entry = journal.append();
-            entry.release(owner, settled);
+            if !mutants::is_planted(Mutant::AckNotLogged) {
+                entry.release(owner, settled);
+            }
             noted.drain(..).for_each(|(sequence, note)| entry.note(owner, sequence, &note));
             effects.logged_at = effects.logged_at.max(Some(entry.position()));
         }
@@ -242,7 +245,9 @@ impl QueueCell {
         let mut position = None;
         each_portion(remains, |sequences| {
             let mut entry = journal.append();
-            entry.release(owner, sequences);
+            if !mutants::is_planted(Mutant::PurgeNotLogged) {
+                entry.release(owner, sequences);
+            }
             position = Some(entry.position());
         });
         position

@@ -11,6 +11,7 @@ use broker::record::{
 };
 use broker::user::User;
 use broker::{LogPosition, Refusal, UserName, VhostName};
+use mutants::Mutant;
 use store::{ReadError, Recovery};
 use tracing::error;
 
@@ -345,7 +346,8 @@ fn report_binding(source: &str, destination: &Destination, refusal: &Refusal) {
 /// Messages before this may have been delivered without that being known: the broker was not stopped in order.
 fn maybe_delivered(definitions: &Definitions, journal: &Journal, recovery: &Recovery) -> Sequence {
     let before = definitions.interrupted;
-    if recovery.was_closed || recovery.contents == 0 {
+    let is_clean = recovery.was_closed || mutants::is_planted(Mutant::RedeliveredFlagLost);
+    if is_clean || recovery.contents == 0 {
         return before.map_or(Sequence(0), |(_, before)| before);
     }
     let next = Sequence(recovery.next_sequence);

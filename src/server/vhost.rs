@@ -12,6 +12,7 @@ use broker::routing::{ExchangeDirectory, Route};
 use broker::vhost::predeclared_exchanges;
 use broker::{ExchangeName, LogPosition, QueueName, Refusal, Timestamp, VhostName};
 use dashmap::DashMap;
+use mutants::Mutant;
 use parking_lot::Mutex;
 
 use crate::exchange_cell::ExchangeCell;
@@ -198,12 +199,25 @@ impl Vhost {
         else {
             return (self.shared.take_sequences(1), None);
         };
+        if mutants::is_planted(Mutant::OriginalReleasedFirst)
+            && let Some(Original { owner, sequence }) = replaces
+        {
+            let mut alone = journal.append();
+            alone.release(owner, &[sequence.0]);
+            let at = alone.position();
+            drop(alone);
+            while journal.unflushed(at).is_some() {
+                std::thread::yield_now();
+            }
+        }
         let mut entry = journal.append();
         let sequence = entry.take_sequences(1);
         if !owners.is_empty() {
             entry.message(&Arrival { sequence, ..*arrival }, owners, now);
         }
-        if let Some(original) = replaces {
+        if let Some(original) = replaces
+            && !mutants::is_planted(Mutant::OriginalNotReleased)
+        {
             entry.release(original.owner, &[original.sequence.0]);
         }
         (sequence, Some(entry.position()))
@@ -284,6 +298,9 @@ impl Vhost {
         if !sources.is_empty() {
             let destination = Destination::Queue(queue.name.clone());
             self.forget_destination(&destination, sources, &mut gone);
+        }
+        if mutants::is_planted(Mutant::BindingOutlivesQueue) {
+            gone.truncate(1);
         }
         effects.note_logged(self.undefine(&gone));
         drop(changes);

@@ -1,5 +1,7 @@
 //! A batch that is being filled, and what of it lives.
 
+use mutants::Mutant;
+
 use crate::format::{
     self, BATCH_HEADER, Released, content_len, length_u32, note_len, put_content, put_note,
 };
@@ -210,7 +212,7 @@ impl Batch {
     pub(crate) fn set_owners(&mut self, position: usize, owners: OwnerSet) {
         if let Some(content) = self.contents.0.get_mut(position) {
             content.owners = owners;
-            if owners == OwnerSet::NONE {
+            if owners == OwnerSet::NONE && !mutants::is_planted(Mutant::WithdrawnContentWritten) {
                 let (offset, len) = (content.offset as usize, content.len as usize);
                 format::withdraw(self.records.get_mut(offset, len));
                 self.has_withdrawn = true;

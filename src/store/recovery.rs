@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use mutants::Mutant;
+
 use crate::format::{
     ALIGN, Places, Seal, SegmentHeader, is_scratch, name_of, scratch_name, spare_name, spare_number,
 };
@@ -156,7 +158,8 @@ fn make_writable<D: Disk>(
 ) -> Result<Option<Active<D::File>>, OpenError> {
     let mut active = None;
     if let Some(newest) = scanned.last_mut() {
-        if !newest.is_closed && options.flushes() {
+        let is_believed = newest.is_closed || mutants::is_planted(Mutant::NewestSegmentBelieved);
+        if !is_believed && options.flushes() {
             state.next_scratch += 1;
             write_anew(disk, newest, state.next_scratch)?;
         }

@@ -3,6 +3,8 @@
 use std::io;
 use std::sync::Arc;
 
+use mutants::Mutant;
+
 use crate::format::{
     Places, RESERVED, Seal, SegmentEnd, SegmentHeader, name_of, push_dropped, scratch_name,
     spare_name,
@@ -85,7 +87,7 @@ impl<D: Disk> Log<D> {
             file.sync().map_err(Fault::of("flush", &from))?;
         }
         self.disk.rename(&from, &name).map_err(Fault::of("rename", &from))?;
-        if self.options.flushes() {
+        if self.options.flushes() && !mutants::is_planted(Mutant::SegmentNameNotFlushed) {
             self.disk.sync_dir().map_err(Fault::of("flush the folder of", &name))?;
         }
         // Not before the other one is there: a footer says that it must be.
@@ -251,7 +253,12 @@ impl<D: Disk> Log<D> {
             let spare = spare_name(number);
             let renamed = self.disk.rename(&name, &spare).and_then(|()| {
                 // Or the file might have both names one day, its own and that of the segment to come.
-                if self.options.flushes() { self.disk.sync_dir() } else { Ok(()) }
+                let is_passed_over = mutants::is_planted(Mutant::SpareNameNotFlushed);
+                if self.options.flushes() && !is_passed_over {
+                    self.disk.sync_dir()
+                } else {
+                    Ok(())
+                }
             });
             if renamed.is_ok() {
                 let spare = Spare { name: spare, file: segment.file, size: segment.size };

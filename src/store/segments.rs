@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use mutants::Mutant;
+
 use crate::index::LengthCode;
 
 /// A file with batches.
@@ -173,11 +175,12 @@ impl<F> Segments<F> {
         let is_evacuated =
             matches!(segment.evacuation, Evacuation::Done(position) if position <= flushed);
         let tally = &segment.tally;
+        let is_evacuated = is_evacuated || mutants::is_planted(Mutant::ReleaseDroppedFirst);
         segment.is_sealed
             && !segment.is_dropped
             && segment.evacuation != Evacuation::Running
             && tally.live == 0
-            && tally.notes == 0
+            && (tally.notes == 0 || mutants::is_planted(Mutant::NotesDropped))
             && (is_evacuated || !self.has_any(&tally.refers_to))
             && !self.has_any(&tally.copied_from)
     }

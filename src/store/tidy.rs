@@ -13,6 +13,8 @@
 
 use std::sync::Arc;
 
+use mutants::Mutant;
+
 use crate::format::{
     BATCH_HEADER, BatchHeader, Places, Ranges, Released, Seal, name_of, scratch_name, spare_name,
 };
@@ -168,6 +170,9 @@ impl<D: Disk> Log<D> {
             // What cannot be read stays where it is; somebody may be able to read it some day.
             segment.evacuation =
                 if is_read.is_ok() { Evacuation::Done(position) } else { Evacuation::Failed };
+        }
+        if mutants::is_planted(Mutant::SurvivorsNotFlushed) {
+            state.retire(&[number]);
         }
         count(&self.counters.segments_emptied, 1);
         state.may_drop = true;

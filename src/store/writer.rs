@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
+use mutants::Mutant;
+
 use crate::batch::Batch;
 use crate::format::{BATCH_HEADER, BatchHeader, Footer, Places, RESERVED, Seal};
 use crate::log::Log;
@@ -170,7 +172,9 @@ impl<D: Disk> Log<D> {
         let (job, waiters, is_closing) = self.take_job();
         waiters.into_iter().for_each(Waker::wake);
         if let Some(mut job) = job {
-            let prepared = Prepared::new(&mut job.batch, &job.dropped);
+            let is_told = !mutants::is_planted(Mutant::DropNotWritten);
+            let dropped = if is_told { &job.dropped[..] } else { &[] };
+            let prepared = Prepared::new(&mut job.batch, dropped);
             return self.write(writer, job, prepared);
         }
         if is_closing {
@@ -178,7 +182,8 @@ impl<D: Disk> Log<D> {
             writer.is_closed = true;
             return Ok(Turn::Closed);
         }
-        if is_quiet && !writer.is_marked() && self.options.flushes() {
+        let may_mark = self.options.flushes() && !mutants::is_planted(Mutant::MarkNotWritten);
+        if is_quiet && !writer.is_marked() && may_mark {
             self.write_mark(writer)?;
             return Ok(Turn::Wrote);
         }
@@ -196,6 +201,9 @@ impl<D: Disk> Log<D> {
             return (None, Vec::new(), is_closing);
         }
         let (batch, number) = state.swap();
+        if mutants::is_planted(Mutant::DropNotFlushed) {
+            state.retire(&dropped);
+        }
         let job = Job { batch, number, sequence: state.sequence, dropped };
         (Some(job), std::mem::take(&mut state.room_waiters), is_closing)
     }
@@ -242,7 +250,8 @@ impl<D: Disk> Log<D> {
         }
         let whole_len = prepared.whole_len();
         let fits = |active: &Active<D::File>| active.used + whole_len + RESERVED <= active.size;
-        if !writer.active.as_ref().is_some_and(fits)
+        let is_full = !writer.active.as_ref().is_some_and(fits);
+        if is_full
             && let Err(fault) = self.begin_segment(writer, job.number, job.sequence, whole_len)?
         {
             self.wait_for_room(writer, job, prepared, fault);
@@ -262,6 +271,9 @@ impl<D: Disk> Log<D> {
             is_unflushed: self.options.sync != Sync::Flush,
             is_system: false,
         };
+        if mutants::is_planted(Mutant::MarkTooHigh) {
+            header.flushed = job.number;
+        }
         prepared.seal(active.seal);
         let crc = prepared.finish(&mut header, &active.places, active.used);
         let (prepared, at, segment) = (Arc::new(prepared), active.used, active.number);
@@ -269,7 +281,12 @@ impl<D: Disk> Log<D> {
             writing.prepared = Some(Arc::clone(&prepared));
         }
         self.moved.notify_all();
-        if let Err(fault) = self.write_out(active, prepared.bytes()) {
+        if mutants::is_planted(Mutant::AnnouncedBeforeFlush) {
+            self.announce(job.number);
+        }
+        let is_lost = is_full && mutants::is_planted(Mutant::BatchLostOnRotation);
+        let bytes: &[u8] = if is_lost { &[] } else { prepared.bytes() };
+        if let Err(fault) = self.write_out(active, bytes) {
             // Nothing was there before, so it can be tried again.
             if self.options.sync == Sync::Never && fault.is_full_disk() {
                 count(&self.counters.full_disk, 1);
@@ -334,8 +351,13 @@ impl<D: Disk> Log<D> {
     fn write_out(&self, active: &Active<D::File>, bytes: &[u8]) -> Result<(), Fault> {
         let Active { name, file, used, .. } = active;
         file.write_at(bytes, *used).map_err(Fault::at("write to", name, *used))?;
-        if self.options.sync == Sync::Flush {
+        let is_passed_over =
+            bytes.len() <= 512 && mutants::is_planted(Mutant::SmallBatchNotFlushed);
+        if self.options.sync == Sync::Flush && !is_passed_over {
             count(&self.counters.flushes, 1);
+            if mutants::is_planted(Mutant::FailedFlushTriedAgain) && file.sync().is_ok() {
+                return Ok(());
+            }
             file.sync().map_err(Fault::at("flush", name, *used))?;
         }
         Ok(())

@@ -180,6 +180,28 @@ async fn definitions_survive_and_so_does_their_end() {
     }
 }
 
+/// Whoever declares a queue again is not to get what was bound to the one before.
+#[tokio::test]
+async fn a_deleted_queue_takes_its_bindings_along() {
+    for end in ENDS {
+        let Some(mut broker) = broker() else { return };
+        let client = Client::connect_to(&broker).await;
+        client.declare("q", DURABLE, FieldTable::default()).await.unwrap();
+        client.declare("other", DURABLE, FieldTable::default()).await.unwrap();
+        for queue in ["q", "other"] {
+            client.bind(queue, "amq.direct", "k").await;
+        }
+        client.channel.queue_delete("q".into(), QueueDeleteOptions::default()).await.unwrap();
+        client.declare("q", DURABLE, FieldTable::default()).await.unwrap();
+        client.close().await;
+        restart(&mut broker, end);
+        let client = Client::connect_to(&broker).await;
+        confirmed(&client, "amq.direct", "k", "body").await;
+        assert_eq!(client.drain("other", 1).await, ["body"], "{end:?}");
+        assert_eq!(client.ready("q").await, 0, "{end:?}");
+    }
+}
+
 #[tokio::test]
 async fn exclusive_queues_end_with_the_broker_and_auto_delete_queues_wait_for_a_consumer() {
     for end in ENDS {

@@ -2,6 +2,7 @@
 
 mod codegen;
 mod compare;
+mod mutants;
 mod test;
 mod torture;
 
@@ -21,6 +22,8 @@ enum Chore {
     Codegen(codegen::Arguments),
     /// Measure this broker and RabbitMQ under the same loads, and print a table.
     Compare(compare::Arguments),
+    /// Plant mistakes, and see that tests find them.
+    Mutants(mutants::Arguments),
     /// Test everything, the real clients included.
     Test(test::Arguments),
     /// Try to make the broker lose a message, for as long as wanted.
@@ -31,6 +34,7 @@ fn main() -> anyhow::Result<()> {
     match Arguments::parse().chore {
         Chore::Codegen(arguments) => codegen::run(&arguments),
         Chore::Compare(arguments) => compare::run(&arguments),
+        Chore::Mutants(arguments) => mutants::run(&arguments),
         Chore::Test(arguments) => test::run(&arguments),
         Chore::Torture(arguments) => torture::run(&arguments),
     }

@@ -2,6 +2,8 @@
 
 use std::{cmp::Reverse, collections::BinaryHeap};
 
+use mutants::Mutant;
+
 use super::{
     Backing, DeathReason, Queue, SegmentPool,
     entry::{Entry, Mark},
@@ -84,7 +86,9 @@ impl QueueRecovery {
                 queue.newest = queue.newest.max(after);
                 entry = entry.with(Mark::Returned);
                 if queue.settings.kind == QueueKind::Quorum {
-                    queue.returns.insert(sequence, Returns { acquired, failed });
+                    if !mutants::is_planted(Mutant::DeliveryCountNotRecovered) {
+                        queue.returns.insert(sequence, Returns { acquired, failed });
+                    }
                     self.returned.push(((after, order), entry));
                     return;
                 }

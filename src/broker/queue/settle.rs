@@ -1,5 +1,7 @@
 //! What becomes of a message after its delivery: acked, back into the queue, or dead.
 
+use mutants::Mutant;
+
 use super::{
     DeadLetter, DeathReason, Queue, Settlement, Sink, Slot,
     dying::DyingMessage,
@@ -138,7 +140,7 @@ impl Queue {
         let (_, body_bytes) = self.weigh(entry);
         let entry = self.without_paged_deadline(entry);
         let slot = self.unacked.insert(Unacked { entry, bytes, holder: Holder::DeadLetter });
-        if entry.is(Mark::Logged) {
+        if entry.is(Mark::Logged) && !mutants::is_planted(Mutant::HeldLetterNotNoted) {
             let order = self.take_order();
             let note = Note::Held { reason, died_at: now, order };
             sink.noted(entry.sequence, note.write(&mut [0; NOTE_BYTES_MAX]));
@@ -199,11 +201,16 @@ impl Queue {
         let (level, body_bytes) = self.weigh(entry);
         match self.settings.kind {
             QueueKind::Classic => {
-                if entry.is(Mark::Logged) && !unacked.entry.is(Mark::Returned) {
+                let is_noted = !mutants::is_planted(Mutant::ReturnNotNoted);
+                if entry.is(Mark::Logged) && !unacked.entry.is(Mark::Returned) && is_noted {
                     let note = Note::Redelivered;
                     sink.noted(entry.sequence, note.write(&mut [0; NOTE_BYTES_MAX]));
                 }
-                self.ready.restore(level, entry);
+                if mutants::is_planted(Mutant::RequeuedToTail) {
+                    self.ready.push(level, entry);
+                } else {
+                    self.ready.restore(level, entry);
+                }
             }
             QueueKind::Quorum => {
                 let returns = self.returns.entry(entry.sequence).or_default();

@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 
 use ::broker::LogPosition;
+use mutants::Mutant;
 
 use crate::DeliveryTag;
 
@@ -147,13 +148,14 @@ impl Confirms {
 
     /// Tells each of what is new behind the first that waits.
     fn drain_beyond_gap(&mut self, mut emit: impl FnMut(Confirm)) {
+        let multiple = mutants::is_planted(Mutant::ConfirmCoversGap);
         let mut kept = self.seen;
         let mut first = kept.checked_sub(1).map_or(self.told, |before| self.runs[before].last) + 1;
         for at in self.seen..self.runs.len() {
             let mut run = self.runs[at];
             for delivery_tag in (first..=run.last).map(DeliveryTag) {
                 match run.fate {
-                    Fate::Accepted => emit(Confirm::Ack { delivery_tag, multiple: false }),
+                    Fate::Accepted => emit(Confirm::Ack { delivery_tag, multiple }),
                     Fate::Rejected => emit(Confirm::Nack { delivery_tag, multiple: false }),
                     Fate::Waits(_) | Fate::Told => break,
                 }

@@ -11,6 +11,7 @@ use broker::{
     Action, ExchangeName, QueueKind, QueueName, Refusal, Resource, ResourceKind, Timestamp,
 };
 use connection::{Bind, DeclareError, Durable, ExchangeDeclare, QueueDeclare, QueueDeclared};
+use mutants::Mutant;
 
 use super::Client;
 use crate::exchange_cell::ExchangeCell;
@@ -416,7 +417,8 @@ fn declared(
     (message_count, consumer_count): (u32, u32),
 ) -> Durable<QueueDeclared> {
     let value = QueueDeclared { queue: queue.name.clone(), message_count, consumer_count };
-    Durable { value, after: shared.unflushed(queue.logged) }
+    let is_awaited = !mutants::is_planted(Mutant::DeclaredBeforeFlush);
+    Durable { value, after: shared.unflushed(queue.logged).filter(|_| is_awaited) }
 }
 
 /// What a `declare-ok` counts: ready messages and consumers.

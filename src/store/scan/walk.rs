@@ -1,5 +1,7 @@
 //! One segment from its first batch to its last, over whatever damage there is.
 
+use mutants::Mutant;
+
 use super::{BatchAt, Reader, RecordAt, SegmentAt, Visitor};
 use crate::format::{
     ALIGN, BATCH_HEADER, BatchHeader, Footer, Places, Seal, SegmentEnd, SegmentHeader,
@@ -100,7 +102,7 @@ impl Walker {
                 && step.at > 0
                 && self.mark <= step.last
                 && next.is_none_or(|(_, next)| next.is_unflushed);
-            if may_be_lost {
+            if may_be_lost || is_newest && mutants::is_planted(Mutant::CutAtFirstBadBatch) {
                 cut(reader, &step, &here, next, visitor);
                 break;
             }
@@ -273,7 +275,8 @@ fn batch_at<F: DiskFile>(
     if !header.may_follow(step.last) {
         return Ok(Here::Nothing);
     }
-    if step.chain.is_some_and(|chain| chain != header.chain) {
+    let is_chained = step.chain.is_none_or(|chain| chain == header.chain);
+    if !is_chained && !mutants::is_planted(Mutant::ChainNotChecked) {
         return Ok(Here::Stray);
     }
     let len = header.body_len as usize;

@@ -1,5 +1,7 @@
 //! One thing at a time.
 
+use std::sync::Arc;
+
 use super::*;
 use crate::{Position, Sync};
 
@@ -42,6 +44,25 @@ fn what_is_flushed_is_there_when_the_log_is_opened_again() {
     let (log, recovery) = open(&disk);
     assert!(recovery.was_closed && recovery.notes.is_empty());
     assert!(super::live(&log).into_keys().eq([1, 3]));
+}
+
+#[test]
+fn nothing_is_announced_before_it_is_flushed() {
+    let disk = SimDisk::new();
+    let log = Arc::new(open(&disk).0);
+    append(&log, 1, &[0], b"definition");
+    log.turn().unwrap();
+    for sequence in 2..5 {
+        append(&log, sequence, &[0], &[b'.'; 3000]);
+        let position = log.append().position();
+        let announcing = Arc::clone(&log);
+        disk.meanwhile(move |call| {
+            assert!(announcing.flushed() < position, "at {call:?}, and it is flushed later");
+        });
+        assert_eq!(log.turn().unwrap(), Turn::Wrote);
+        disk.undisturbed();
+        assert_eq!(log.flushed(), position);
+    }
 }
 
 #[test]

@@ -129,6 +129,29 @@ fn a_file_that_is_cut_is_found() {
     }
 }
 
+/// A batch that is whole, in its place and of its number, but of another past, as from a copy that went its own way.
+#[test]
+fn a_batch_of_another_past_is_found() {
+    let write = |second: &[u8]| {
+        let disk = SimDisk::new();
+        let (log, _) = open(&disk);
+        let mut used = Vec::new();
+        for payload in [&b"first"[..], second, b"third"] {
+            append(&log, used.len() as u64 + 1, &[0], payload);
+            log.turn().unwrap();
+            used.push(usize::try_from(log.stats().used_bytes).unwrap());
+        }
+        (disk.image(), used)
+    };
+    let ((mut image, used), (other, _)) = (write(b"this one"), write(b"that one"));
+    let name = names(&image).remove(0);
+    let batch = used[0]..used[1];
+    let strange = other.get(&name).unwrap()[batch.clone()].to_vec();
+    image.get_mut(&name).unwrap()[batch].copy_from_slice(&strange);
+    let (_, recovery) = open(&SimDisk::from_image(&image));
+    assert!(recovery.damage_count > 0, "nobody tells");
+}
+
 #[test]
 fn files_that_are_missing_or_in_the_wrong_place_are_found() {
     let victims = (5..40).map(|seed| (seed, Victim::new(seed, 150)));

@@ -135,6 +135,31 @@ fn a_copy_stays_while_the_rest_is_still_to_be_copied() {
     assert!(live(&open()).into_keys().eq([1, 13, 14, 15]));
 }
 
+/// A segment is dropped, and its file would be used again before it is flushed that it is.
+#[test]
+fn a_file_stays_until_it_is_flushed_that_nothing_needs_it() {
+    let disk = SimDisk::new();
+    let log = Arc::new(begin(&disk));
+    (10..14).for_each(|sequence| fill(&log, sequence));
+    settle(&log);
+    let segments = log.stats().segments;
+    let (tidying, seen) = (Arc::clone(&log), disk.clone());
+    disk.meanwhile(move |call| {
+        if call == Call::Write || call == Call::Sync {
+            while tidying.tidy() {}
+            for left in [seen.image(), seen.image_after_power_cut()] {
+                assert_eq!(open(&SimDisk::from_image(&left)).1.damage, [], "at {call:?}");
+            }
+        }
+    });
+    log.append().release(1, &[11, 12]);
+    turn(&log);
+    disk.undisturbed();
+    assert!(log.stats().segments < segments, "something was dropped");
+    drop(log);
+    assert!(live(&open(&disk).0).into_keys().eq([1, 2, 10, 13]));
+}
+
 /// What is released while its batch is being written is released in another batch, and perhaps in another segment.
 #[test]
 fn a_release_outlives_a_content_that_was_being_written() {

@@ -7,6 +7,9 @@
 //! cargo test --profile simulation --package pillarbox-witness --test fail_points
 //! ```
 
+mod answers;
+mod letters;
+
 use std::time::{Duration, Instant};
 
 use witness::{Verdict, folder::number, lives::Lives};

@@ -260,6 +260,13 @@ pub(super) const PARTS: &[Part] = &[
         ..PLAIN
     },
     Part {
+        name: "mutants",
+        about: "mistakes planted in the broker, each of which a test has to find",
+        command: &["cargo", "xtask", "mutants"],
+        long: true,
+        ..PLAIN
+    },
+    Part {
         name: "loom",
         about: "every schedule of the wake protocol, and of the log's threads",
         command: &[
