@@ -14,7 +14,10 @@ use std::path::{Path, PathBuf};
 use crate::disk::{Folder, make_folder, sync_folder};
 
 /// How much is kept for the time when the disk is full: what acks and deletions need until they have freed something.
-pub(crate) const RESERVE_BYTES: u64 = 8 << 20;
+///
+/// More than the log's buffer holds of publishes: they may be in the batch that waits for room, in front of the first
+/// ack, and the segment for that batch has to fit as well.
+pub(crate) const RESERVE_BYTES: u64 = 16 << 20;
 
 const RESERVE: &str = "reserve";
 
