@@ -95,6 +95,11 @@ impl<'a, D: Disk> Appender<'a, D> {
         self.state.has_room(&self.log.options)
     }
 
+    /// What is not being written yet, in bytes.
+    pub fn unwritten_bytes(&self) -> usize {
+        self.state.unwritten_bytes()
+    }
+
     /// The batch that all this is in, if there is anything in it.
     #[inline]
     pub fn position(&self) -> Position {

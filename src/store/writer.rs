@@ -222,8 +222,8 @@ impl<D: Disk> Log<D> {
     fn take_back(&self, job: &mut Job) -> Prepared {
         let mut state = self.state.lock();
         debug_assert_eq!(state.number, job.number + 1, "one batch at a time");
-        state.waiting_bytes = 0;
-        let State { writing: Some(writing), filling, emptied, .. } = &mut *state else {
+        let State { writing: Some(writing), filling, emptied, waiting_bytes, .. } = &mut *state
+        else {
             return Prepared::default();
         };
         let prepared = writing.prepared.take().expect("a batch that waits is prepared");
@@ -235,6 +235,8 @@ impl<D: Disk> Log<D> {
             prepared.merge(&mut writing.contents, &mut writing.copies, &mut more);
             job.batch.refers_to.append(&mut more.refers_to);
             job.batch.notes.append(&mut more.notes);
+            // It takes room until it is written, or it would grow with each time that it is tried.
+            *waiting_bytes = prepared.bytes().len();
             job.number = state.number;
             job.sequence = state.sequence;
             state.number += 1;
@@ -370,7 +372,7 @@ impl<D: Disk> Log<D> {
     fn finish(&self, job: Job, (segment, at): (u32, u64), again_bytes: u64) {
         let Job { mut batch, dropped, .. } = job;
         let mut state = self.state.lock();
-        state.refusal = None;
+        (state.waiting_bytes, state.refusal) = (0, None);
         let copies = state
             .writing
             .as_mut()
