@@ -3,6 +3,7 @@
 //! ```text
 //! DIR/pillarbox.lock   held for as long as the broker runs
 //!     log/             the log
+//!     spill/           transient messages that their queues do not keep in memory; emptied at every start
 //!     reserve          room that is given up when the disk is full, so that acks can still be written
 //! ```
 
@@ -85,6 +86,11 @@ impl DataDir {
     /// If the folder cannot be made.
     pub(crate) fn log(&self) -> Result<Folder, DataDirError> {
         self.folder("log")
+    }
+
+    /// Where what is spilled lies, if anything can be.
+    pub(crate) fn spill(&self) -> PathBuf {
+        self.path.join("spill")
     }
 
     fn folder(&self, name: &str) -> Result<Folder, DataDirError> {

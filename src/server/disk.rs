@@ -10,7 +10,7 @@ use store::{Disk, DiskFile};
 use crate::fail_point;
 
 /// Nobody else is to read other people's messages.
-const FILE_MODE: u32 = 0o600;
+pub(crate) const FILE_MODE: u32 = 0o600;
 const FOLDER_MODE: u32 = 0o700;
 
 /// A folder with the files of one log.
@@ -76,6 +76,27 @@ pub(crate) fn free_bytes(path: &Path) -> io::Result<u64> {
     Ok(stats.f_bavail.saturating_mul(stats.f_frsize))
 }
 
+/// Reads to the end of `out` or of the file, whichever comes first; how much that was.
+///
+/// # Errors
+/// If the disk failed.
+pub(crate) fn read_at(file: &File, mut out: &mut [u8], mut offset: u64) -> io::Result<usize> {
+    let mut total = 0;
+    while !out.is_empty() {
+        match file.read_at(out, offset) {
+            Ok(0) => break,
+            Ok(count) => {
+                total += count;
+                offset += count as u64;
+                out = &mut out[count..];
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(total)
+}
+
 impl Disk for Folder {
     type File = FolderFile;
 
@@ -130,21 +151,8 @@ impl DiskFile for FolderFile {
         self.0.set_len(len)
     }
 
-    fn read_at(&self, mut out: &mut [u8], mut offset: u64) -> io::Result<usize> {
-        let mut total = 0;
-        while !out.is_empty() {
-            match self.0.read_at(out, offset) {
-                Ok(0) => break,
-                Ok(count) => {
-                    total += count;
-                    offset += count as u64;
-                    out = &mut out[count..];
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(total)
+    fn read_at(&self, out: &mut [u8], offset: u64) -> io::Result<usize> {
+        read_at(&self.0, out, offset)
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {

@@ -18,6 +18,7 @@ use crate::memory::Memory;
 use crate::options::{Account, Options};
 use crate::outbox::{ChannelIndex, ClientEvent, ClientOutbox};
 use crate::random::Random;
+use crate::spill::Spill;
 use crate::timer::Timers;
 use crate::vhost::Vhost;
 
@@ -44,6 +45,7 @@ pub(crate) struct Shared {
     /// What outlives the process; `None` if nothing does.
     pub(crate) data_dir: Option<Arc<DataDir>>,
     journal: Option<Journal>,
+    spill: Option<Spill>,
     sequences: Arc<AtomicU64>,
 }
 
@@ -68,6 +70,11 @@ impl Shared {
     #[inline]
     pub(crate) fn journal(&self) -> Option<&Journal> {
         self.journal.as_ref()
+    }
+
+    /// Where transient messages go that are not kept in memory, if there is such a place.
+    pub(crate) fn spill(&self) -> Option<&Spill> {
+        self.spill.as_ref()
     }
 }
 
@@ -110,6 +117,7 @@ impl Node {
         options: Options,
         data_dir: Option<Arc<DataDir>>,
         journal: Option<Journal>,
+        spill: Option<Spill>,
     ) -> Arc<Self> {
         let memory_limit = options.memory_limit();
         let pool = match &options.store {
@@ -133,6 +141,7 @@ impl Node {
             pool,
             data_dir,
             journal,
+            spill,
             sequences: sequences.unwrap_or_else(|| Arc::new(AtomicU64::new(1))),
             options,
         });

@@ -98,6 +98,11 @@ impl Broker {
         self.started.as_ref().map(|started| started.child.id())
     }
 
+    /// Its data folder; `None` for a broker that was not started here.
+    pub(crate) fn data_dir(&self) -> Option<PathBuf> {
+        self.started.as_ref().map(|started| started.folder.join("data"))
+    }
+
     /// What it has written to its log (stderr) so far; empty for a broker that was not started here.
     pub(crate) fn log_text(&self) -> String {
         self.started.as_ref().map(Started::log_text).unwrap_or_default()
@@ -208,4 +213,5 @@ const _: fn() = || {
     broker.restart();
     broker.kill_and_restart();
     let _ = (broker.addr(), broker.uri(), broker.pid(), broker.log_text(), broker.is_foreign());
+    let _ = broker.data_dir();
 };
