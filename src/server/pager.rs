@@ -7,7 +7,6 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use broker::Timestamp;
 use broker::message::Sequence;
 use broker::queue::Backing;
 use store::ReadError;
@@ -39,14 +38,20 @@ struct Lost {
 
 /// Reads what a queue wants, and gives it to the queue.
 pub(crate) fn fetch(queue: &Arc<QueueCell>, shared: &Arc<Shared>, wanted: ByBacking) {
-    try_to_fetch(Arc::clone(queue), Arc::clone(shared), wanted, 0);
+    let shared = Arc::clone(shared);
+    try_to_fetch(Arc::clone(queue), wanted, 0, move |wanted| read(&shared, wanted));
 }
 
-fn try_to_fetch(queue: Arc<QueueCell>, shared: Arc<Shared>, wanted: ByBacking, tries: u32) {
+fn try_to_fetch(
+    queue: Arc<QueueCell>,
+    wanted: ByBacking,
+    tries: u32,
+    read: impl Fn(&ByBacking) -> Pages + Send + 'static,
+) {
     tokio::task::spawn_blocking(move || {
-        let mut pages = read(&shared, &wanted);
+        let mut pages = read(&wanted);
         let refused = if tries < TRIES_MAX { pages.take_refused() } else { Vec::new() };
-        give(&queue, shared.clock.now(), &pages);
+        give(&queue, &pages);
         if let Some(Lost { error, .. }) = refused.first() {
             if tries == 0 {
                 warn!(
@@ -59,7 +64,7 @@ fn try_to_fetch(queue: Arc<QueueCell>, shared: Arc<Shared>, wanted: ByBacking, t
             Handle::current().spawn(async move {
                 tokio::time::sleep(TRY_AGAIN_AFTER).await;
                 if !queue.is_deleted() {
-                    try_to_fetch(queue, shared, wanted, tries + 1);
+                    try_to_fetch(queue, wanted, tries + 1, read);
                 }
             });
         }
@@ -98,8 +103,9 @@ impl Pages {
     }
 }
 
-fn give(queue: &Arc<QueueCell>, now: Timestamp, pages: &Pages) {
+fn give(queue: &Arc<QueueCell>, pages: &Pages) {
     let Some(vhost) = queue.vhost.upgrade() else { return };
+    let now = vhost.shared.clock.now();
     let mut effects = Effects::default();
     queue.visit(&vhost, now, &mut effects, |machine, sink| {
         for (sequence, range) in &pages.found {

@@ -1,7 +1,9 @@
 use std::io::ErrorKind;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
 
-use broker::queue::Got;
+use broker::message::Arrival;
+use broker::queue::{ConsumerId, DeadLetter, Delivery, Got, Sink};
 use store::Fault;
 
 use super::*;
@@ -62,7 +64,7 @@ fn what_stays_unreadable_is_left_in_the_log_and_only_what_is_damaged_is_dropped(
     pages.lost.push(lost(unreadable, Backing::Log, disk_error()));
     pages.lost.push(lost(broken, Backing::Log, damaged(broken.0)));
     pages.lost.push(lost(spilled, Backing::Spill, disk_error()));
-    give(&stage.queue, NOW, &pages);
+    give(&stage.queue, &pages);
     assert_eq!(ready(&stage), 1, "they do not hold up what is behind them");
     let kept = [unreadable, broken, spilled, whole].map(|sequence| is_kept(&stage, sequence));
     assert_eq!(kept, [true, false, false, true]);
@@ -73,6 +75,66 @@ fn what_stays_unreadable_is_left_in_the_log_and_only_what_is_damaged_is_dropped(
         }
     });
     assert!(!is_kept(&stage, whole));
+}
+
+/// Asks for what is paged out, of nobody.
+struct Unheard;
+
+impl Sink for Unheard {
+    fn admit(&mut self, _: ConsumerId) -> bool {
+        false
+    }
+
+    fn deliver(&mut self, _: ConsumerId, _: &Delivery<'_>) {}
+
+    fn dead_letter(&mut self, _: DeadLetter) {}
+
+    fn settled(&mut self, _: Sequence, _: Backing) {}
+
+    fn noted(&mut self, _: Sequence, _: &[u8]) {}
+
+    fn spill(&mut self, _: &Arrival<'_>) -> bool {
+        false
+    }
+
+    fn want(&mut self, _: Sequence, _: Backing) {}
+}
+
+#[test]
+fn a_message_that_cannot_be_read_for_a_moment_is_not_lost() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let stage = Stage::new();
+    stage.publish(b"first", true);
+    let (second, _) = stage.publish(b"second", true);
+    let entered = runtime.enter();
+    let mut effects = Effects::default();
+    let asked = stage.queue.visit(&stage.vhost, NOW, &mut effects, |machine, _| {
+        let first = machine.get(NOW, true, &mut Unheard, |_, _| ());
+        (first, machine.get(NOW, true, &mut Unheard, |_, _| ()))
+    });
+    assert_eq!(asked, Some((Got::Delivered, Got::Wait)));
+    let (shared, tries) = (Arc::clone(stage.shared()), Arc::new(AtomicU32::new(0)));
+    let counted = Arc::clone(&tries);
+    let wanted = ByBacking { log: vec![second.0], spill: Vec::new() };
+    try_to_fetch(Arc::clone(&stage.queue), wanted, 0, move |wanted| {
+        let mut pages = read(&shared, wanted);
+        if counted.fetch_add(1, Ordering::Relaxed) < 2 {
+            pages = Pages::default();
+            pages.add(second.0, Backing::Log, Err(disk_error()));
+        }
+        pages
+    });
+    drop(entered);
+    let got = runtime.block_on(async {
+        tokio::time::timeout(Duration::from_secs(20), async {
+            while get(&stage) != Got::Delivered {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        })
+        .await
+    });
+    assert!(got.is_ok() && tries.load(Ordering::Relaxed) == 3);
+    assert!(!is_kept(&stage, second), "it was settled as any other");
 }
 
 #[test]
