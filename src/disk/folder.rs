@@ -10,8 +10,8 @@ use store::{Disk, DiskFile};
 
 use crate::fail_point;
 
-/// Nobody else is to read other people's messages.
-const FILE_MODE: u32 = 0o600;
+/// The mode of files: nobody else is to read other people's messages.
+pub const FILE_MODE: u32 = 0o600;
 const FOLDER_MODE: u32 = 0o700;
 
 /// A folder with the files of one log.
@@ -88,8 +88,11 @@ pub fn free_bytes(path: &Path) -> io::Result<u64> {
     Ok(stats.f_bavail.saturating_mul(stats.f_frsize))
 }
 
-/// Reads until `out` is full or the file ends.
-pub(crate) fn read_fully(file: &File, mut out: &mut [u8], mut offset: u64) -> io::Result<usize> {
+/// Reads to the end of `out` or of the file, whichever comes first; how much that was.
+///
+/// # Errors
+/// If the disk failed.
+pub fn read_fully(file: &File, mut out: &mut [u8], mut offset: u64) -> io::Result<usize> {
     let mut total = 0;
     while !out.is_empty() {
         match file.read_at(out, offset) {

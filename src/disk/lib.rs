@@ -16,7 +16,9 @@ mod frozen;
 mod lock;
 
 pub use self::control::ControlPath;
-pub use self::folder::{Folder, FolderFile, free_bytes, make_folder, sync_folder};
+pub use self::folder::{
+    FILE_MODE, Folder, FolderFile, free_bytes, make_folder, read_fully, sync_folder,
+};
 pub use self::frozen::{Frozen, FrozenFile};
 pub use self::lock::{Lock, is_locked};
 

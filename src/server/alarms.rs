@@ -121,11 +121,19 @@ impl DiskWatch {
                 free >= self.free_min + RESERVE_BYTES && self.data_dir.keep_reserve();
         } else if shared.journal().is_some_and(Journal::is_disk_full) {
             self.has_reserve = false;
+            if let Some(spill) = shared.spill() {
+                // Or it might take the room that is made for the log.
+                spill.set_shut(true);
+            }
             if self.data_dir.give_reserve_up() {
                 warn!("the disk is full: the log goes on with the room that was kept for this");
             }
         }
         let is_low = free < self.free_min || !self.has_reserve;
+        if let Some(spill) = shared.spill() {
+            spill.set_shut(is_low);
+            spill.tell_refusal();
+        }
         if !shared.alarms.set(Scarce::Disk, is_low) {
             return false;
         }

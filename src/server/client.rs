@@ -38,7 +38,7 @@ pub(crate) struct Client {
     pub(crate) entry: Arc<ConnectionEntry>,
     /// The time of the input that is being handled.
     pub(crate) now: Timestamp,
-    /// A queue it published to holds too much: it is read more slowly.
+    /// A queue it published to holds too much, or spills more than the disk takes: it is read more slowly.
     pub(crate) is_slowed: bool,
     /// It published something since this was last reset.
     pub(crate) has_published: bool,
@@ -114,6 +114,7 @@ impl Client {
     pub(crate) fn finish(&mut self) {
         self.route_letters();
         self.effects.wake();
+        self.is_slowed |= std::mem::take(&mut self.effects.is_too_fast);
     }
 
     /// Routes the dead letters of the last visits. Called after each method, so that their order is the client's.

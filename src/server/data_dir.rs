@@ -2,6 +2,11 @@
 //!
 //! Beside what the [`disk`] crate knows, `reserve` lies there: room that is given up when the disk is full, so that acks
 //! can still be written.
+//!
+//! ```text
+//! DIR/spill/    transient messages that their queues do not keep in memory; emptied at every start
+//!     reserve   room that is given up when the disk is full
+//! ```
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -75,6 +80,11 @@ impl DataDir {
     /// If the folder cannot be made.
     pub(crate) fn log(&self) -> Result<Folder, DataDirError> {
         self.folder(LOG)
+    }
+
+    /// Where what is spilled lies, if anything can be.
+    pub(crate) fn spill(&self) -> PathBuf {
+        self.path.join("spill")
     }
 
     fn folder(&self, name: &str) -> Result<Folder, DataDirError> {

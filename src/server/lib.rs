@@ -23,6 +23,9 @@ mod random;
 mod recovery;
 #[cfg(feature = "simulation")]
 pub mod simulation;
+mod spill;
+#[cfg(test)]
+mod stage;
 mod start_error;
 mod task;
 mod timer;
@@ -45,6 +48,7 @@ use self::node::Node;
 pub use self::options::{Account, LivePrefetch, MemoryLimit, NamedAccount, Options, StoreOptions};
 use self::outbox::ClientEvent;
 use self::pager::Pager;
+use self::spill::Spill;
 pub use self::start_error::{DataDirError, StartError};
 pub use store::Sync;
 
@@ -152,6 +156,9 @@ impl Server {
         if gone.is_err() {
             warn!(connections = self.connections.len(), "some clients did not take their close");
         }
+        if let Some(spill) = self.node.shared.spill() {
+            spill.close();
+        }
         let Some(journal) = self.node.shared.journal() else { return Ok(()) };
         if gone.is_ok() {
             journal.close();
@@ -165,7 +172,7 @@ impl Server {
 /// A node with what its log holds.
 fn open_node(options: Options) -> Result<Arc<Node>, StartError> {
     let Some(store) = options.store.clone() else {
-        let node = Node::new(options, None, None, (Clock::start(), Pager::Threads));
+        let node = Node::new(options, None, None, (None, Clock::start(), Pager::Threads));
         node.define_options();
         return Ok(node);
     };
@@ -191,7 +198,8 @@ fn open_node(options: Options) -> Result<Arc<Node>, StartError> {
         warn!("cut off what was not yet confirmed when the broker ended: {cut}");
     }
     journal.start().map_err(StartError::Thread)?;
-    let node = Node::new(options, Some(data_dir), Some(journal), (Clock::start(), Pager::Threads));
+    let surroundings = (start_spill(&data_dir, &store), Clock::start(), Pager::Threads);
+    let node = Node::new(options, Some(data_dir), Some(journal), surroundings);
     let journal = node.shared.journal().expect("it was just given");
     let recovered = recovery::recover(&node, journal, &recovery)?;
     info!(
@@ -204,4 +212,18 @@ fn open_node(options: Options) -> Result<Arc<Node>, StartError> {
         "recovered"
     );
     Ok(node)
+}
+
+/// The broker does as well without, as long as its memory suffices.
+fn start_spill(data_dir: &DataDir, store: &StoreOptions) -> Option<Spill> {
+    let folder = data_dir.spill();
+    let started = Spill::start(folder.clone(), store);
+    started
+        .inspect_err(|error| {
+            warn!(
+                folder = %folder.display(), %error,
+                "transient messages cannot be spilled to the disk, and stay in memory"
+            );
+        })
+        .ok()
 }

@@ -19,6 +19,7 @@ use crate::options::{Account, NamedAccount, Options};
 use crate::outbox::{ChannelIndex, ClientEvent, ClientOutbox};
 use crate::pager::Pager;
 use crate::random::Random;
+use crate::spill::Spill;
 use crate::timer::Timers;
 use crate::vhost::Vhost;
 
@@ -46,6 +47,7 @@ pub(crate) struct Shared {
     /// What outlives the process; `None` if nothing does.
     pub(crate) data_dir: Option<Arc<DataDir>>,
     journal: Option<Journal>,
+    spill: Option<Spill>,
     sequences: Arc<AtomicU64>,
 }
 
@@ -70,6 +72,11 @@ impl Shared {
     #[inline]
     pub(crate) fn journal(&self) -> Option<&Journal> {
         self.journal.as_ref()
+    }
+
+    /// Where transient messages go that are not kept in memory, if there is such a place.
+    pub(crate) fn spill(&self) -> Option<&Spill> {
+        self.spill.as_ref()
     }
 }
 
@@ -112,7 +119,7 @@ impl Node {
         options: Options,
         data_dir: Option<Arc<DataDir>>,
         journal: Option<Journal>,
-        (clock, pager): (Clock, Pager),
+        (spill, clock, pager): (Option<Spill>, Clock, Pager),
     ) -> Arc<Self> {
         let memory_limit = options.memory_limit();
         let pool = match &options.store {
@@ -137,6 +144,7 @@ impl Node {
             pool,
             data_dir,
             journal,
+            spill,
             sequences: sequences.unwrap_or_else(|| Arc::new(AtomicU64::new(1))),
             options,
         });

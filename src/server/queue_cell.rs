@@ -1,5 +1,7 @@
 //! A queue that tasks share: its lock, and beside the pure queue the outboxes of its consumers.
 
+mod storage;
+
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,16 +14,17 @@ use broker::queue::{
 };
 use broker::{ConsumerTag, ExchangeName, LogPosition, QueueKind, QueueName, Refusal, Timestamp};
 use connection::ChannelNumber;
-use mutants::Mutant;
 use parking_lot::Mutex;
 use wake::{Buffer, OutboxGuard};
 
+pub(crate) use self::storage::ByBacking;
+use self::storage::Notes;
 use crate::journal::{Logged, Owner};
 use crate::node::{ConnectionId, Shared};
 use crate::outbox::{
     ChannelIndex, ClientEvent, ClientOutbox, ConsumerIndex, LinkIndex, OutboxBuffer, Starved,
 };
-use crate::pager;
+use crate::spill::{Put, Spilled};
 use crate::timer::Due;
 use crate::vhost::Vhost;
 
@@ -40,6 +43,8 @@ pub(crate) struct QueueCell {
     pub(crate) bound_to: Mutex<BTreeSet<ExchangeName>>,
     /// Its definition in the log, whose number owns its messages there; `None`: it does not outlive the process.
     pub(crate) logged: Option<Logged>,
+    /// What of it is spilled.
+    pub(crate) spilled: Spilled,
     state: Mutex<QueueState>,
     /// It holds more memory than a queue may: its publishers are slowed.
     crowded: AtomicBool,
@@ -77,22 +82,6 @@ pub(crate) struct Deleted {
     pub(crate) remains: Remains,
 }
 
-/// How many messages the log is told of at once.
-const PORTION: usize = 10_000;
-
-/// Calls `tell` with the messages, portion by portion.
-fn each_portion(mut remains: Remains, mut tell: impl FnMut(&[u64])) {
-    let mut portion = Vec::new();
-    loop {
-        portion.extend(remains.by_ref().take(PORTION).map(|(sequence, _)| sequence.0));
-        if portion.is_empty() {
-            return;
-        }
-        tell(&portion);
-        portion.clear();
-    }
-}
-
 /// What visits to queues leave to be done once all locks are dropped: tasks to wake, dead letters to route.
 #[derive(Debug, Default)]
 pub(crate) struct Effects {
@@ -100,23 +89,10 @@ pub(crate) struct Effects {
     pub(crate) letters: VecDeque<(Arc<QueueCell>, DeadLetter)>,
     /// Where in the log the last of what was logged is.
     pub(crate) logged_at: Option<LogPosition>,
-    /// What the log is told of the queue that is being visited; empty between visits.
-    notes: LogNotes,
-}
-
-/// What a visit to a queue changes of what the log holds for it.
-#[derive(Debug, Default)]
-struct LogNotes {
-    settled: Vec<u64>,
-    noted: Vec<(u64, Vec<u8>)>,
-    wanted: Vec<u64>,
-}
-
-impl LogNotes {
-    #[inline]
-    fn is_empty(&self) -> bool {
-        self.settled.is_empty() && self.noted.is_empty() && self.wanted.is_empty()
-    }
+    /// What is published is spilled faster than the disk takes it.
+    pub(crate) is_too_fast: bool,
+    /// What the log and the spill are told of the queue that is being visited; empty between visits.
+    notes: Notes,
 }
 
 impl Effects {
@@ -139,6 +115,7 @@ impl QueueCell {
         vhost: &Arc<Vhost>,
         logged: Option<Logged>,
     ) -> Self {
+        let number = logged.map_or_else(|| vhost.shared.take_sequences(1).0, |logged| logged.id);
         Self {
             name: queue.name().clone(),
             definition: Box::new(definition),
@@ -146,6 +123,7 @@ impl QueueCell {
             vhost: Arc::downgrade(vhost),
             bound_to: Mutex::default(),
             logged,
+            spilled: Spilled::nothing(number),
             state: Mutex::new(QueueState {
                 queue,
                 links: Vec::new(),
@@ -175,15 +153,6 @@ impl QueueCell {
         self.logged.is_some() && (persistent || self.logs_everything())
     }
 
-    /// The queue is deleted: messages that were logged for it are no more. Nothing is written for that, as the log knows
-    /// already that the queue is gone.
-    #[cold]
-    pub(crate) fn forget_in_log(&self, shared: &Shared, sequences: &[u64]) {
-        if let (Some(journal), Some(owner)) = (shared.journal(), self.log_id()) {
-            journal.forget(owner, sequences);
-        }
-    }
-
     /// Whether its publishers are to be slowed.
     pub(crate) fn is_crowded(&self) -> bool {
         self.crowded.load(Ordering::Relaxed)
@@ -205,59 +174,19 @@ impl QueueCell {
             return None;
         }
         let QueueState { queue, links, .. } = &mut *state;
-        let mut sink = ServerSink { cell: self, links, now, open: None, effects };
+        let shared = &vhost.shared;
+        let mut sink = ServerSink { cell: self, shared, links, now, open: None, effects };
         let result = act(queue, &mut sink);
         drop(sink);
         let arm = self.after_visit(vhost, &mut state);
         drop(state);
         if !effects.notes.is_empty() {
-            self.tell_log(&vhost.shared, effects);
+            self.tell_storage(&vhost.shared, effects);
         }
         if let Some(at) = arm {
             vhost.shared.timers.arm(at, Due::Queue(Arc::downgrade(self)));
         }
         Some(result)
-    }
-
-    /// Tells the log what became of messages that it holds, and asks for contents that are to be read back.
-    fn tell_log(self: &Arc<Self>, shared: &Arc<Shared>, effects: &mut Effects) {
-        let Some(journal) = shared.journal() else { return };
-        let LogNotes { settled, noted, wanted } = &mut effects.notes;
-        if let Some(owner) = self.log_id() {
-            let mut entry = journal.append();
-            if !mutants::is_planted(Mutant::AckNotLogged) {
-                entry.release(owner, settled);
-            }
-            noted.drain(..).for_each(|(sequence, note)| entry.note(owner, sequence, &note));
-            effects.logged_at = effects.logged_at.max(Some(entry.position()));
-        }
-        settled.clear();
-        if !wanted.is_empty() {
-            pager::fetch(self, shared, std::mem::take(wanted));
-        }
-    }
-
-    /// Messages left the queue all at once, and go on to leave the log; what that waits for.
-    ///
-    /// In portions: nobody waits for the log for as long as it takes to purge a million.
-    pub(crate) fn release_remains(&self, shared: &Shared, remains: Remains) -> Option<LogPosition> {
-        let (journal, owner) = (shared.journal()?, self.log_id()?);
-        let mut position = None;
-        each_portion(remains, |sequences| {
-            let mut entry = journal.append();
-            if !mutants::is_planted(Mutant::PurgeNotLogged) {
-                entry.release(owner, sequences);
-            }
-            position = Some(entry.position());
-        });
-        position
-    }
-
-    /// The queue is deleted: its messages are no more, which the log need not be told one by one.
-    pub(crate) fn forget_remains(&self, shared: &Shared, remains: Remains) {
-        if let (Some(journal), Some(owner)) = (shared.journal(), self.log_id()) {
-            each_portion(remains, |sequences| journal.forget(owner, sequences));
-        }
     }
 
     /// Settles the memory account, and says for when the timer is to be armed, if it is.
@@ -392,6 +321,7 @@ impl ConsumerLink {
 /// One outbox stays locked from one delivery to the next, for as long as they go to the same client.
 pub(crate) struct ServerSink<'a> {
     cell: &'a Arc<QueueCell>,
+    shared: &'a Shared,
     links: &'a [Option<ConsumerLink>],
     now: Timestamp,
     open: Option<OpenOutbox<'a>>,
@@ -475,24 +405,22 @@ impl Sink for ServerSink<'_> {
 
     #[inline]
     fn settled(&mut self, sequence: Sequence, backing: Backing) {
-        match backing {
-            Backing::Log => self.effects.notes.settled.push(sequence.0),
-            // Nothing is ever spilled.
-            Backing::Spill => {}
-        }
+        self.effects.notes.settled.push(sequence, backing);
     }
 
     fn noted(&mut self, sequence: Sequence, note: &[u8]) {
         self.effects.notes.noted.push((sequence.0, note.to_owned()));
     }
 
-    /// Messages that are not logged stay in memory, where the limits of a queue bound them.
-    fn spill(&mut self, _: &Arrival<'_>) -> bool {
-        false
+    /// What cannot be spilled stays in memory, where the limits of a queue bound it.
+    fn spill(&mut self, arrival: &Arrival<'_>) -> bool {
+        let put = self.shared.spill().map_or(Put::Refused, |spill| spill.put(self.cell, arrival));
+        self.effects.is_too_fast |= put == Put::DoneTooFast;
+        put != Put::Refused
     }
 
-    fn want(&mut self, sequence: Sequence, _: Backing) {
-        self.effects.notes.wanted.push(sequence.0);
+    fn want(&mut self, sequence: Sequence, backing: Backing) {
+        self.effects.notes.wanted.push(sequence, backing);
     }
 }
 

@@ -142,8 +142,11 @@ impl Node {
         let path = PathBuf::from("log");
         let (journal, recovery) =
             Journal::open_on(disk, path, settings.store.clone(), &mut |_| {})?;
-        let surroundings =
-            (Clock::standing_at(Timestamp(now_ms)), Pager::ByHand(parking_lot::Mutex::default()));
+        let surroundings = (
+            None,
+            Clock::standing_at(Timestamp(now_ms)),
+            Pager::ByHand(parking_lot::Mutex::default()),
+        );
         let options = settings.options.clone();
         let node = crate::node::Node::new(options, None, Some(journal), surroundings);
         let journal = node.shared.journal().expect("it was just given");

@@ -38,7 +38,7 @@ const LAST_WRITE_MS: u64 = 3000;
 /// How often an outbox is refilled in one turn.
 const REFILLS_MAX: usize = 4;
 
-/// How long a publisher to a crowded queue waits between two reads.
+/// How long a publisher waits between two reads, if its queue is crowded or the disk is slower than it.
 const SLOWED_MS: u64 = 10;
 
 /// How often an idle connection's buffers are looked at.

@@ -28,7 +28,7 @@ impl<'a, D: Disk> Appender<'a, D> {
     /// Appends a content that lives until each of `owners` has released it; `write` fills in all of its payload.
     ///
     /// A content without owners is not appended. The sequence is one that no content has had; it is found the fastest if
-    /// it is the highest. With [`Sync::Never`](crate::Sync::Never) a content that is there gets the further owners.
+    /// it is the highest. With [`Sync::Never`](crate::Sync::Never) a content that is there only gets the further owners.
     ///
     /// # Panics
     /// If there are more than 65,535 owners, or a content of this sequence is there.
@@ -44,14 +44,9 @@ impl<'a, D: Disk> Appender<'a, D> {
         let state = &mut *self.state;
         if sequence > state.sequence {
             state.sequence = sequence;
-        } else {
-            let mut all = state.take_again(sequence, self.log.options.sync);
-            if !all.is_empty() {
-                all.extend(
-                    owners.iter().filter(|owner| !all.contains(owner)).copied().collect::<Vec<_>>(),
-                );
-                return state.content(sequence, &all, payload_len, write);
-            }
+        } else if state.share(sequence, owners) {
+            assert!(!self.log.options.lasts(), "the log holds a content {sequence} already");
+            return;
         }
         if !owners.is_empty() {
             state.content(sequence, owners, payload_len, write);
@@ -98,6 +93,11 @@ impl<'a, D: Disk> Appender<'a, D> {
     /// As [`Log::has_room`].
     pub fn has_room(&self) -> bool {
         self.state.has_room(&self.log.options)
+    }
+
+    /// What is not being written yet, in bytes.
+    pub fn unwritten_bytes(&self) -> usize {
+        self.state.unwritten_bytes()
     }
 
     /// The batch that all this is in, if there is anything in it.

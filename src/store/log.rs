@@ -157,6 +157,11 @@ impl<D: Disk> Log<D> {
         self.state.lock().waiting_bytes > 0
     }
 
+    /// What the disk said, if there is something to be written that it did not take. It is tried again until it does.
+    pub fn refusal(&self) -> Option<Arc<Fault>> {
+        self.state.lock().refusal.clone()
+    }
+
     /// The call to the disk that failed and ended the log, if one did: nothing is flushed any more, ever.
     pub fn failure(&self) -> Option<Arc<Fault>> {
         self.state.lock().fault.clone()
@@ -176,8 +181,8 @@ impl<D: Disk> Log<D> {
     }
 
     /// The log cannot go on.
-    pub(crate) fn fail(&self, fault: Fault) -> Arc<Fault> {
-        let fault = Arc::new(fault);
+    pub(crate) fn fail(&self, fault: impl Into<Arc<Fault>>) -> Arc<Fault> {
+        let fault = fault.into();
         let mut state = self.state.lock();
         state.fault = Some(Arc::clone(&fault));
         let waiters = std::mem::take(&mut state.room_waiters);

@@ -1,5 +1,7 @@
 //! How a log is kept.
 
+use crate::Fault;
+
 /// When a batch counts as flushed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Sync {
@@ -8,7 +10,8 @@ pub enum Sync {
     Flush,
     /// The operating system has it: a crash of the process loses nothing, a power cut may lose the newest batches.
     Os,
-    /// As `Os`, and nothing is ever flushed: for contents that need not outlive the process.
+    /// Nothing is ever flushed, and nobody opens the log again: for contents that end with the process. What the disk
+    /// refuses is tried again for as long as it does, whatever the reason, and can be read meanwhile.
     Never,
 }
 
@@ -60,6 +63,16 @@ impl Options {
     /// Whether anything is ever flushed.
     pub(crate) fn flushes(&self) -> bool {
         self.sync != Sync::Never
+    }
+
+    /// Whether somebody may open it again: nothing is written that only they would need, if nobody does.
+    pub(crate) fn lasts(&self) -> bool {
+        self.sync != Sync::Never
+    }
+
+    /// Whether what the disk refused may be tried again.
+    pub(crate) fn can_try_again(&self, fault: &Fault) -> bool {
+        fault.is_full_disk() || !self.lasts()
     }
 
     /// Beyond this, whoever appends has to wait: much more than `buffer_bytes_max`, which is for who can wait elsewhere.

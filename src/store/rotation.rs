@@ -49,7 +49,7 @@ impl<D: Disk> Log<D> {
         loop {
             match self.try_begin_segment(writer, first_batch, sequence, least) {
                 Ok(()) => return Ok(Ok(())),
-                Err(fault) if !fault.is_full_disk() => return Err(fault),
+                Err(fault) if !self.options.can_try_again(&fault) => return Err(fault),
                 Err(fault) => {
                     attempts += 1;
                     if attempts == ATTEMPTS || !self.make_room(writer)? {
@@ -134,8 +134,11 @@ impl<D: Disk> Log<D> {
         let spares = state.spares.iter().enumerate().filter(|(_, spare)| spare.size >= needed);
         let largest = spares.max_by_key(|(_, spare)| spare.size).map(|(position, _)| position);
         let spare = largest.map(|position| state.spares.swap_remove(position));
-        // Without a spare it is written now, while somebody waits: then a small one has to do.
-        let wanted = needed.max(self.options.segment_bytes_min);
+        // Without a spare it is written now, while somebody waits: then a small one has to do. Unless it need not be
+        // written.
+        let usual =
+            if self.options.lasts() { self.options.segment_bytes_min } else { state.segment_bytes };
+        let wanted = needed.max(usual);
         state.next_scratch += 1;
         let header = SegmentHeader {
             node: self.options.node,
@@ -163,7 +166,7 @@ impl<D: Disk> Log<D> {
             && let Some(segment) = state.segments.get_mut(full.number)
         {
             segment.is_sealed = true;
-            state.wants_spare = true;
+            state.wants_spare = self.options.lasts();
             state.segment_bytes = (size * 2).min(self.options.segment_bytes_max);
             (state.may_drop, state.may_tidy) = (true, true);
         }
@@ -201,7 +204,7 @@ impl<D: Disk> Log<D> {
         if !free.is_empty() {
             let mut body = Vec::new();
             free.iter().for_each(|&number| push_dropped(&mut body, number.into()));
-            let is_written = self.write_system(writer, &body)?;
+            let is_written = !self.options.lasts() || self.write_system(writer, &body)?;
             let mut state = self.state.lock();
             if is_written {
                 state.retire(&free);
@@ -242,8 +245,10 @@ impl<D: Disk> Log<D> {
         let (segment, number, is_of_use) = {
             let mut state = self.state.lock();
             let Some(segment) = state.retired.pop() else { return false };
-            let is_of_use = segment.size >= state.segment_bytes.min(self.options.segment_bytes_max)
-                || state.wants_spare && state.spares.is_empty();
+            let is_large = segment.size >= state.segment_bytes.min(self.options.segment_bytes_max);
+            // Where nothing lasts, room that was taken is worth less than room on the disk.
+            let is_of_use =
+                self.options.lasts() && (is_large || state.wants_spare && state.spares.is_empty());
             state.next_scratch += 1;
             (segment, state.next_scratch, is_of_use && state.spares.len() < SPARES_MAX)
         };

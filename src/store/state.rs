@@ -10,7 +10,7 @@ use crate::index::{Index, Place};
 use crate::owners::{OwnerSet, OwnerSets};
 use crate::prepared::Prepared;
 use crate::segments::{Segment, Segments, Spare};
-use crate::{Fault, Options, Sync};
+use crate::{Fault, Options};
 
 /// Everything under the one lock of a log.
 ///
@@ -28,6 +28,8 @@ pub(crate) struct State<F> {
     pub(crate) writing: Option<Writing>,
     /// What a batch takes that waits for room on the disk.
     pub(crate) waiting_bytes: usize,
+    /// Why a batch could not be written the last time it was tried.
+    pub(crate) refusal: Option<Arc<Fault>>,
     /// An empty batch to fill next, kept for its memory.
     pub(crate) emptied: Option<Batch>,
     pub(crate) index: Index,
@@ -87,6 +89,7 @@ impl<F> State<F> {
             number,
             writing: None,
             waiting_bytes: 0,
+            refusal: None,
             emptied: None,
             index: Index::default(),
             owners: OwnerSets::new(),
@@ -131,19 +134,33 @@ impl<F> State<F> {
         self.filling.content(sequence, (owners, set), payload_len, write);
     }
 
-    /// Takes away a content that may be there already, to be appended with more owners; those that it has.
+    /// Gives a content that may be there already further owners; `false`: it is not there.
     #[cold]
-    pub(crate) fn take_again(&mut self, sequence: u64, sync: Sync) -> Vec<u64> {
-        let mut owners = Vec::new();
-        if let Some(set) = self.owners_of(sequence) {
-            assert!(sync == Sync::Never, "the log holds a content {sequence} already");
-            owners.extend_from_slice(self.owners.owners(set));
-            for &owner in &owners {
-                self.release(owner, sequence);
+    pub(crate) fn share(&mut self, sequence: u64, owners: &[u64]) -> bool {
+        let Some(before) = self.owners_of(sequence) else {
+            // One that was withdrawn still has its place there.
+            self.filling.contents.remove(sequence);
+            return false;
+        };
+        let mut all = self.owners.owners(before).to_vec();
+        for owner in owners {
+            if !all.contains(owner) {
+                all.push(*owner);
             }
         }
-        self.filling.contents.remove(sequence);
-        owners
+        let after = self.owners.take(&all);
+        self.owners.give_back(before);
+        if let Some(position) = self.filling.contents.position(sequence) {
+            self.filling.set_owners(position, after);
+        } else if let Some(writing) = &mut self.writing
+            && let Some(position) = writing.position(sequence)
+            && let Some(content) = writing.contents.get_mut(position)
+        {
+            content.owners = after;
+        } else {
+            self.index.change_owners(sequence, |_| after);
+        }
+        true
     }
 
     /// An owner gives a content up; whether that is to be written, since the content is or will be on the disk.

@@ -6,6 +6,7 @@ mod damage;
 mod faults;
 mod golden;
 mod model;
+mod passing;
 mod space;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,10 @@ fn options() -> Options {
 
 fn open(disk: &SimDisk) -> (Log<SimDisk>, Recovery) {
     Log::open(disk.clone(), options(), &mut |_| {}).unwrap()
+}
+
+fn open_with(disk: &SimDisk, options: Options) -> Log<SimDisk> {
+    Log::open(disk.clone(), options, &mut |_| {}).unwrap().0
 }
 
 fn append(log: &Log<SimDisk>, sequence: u64, owners: &[u64], payload: &[u8]) {

@@ -16,7 +16,8 @@ use std::sync::Arc;
 use mutants::Mutant;
 
 use crate::format::{
-    BATCH_HEADER, BatchHeader, Places, Ranges, Released, Seal, name_of, scratch_name, spare_name,
+    BATCH_HEADER, BatchHeader, OWNERS_MAX, Places, Ranges, Released, Seal, name_of, scratch_name,
+    spare_name,
 };
 use crate::log::Log;
 use crate::rotation::SPARES_MAX;
@@ -290,7 +291,9 @@ impl<F> State<F> {
             Record::Content { sequence, payload, .. } => {
                 let Some(place) = self.index.find(sequence) else { return };
                 if (place.segment, u64::from(place.offset)) == (segment, offset) {
-                    let owners = (self.owners.owners(place.owners), place.owners);
+                    let owners = self.owners.owners(place.owners);
+                    // There are more only where nobody will ever read them.
+                    let owners = (owners.get(..OWNERS_MAX).unwrap_or(owners), place.owners);
                     self.filling.copy(sequence, owners, payload, (segment, place.offset));
                     self.owners.use_again(place.owners);
                 }

@@ -52,7 +52,7 @@ pub(crate) struct Writer<F> {
     /// What the newest header says of that.
     pub(crate) last_mark: u64,
     /// A batch for which there was no room.
-    waiting: Option<(Job, Fault)>,
+    waiting: Option<(Job, Arc<Fault>)>,
     /// The next batch is written even if it is empty: nothing says yet that numbers go on from there.
     pub(crate) must_write: bool,
     is_closed: bool,
@@ -165,6 +165,9 @@ impl<D: Disk> Log<D> {
         if writer.is_closed {
             return Ok(Turn::Closed);
         }
+        if !self.options.lasts() {
+            self.drop_free();
+        }
         if let Some((mut job, _)) = writer.waiting.take() {
             let prepared = self.take_back(&mut job);
             return self.write(writer, job, prepared);
@@ -190,11 +193,25 @@ impl<D: Disk> Log<D> {
         Ok(Turn::Idle)
     }
 
+    /// Drops the segments that nothing needs any more, where no record has to say so.
+    fn drop_free(&self) {
+        let mut state = self.state.lock();
+        while std::mem::take(&mut state.may_drop) {
+            let free = state.segments.take_free(self.flushed().0);
+            state.retire(&free);
+        }
+        let has_retired = !state.retired.is_empty();
+        drop(state);
+        if has_retired {
+            self.moved.notify_all();
+        }
+    }
+
     fn take_job(&self) -> (Option<Job>, Vec<Waker>, bool) {
         let mut state = self.state.lock();
         let is_closing = state.is_closing;
         let mut dropped = Vec::new();
-        if std::mem::take(&mut state.may_drop) {
+        if self.options.lasts() && std::mem::take(&mut state.may_drop) {
             dropped = state.segments.take_free(self.flushed().0);
         }
         if state.filling.is_empty() && dropped.is_empty() {
@@ -213,8 +230,8 @@ impl<D: Disk> Log<D> {
     fn take_back(&self, job: &mut Job) -> Prepared {
         let mut state = self.state.lock();
         debug_assert_eq!(state.number, job.number + 1, "one batch at a time");
-        state.waiting_bytes = 0;
-        let State { writing: Some(writing), filling, emptied, .. } = &mut *state else {
+        let State { writing: Some(writing), filling, emptied, waiting_bytes, .. } = &mut *state
+        else {
             return Prepared::default();
         };
         let prepared = writing.prepared.take().expect("a batch that waits is prepared");
@@ -226,6 +243,8 @@ impl<D: Disk> Log<D> {
             prepared.merge(&mut writing.contents, &mut writing.copies, &mut more);
             job.batch.refers_to.append(&mut more.refers_to);
             job.batch.notes.append(&mut more.notes);
+            // It takes room until it is written, or it would grow with each time that it is tried.
+            *waiting_bytes = prepared.bytes().len();
             job.number = state.number;
             job.sequence = state.sequence;
             state.number += 1;
@@ -287,14 +306,14 @@ impl<D: Disk> Log<D> {
         let is_lost = is_full && mutants::is_planted(Mutant::BatchLostOnRotation);
         let bytes: &[u8] = if is_lost { &[] } else { prepared.bytes() };
         if let Err(fault) = self.write_out(active, bytes) {
-            // Nothing was there before, so it can be tried again.
-            if self.options.sync == Sync::Never && fault.is_full_disk() {
-                count(&self.counters.full_disk, 1);
-                self.state.lock().waiting_bytes = prepared.bytes().len();
-                writer.waiting = Some((job, fault));
-                return Ok(Turn::Full);
+            if self.options.lasts() {
+                return Err(fault);
             }
-            return Err(fault);
+            // Nothing was there before, so it can be tried again.
+            let bytes = prepared.bytes().len();
+            drop(prepared);
+            self.keep_waiting(writer, job, bytes, fault);
+            return Ok(Turn::Full);
         }
         writer.must_write = false;
         active.used += whole_len;
@@ -330,9 +349,8 @@ impl<D: Disk> Log<D> {
         prepared: Prepared,
         fault: Fault,
     ) {
-        count(&self.counters.full_disk, 1);
+        let bytes = prepared.bytes().len();
         let mut state = self.state.lock();
-        state.waiting_bytes = prepared.bytes().len();
         if let Some(writing) = &mut state.writing {
             writing.prepared = Some(Arc::new(prepared));
         }
@@ -342,6 +360,16 @@ impl<D: Disk> Log<D> {
                 segment.is_dropped = false;
             }
         }
+        drop(state);
+        self.keep_waiting(writer, job, bytes, fault);
+    }
+
+    /// A batch that takes so many bytes is tried again later.
+    fn keep_waiting(&self, writer: &mut Writer<D::File>, job: Job, bytes: usize, fault: Fault) {
+        count(&self.counters.full_disk, 1);
+        let fault = Arc::new(fault);
+        let mut state = self.state.lock();
+        (state.waiting_bytes, state.refusal) = (bytes, Some(Arc::clone(&fault)));
         drop(state);
         self.moved.notify_all();
         writer.waiting = Some((job, fault));
@@ -367,6 +395,7 @@ impl<D: Disk> Log<D> {
     fn finish(&self, job: Job, (segment, at): (u32, u64), again_bytes: u64) {
         let Job { mut batch, dropped, .. } = job;
         let mut state = self.state.lock();
+        (state.waiting_bytes, state.refusal) = (0, None);
         let copies = state
             .writing
             .as_mut()
@@ -391,7 +420,10 @@ impl<D: Disk> Log<D> {
         for (owner, sequence) in batch.notes.drain(..) {
             state.place_note(owner, sequence, segment);
         }
-        if let Some(found) = state.segments.get_mut(segment) {
+        // Nobody looks at releases where nobody opens the log again.
+        if self.options.lasts()
+            && let Some(found) = state.segments.get_mut(segment)
+        {
             let others = batch.refers_to.drain(..).filter(|&other| other != segment);
             found.tally.refers_to.extend(others);
             found.tally.again_bytes += again_bytes;

@@ -40,5 +40,6 @@ mod routing;
 mod routing_hashes;
 mod routing_headers;
 mod single_active_consumer;
+mod spill;
 mod ttl;
 mod tx;

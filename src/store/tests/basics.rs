@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::{Position, Sync};
+use crate::Position;
 
 #[test]
 fn what_is_flushed_is_there_when_the_log_is_opened_again() {
@@ -97,53 +97,6 @@ fn what_is_released_before_it_is_written_leaves_nothing() {
     let (log, _) = open(&disk);
     assert_eq!(live(&log)[&101], (vec![0], b"second".to_vec()));
     assert_eq!(log.flushed(), Position(log.append().position().0 - 1));
-}
-
-fn open_with(disk: &SimDisk, options: Options) -> Log<SimDisk> {
-    Log::open(disk.clone(), options, &mut |_| {}).unwrap().0
-}
-
-#[test]
-fn a_log_that_nobody_opens_again_takes_sequences_in_any_order_and_further_owners() {
-    let disk = SimDisk::new();
-    let log = open_with(&disk, Options { sync: Sync::Never, ..options() });
-    for sequence in [9, 3, 7, 5] {
-        append(&log, sequence, &[1], &[sequence.to_le_bytes()[0]; 10]);
-    }
-    append(&log, 3, &[2, 1], &[3; 10]);
-    log.append().release(1, &[3, 7]);
-    append(&log, 7, &[4], &[7; 10]);
-    log.turn().unwrap();
-    append(&log, 9, &[2], &[9; 10]);
-    log.append().release(1, &[9]);
-    append(&log, 4, &[1], &[4; 10]);
-    for round in 0..2 {
-        for sequence in [3, 4, 5, 7, 9] {
-            let payload = read(&log, sequence).unwrap_or_else(|| panic!("{round}: {sequence}"));
-            assert_eq!(payload, [sequence.to_le_bytes()[0]; 10]);
-        }
-        settle(&log);
-    }
-    let owners: Vec<_> = live(&log).into_iter().map(|(s, (owners, _))| (s, owners)).collect();
-    let expected = [(3, vec![2]), (4, vec![1]), (5, vec![1]), (7, vec![4]), (9, vec![2])];
-    assert_eq!(owners, expected);
-    assert_eq!(disk.calls(crate::sim::Call::Sync), 0);
-}
-
-#[test]
-fn a_full_disk_is_waited_for_also_where_nothing_is_flushed() {
-    let disk = SimDisk::new();
-    let log = open_with(&disk, Options { sync: Sync::Never, ..options() });
-    append(&log, 1, &[1], &[1; 100]);
-    log.turn().unwrap();
-    disk.set_capacity(Some(disk.used()));
-    append(&log, 2, &[1], &[2; 2000]);
-    assert_eq!(log.turn().unwrap(), Turn::Full);
-    append(&log, 3, &[1], &[3; 2000]);
-    assert_eq!((log.turn().unwrap(), read(&log, 2).unwrap().len()), (Turn::Full, 2000));
-    disk.set_capacity(None);
-    assert_eq!(log.turn().unwrap(), Turn::Wrote);
-    assert_eq!(live(&log).len(), 3);
 }
 
 #[test]

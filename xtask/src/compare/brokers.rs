@@ -65,6 +65,12 @@ impl Broker {
         Self::pillarbox_under(&[], binary)
     }
 
+    /// Starts it without a disk.
+    pub(super) fn pillarbox_in_memory(binary: &Path) -> anyhow::Result<Self> {
+        let command = vec![binary.to_owned(), PathBuf::from("--memory-only")];
+        Self::start(Program::Pillarbox { command, has_data_dir: false }, fresh_folder()?)
+    }
+
     /// Starts it under another program, such as `valgrind` and its arguments.
     pub(super) fn pillarbox_under(runner: &[&str], binary: &Path) -> anyhow::Result<Self> {
         let help = Command::new(binary).arg("--help").output();

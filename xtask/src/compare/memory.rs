@@ -29,7 +29,9 @@ pub(super) async fn measure(binary: &Path, is_quick: bool) -> anyhow::Result<Vec
     };
     let connection = connections(&Broker::pillarbox(binary)?, CONNECTIONS / share).await?;
     let queue = queues(&Broker::pillarbox(binary)?, QUEUES / share).await?;
-    let message = messages(&Broker::pillarbox(binary)?, MESSAGES / share).await?;
+    // With a disk most of them would not be in memory.
+    let in_memory = Broker::pillarbox_in_memory(binary)?;
+    let message = messages(&in_memory, MESSAGES / share).await?;
     let row = |what: &str, unit, figure: f64, bound| {
         Row::of(what, unit, &[(figure, None)], Must::AtMost(bound))
     };
