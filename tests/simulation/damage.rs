@@ -20,7 +20,7 @@ use crate::world::{Life, World};
 const BYTES: u64 = 256 << 10;
 const MASKS: [u8; 3] = [0x01, 0x80, 0xFF];
 
-const MIX: Mix = Mix { restarts: 0, large: 50 };
+const MIX: Mix = Mix { restarts: 0, large: 10 };
 /// How large each of the logs is at least.
 const LOG_BYTES: u64 = 40 << 10;
 
@@ -177,6 +177,28 @@ fn a_wrong_byte_is_told_of_and_never_delivered() {
     }
     println!("{counts:?}");
     assert!(counts.kinds.iter().all(|count| *count > 0), "not every kind of record is there");
+}
+
+#[test]
+fn a_damaged_definition_takes_nothing_else_along() {
+    let mut counts = Counts::default();
+    for seed in effort::seeds(100) {
+        let victim = Victim::new(seed).unwrap();
+        for (name, at) in victim.records.definitions() {
+            let mut damaged = victim.image.clone();
+            damaged.get_mut(name).unwrap()[at] ^= 0xFF;
+            let served = victim.scan(&damaged, &mut counts).and_then(|scanned| {
+                victim.serve(&damaged, &scanned.ok_or("it is refused")?, &mut counts)
+            });
+            if let Err(wrong) = served {
+                let again = effort::again("a_damaged_definition_takes_nothing_else_along", seed);
+                panic!("seed {seed}: {name} at {at}: {wrong}\n{again}");
+            }
+        }
+        counts.logs += 1;
+    }
+    println!("{counts:?}");
+    assert!(counts.brokers > 0, "there is no definition");
 }
 
 /// What is wrong with whole files.

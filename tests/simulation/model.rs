@@ -170,7 +170,7 @@ impl Model {
         published
     }
 
-    /// Settles what a client was given, whether any was logged; `places` are those of one queue, in the order of their tags.
+    /// Settles what a client was given, and says whether any was logged; `places` are those of one queue, by tag.
     fn settle_at(&mut self, (queue, generation): (u8, u64), places: &[u64], how: How) -> bool {
         let returns = self.returns;
         self.returns += places.len() as u64;

@@ -167,6 +167,16 @@ impl Records {
         self.all.iter().any(|known| known.kind == Kind::Definition && is_in(known))
     }
 
+    /// The file and the middle of every definition.
+    pub(super) fn definitions(&self) -> impl Iterator<Item = (&str, usize)> {
+        let all = self.all.iter().filter(|known| known.kind == Kind::Definition);
+        all.filter_map(|known| {
+            let (segment, offset) = known.place;
+            let (name, _) = self.files.iter().find(|(_, number)| *number == segment)?;
+            Some((name.as_str(), usize::try_from(offset + known.len / 2).ok()?))
+        })
+    }
+
     pub(super) fn count_kinds(&self, counts: &mut [u64; 5]) {
         self.all.iter().for_each(|known| counts[known.kind as usize] += 1);
     }

@@ -59,8 +59,8 @@ impl Channel {
 }
 
 impl Model {
-    /// Whether the deliveries up to a tag are of one queue again after those of another. If they all go back, it depends
-    /// on what is in memory which are delivered again before the last of them is back.
+    /// Whether the deliveries up to a tag are of one queue again after those of another. If they all go back, what is in
+    /// memory decides which are delivered again before the last of them is back.
     pub(crate) fn is_scattered(&self, client: usize, tag: u64) -> bool {
         let all = &self.channels[client].held;
         let up_to = all.iter().filter(|held| held.tag.is_some_and(|other| other <= tag));

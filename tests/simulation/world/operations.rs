@@ -169,6 +169,10 @@ impl World {
             // The answer to a get would overtake those that wait for the log.
             self.turn()?;
         }
+        if !self.clients[client].replies.is_empty() {
+            // The disk is full.
+            return Ok(());
+        }
         self.model.get(client, queue, no_ack);
         self.clients[client].fetching = Some(queue);
         self.talk(client, &wire::get(queue, no_ack))
