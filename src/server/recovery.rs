@@ -1,6 +1,7 @@
 //! From what the log holds back to a node: vhosts, users, exchanges, queues, and the messages in them.
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use broker::exchange::{Destination, ExchangeSpec};
@@ -210,8 +211,12 @@ impl<'n> Filling<'n> {
             self.exchanges.insert(id, cell);
         }
         let now = shared.clock.now();
+        // Of two with one name, which only damage can leave, the newer one is right: the other had been deleted before.
+        definitions.queues.sort_unstable_by_key(|(id, _)| Reverse(*id));
+        let mut names = HashSet::new();
         for (id, queue) in definitions.queues {
-            if !self.node.vhosts.contains_key(&queue.vhost) {
+            let is_known = self.node.vhosts.contains_key(&queue.vhost);
+            if !is_known || !names.insert((queue.vhost.clone(), queue.name.clone())) {
                 self.orphans.push((DEFINITIONS, id));
                 continue;
             }
