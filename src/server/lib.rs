@@ -10,6 +10,7 @@ mod differences;
 mod disk;
 mod exchange_cell;
 mod fail_point;
+mod files;
 mod journal;
 mod listener;
 mod memory;
@@ -71,6 +72,7 @@ impl Server {
     pub async fn start(options: Options) -> Result<Self, StartError> {
         let bind = options.bind.clone();
         let settings = Arc::new(options.session_settings());
+        files::take_all();
         let node = open_node(options)?;
         let mut listeners = Vec::new();
         let mut addresses = Vec::new();
