@@ -299,10 +299,13 @@ fn report_binding(source: &str, destination: &Destination, refusal: &Refusal) {
     error!(source, %destination, %refusal, "a binding cannot be restored, and is dropped");
 }
 
-/// Messages before this may have been delivered without that being known: the broker was not stopped in order.
+/// Messages before this may have been delivered without that being known: the broker was not stopped in order, or the log
+/// is damaged.
 fn maybe_delivered(definitions: &Definitions, journal: &Journal, recovery: &Recovery) -> Sequence {
     let before = definitions.interrupted;
-    if recovery.was_closed || recovery.contents == 0 {
+    // What is damaged may have said that some were acked.
+    let is_whole = recovery.was_closed && recovery.damage_count == 0;
+    if is_whole || recovery.contents == 0 {
         return before.map_or(Sequence(0), |(_, before)| before);
     }
     let next = Sequence(recovery.next_sequence);
