@@ -181,6 +181,12 @@ fn open_node(options: Options) -> Result<Arc<Node>, StartError> {
     if unsaid > 0 {
         error!(places = unsaid, "the log is damaged in further places");
     }
+    if recovery.damage_count > 0 && recovery.orphans > 0 {
+        error!(
+            messages = recovery.orphans,
+            "messages are dropped that no known queue has: their queues were deleted, or their definitions are damaged"
+        );
+    }
     if let Some(cut) = &recovery.cut {
         warn!("cut off what was not yet confirmed when the broker ended: {cut}");
     }

@@ -181,3 +181,25 @@ fn files_of_others_do_not_keep_it_from_being_opened() {
         drop(log);
     }
 }
+
+#[test]
+fn what_is_lost_with_a_definition_is_counted() {
+    let disk = SimDisk::new();
+    let (log, _) = open(&disk);
+    append(&log, 1, &[0], b"this is damaged");
+    append(&log, 2, &[0], b"definition");
+    settle(&log);
+    for sequence in 3..9 {
+        append(&log, sequence, &[1], b"of the first");
+    }
+    append(&log, 9, &[1, 2], b"of both");
+    settle(&log);
+    drop(log);
+    let mut image = disk.image();
+    let bytes = image.get_mut("0000000000000001.seg").unwrap();
+    let at = bytes.windows(7).position(|seen| seen == b"damaged").unwrap();
+    bytes[at] ^= 1;
+    let (log, recovery) = open(&SimDisk::from_image(&image));
+    assert_eq!((recovery.damage_count, recovery.orphans), (1, 6), "{:?}", recovery.damage);
+    assert!(live(&log).into_keys().eq([2, 9]));
+}
