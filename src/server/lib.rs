@@ -148,11 +148,27 @@ impl Server {
         }
         let Some(journal) = self.node.shared.journal() else { return Ok(()) };
         if gone.is_ok() {
-            journal.close();
+            self.close_log().await;
         }
         // Otherwise what such clients have unacked was not given back: without the mark that says that the log was
         // closed, the next start takes it for delivered.
         journal.fault().map_or(Ok(()), |fault| Err(LogFailure(fault)))
+    }
+
+    /// Closes the log in a thread of its own: on a disk that stands still that takes for ever, and who waits for it must
+    /// be able to give up.
+    async fn close_log(&self) {
+        let (closed_tx, closed) = tokio::sync::oneshot::channel();
+        let node = Arc::clone(&self.node);
+        std::thread::spawn(move || {
+            if let Some(journal) = node.shared.journal() {
+                journal.close();
+            }
+            // Nobody may be waiting any more.
+            let _ = closed_tx.send(());
+        });
+        // It is gone without a word only if closing panicked, which has been said.
+        let _ = closed.await;
     }
 }
 
