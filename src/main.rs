@@ -128,7 +128,7 @@ fn serve(arguments: Serve, started: Instant) -> Result<()> {
     });
     runtime.max_blocking_threads(READER_THREADS);
     let runtime = runtime.enable_all().build().context("cannot start the runtime")?;
-    runtime.block_on(async {
+    let served = runtime.block_on(async {
         let mut signals = Signals::listen()?;
         let server = Server::start(options).await?;
         info!(
@@ -151,7 +151,10 @@ fn serve(arguments: Serve, started: Instant) -> Result<()> {
         }
         info!("stopped");
         Ok(())
-    })
+    });
+    // Whoever reads from a disk that stands still is not waited for.
+    runtime.shutdown_background();
+    served
 }
 
 /// Prints a line for each address, for people and for scripts that asked for a free port.

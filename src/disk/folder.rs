@@ -64,11 +64,16 @@ pub fn make_folder(path: &Path) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
     }
-    fs::DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(path)?;
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => sync_folder(parent),
-        _ => Ok(()),
+    let above = path.parent().filter(|above| !above.as_os_str().is_empty());
+    if let Some(above) = above {
+        make_folder(above)?;
     }
+    match fs::DirBuilder::new().mode(FOLDER_MODE).create(path) {
+        // Somebody else was quicker.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
+        made => made?,
+    }
+    sync_folder(above.unwrap_or(Path::new(".")))
 }
 
 /// Makes the names in a folder last.
@@ -118,7 +123,8 @@ impl Disk for Folder {
             let entry = entry?;
             // A name that is no text is none of ours.
             if let Ok(name) = entry.file_name().into_string()
-                && entry.file_type()?.is_file()
+                // A link to a file is as good as the file: somebody may have moved it to where there is more room.
+                && entry.path().is_file()
             {
                 names.push(name);
             }
@@ -217,6 +223,12 @@ mod tests {
         folder.rename("one", "two").unwrap();
         folder.sync_dir().unwrap();
         assert_eq!(folder.list().unwrap(), ["two"]);
+        std::os::unix::fs::symlink("two", scratch.0.join("a/b/linked")).unwrap();
+        fs::create_dir(scratch.0.join("a/b/folder")).unwrap();
+        let mut names = folder.list().unwrap();
+        names.sort_unstable();
+        assert_eq!(names, ["linked", "two"]);
+        folder.remove("linked").unwrap();
         let file = folder.open("two").unwrap();
         let mut out = [0; 20];
         assert_eq!(file.read_at(&mut out, 0).unwrap(), 11);

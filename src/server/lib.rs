@@ -9,6 +9,7 @@ mod control;
 mod data_dir;
 mod differences;
 mod exchange_cell;
+mod files;
 mod journal;
 mod listener;
 mod log_disk;
@@ -80,6 +81,7 @@ impl Server {
     pub async fn start(options: Options) -> Result<Self, StartError> {
         let bind = options.bind.clone();
         let settings = Arc::new(options.session_settings());
+        files::take_all();
         let node = open_node(options)?;
         let mut listeners = Vec::new();
         let mut addresses = Vec::new();
@@ -161,11 +163,27 @@ impl Server {
         }
         let Some(journal) = self.node.shared.journal() else { return Ok(()) };
         if gone.is_ok() {
-            journal.close();
+            self.close_log().await;
         }
         // Otherwise what such clients have unacked was not given back: without the mark that says that the log was
         // closed, the next start takes it for delivered.
         journal.fault().map_or(Ok(()), |fault| Err(LogFailure(fault)))
+    }
+
+    /// Closes the log in a thread of its own: on a disk that stands still that takes for ever, and who waits for it must
+    /// be able to give up.
+    async fn close_log(&self) {
+        let (closed_tx, closed) = tokio::sync::oneshot::channel();
+        let node = Arc::clone(&self.node);
+        std::thread::spawn(move || {
+            if let Some(journal) = node.shared.journal() {
+                journal.close();
+            }
+            // Nobody may be waiting any more.
+            let _ = closed_tx.send(());
+        });
+        // It is gone without a word only if closing panicked, which has been said.
+        let _ = closed.await;
     }
 }
 
@@ -193,6 +211,12 @@ fn open_node(options: Options) -> Result<Arc<Node>, StartError> {
     let unsaid = recovery.damage_count.saturating_sub(recovery.damage.len() as u64);
     if unsaid > 0 {
         error!(places = unsaid, "the log is damaged in further places");
+    }
+    if recovery.damage_count > 0 && recovery.orphans > 0 {
+        error!(
+            messages = recovery.orphans,
+            "messages are dropped that no known queue has: their queues were deleted, or their definitions are damaged"
+        );
     }
     if let Some(cut) = &recovery.cut {
         warn!("cut off what was not yet confirmed when the broker ended: {cut}");

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
 use crate::client::Client;
+use crate::files::Files;
 use crate::node::{ConnectionEntry, Node};
 use crate::outbox::{ClientOutbox, OutboxBuffer};
 use crate::task::ConnectionTask;
@@ -28,6 +30,7 @@ pub(crate) struct Listener {
     socket: TcpListener,
     node: Arc<Node>,
     settings: Arc<Settings>,
+    files: Files,
 }
 
 impl Listener {
@@ -39,7 +42,8 @@ impl Listener {
         settings: &Arc<Settings>,
     ) -> io::Result<Self> {
         let socket = TcpListener::bind(address).await?;
-        Ok(Self { socket, node: Arc::clone(node), settings: Arc::clone(settings) })
+        let files = Files::beside(socket.as_fd());
+        Ok(Self { socket, node: Arc::clone(node), settings: Arc::clone(settings), files })
     }
 
     pub(crate) fn address(&self) -> io::Result<SocketAddr> {
@@ -56,7 +60,20 @@ impl Listener {
             };
             match accepted {
                 Ok((stream, peer)) => {
-                    is_resting = false;
+                    if self.files.has_any(&stream) {
+                        is_resting = false;
+                    } else {
+                        if !is_resting {
+                            warn!(
+                                "cannot accept connections: no file descriptors are left for them"
+                            );
+                        }
+                        is_resting = true;
+                        tokio::select! {
+                            () = stop.cancelled() => return,
+                            () = self.wait_for_files(&stream) => {}
+                        }
+                    }
                     self.serve(stream, peer, &tasks);
                 }
                 Err(error) if is_about_one_connection(&error) => {
@@ -70,6 +87,13 @@ impl Listener {
                     tokio::time::sleep(REST).await;
                 }
             }
+        }
+    }
+
+    /// Waits until others have closed enough, with a connection that is not served before.
+    async fn wait_for_files(&self, stream: &TcpStream) {
+        while !self.files.has_any(stream) {
+            tokio::time::sleep(REST).await;
         }
     }
 

@@ -1,6 +1,7 @@
 //! From what the log holds back to a node: vhosts, users, exchanges, queues, and the messages in them.
 
-use std::collections::{BTreeSet, HashMap};
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use broker::exchange::{Destination, ExchangeSpec};
@@ -259,8 +260,12 @@ impl<'n> Filling<'n> {
             self.exchanges.insert(id, cell);
         }
         let now = shared.clock.now();
+        // Of two with one name, which only damage can leave, the newer one is right: the other had been deleted before.
+        definitions.queues.sort_unstable_by_key(|(id, _)| Reverse(*id));
+        let mut names = HashSet::new();
         for (id, queue) in definitions.queues {
-            if !self.node.vhosts.contains_key(&queue.vhost) {
+            let is_known = self.node.vhosts.contains_key(&queue.vhost);
+            if !is_known || !names.insert((queue.vhost.clone(), queue.name.clone())) {
                 self.orphans.push((DEFINITIONS, id));
                 continue;
             }
@@ -343,10 +348,13 @@ fn report_binding(source: &str, destination: &Destination, refusal: &Refusal) {
     error!(source, %destination, %refusal, "a binding cannot be restored, and is dropped");
 }
 
-/// Messages before this may have been delivered without that being known: the broker was not stopped in order.
+/// Messages before this may have been delivered without that being known: the broker was not stopped in order, or the log
+/// is damaged.
 fn maybe_delivered(definitions: &Definitions, journal: &Journal, recovery: &Recovery) -> Sequence {
     let before = definitions.interrupted;
-    let is_clean = recovery.was_closed || mutants::is_planted(Mutant::RedeliveredFlagLost);
+    // What is damaged may have said that some were acked.
+    let is_whole = recovery.was_closed && recovery.damage_count == 0;
+    let is_clean = is_whole || mutants::is_planted(Mutant::RedeliveredFlagLost);
     if is_clean || recovery.contents == 0 {
         return before.map_or(Sequence(0), |(_, before)| before);
     }

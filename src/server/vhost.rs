@@ -292,7 +292,6 @@ impl Vhost {
             Ok(deleted) => deleted,
             Err(refusal) => return Some(Err(refusal)),
         };
-        self.queues.remove_if(&queue.name, |_, there| Arc::ptr_eq(there, queue));
         let mut gone: Vec<Owner> = queue.log_id().into_iter().collect();
         let sources = std::mem::take(&mut *queue.bound_to.lock());
         if !sources.is_empty() {
@@ -303,6 +302,9 @@ impl Vhost {
             gone.truncate(1);
         }
         effects.note_logged(self.undefine(&gone));
+        // Not before: whoever finds the name free defines another queue, and a log that ends between the two must never
+        // have both.
+        self.queues.remove_if(&queue.name, |_, there| Arc::ptr_eq(there, queue));
         drop(changes);
         queue.forget_remains(&self.shared, deleted.remains);
         Some(Ok(deleted.ready))
@@ -561,3 +563,6 @@ impl Vhost {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

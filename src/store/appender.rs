@@ -31,7 +31,7 @@ impl<'a, D: Disk> Appender<'a, D> {
     /// it is the highest. With [`Sync::Never`](crate::Sync::Never) a content that is there only gets the further owners.
     ///
     /// # Panics
-    /// If there are more than 65,535 owners, or a content of this sequence is there.
+    /// If there are more than 16,777,215 owners, or a content of this sequence is there.
     #[inline]
     pub fn content(
         &mut self,

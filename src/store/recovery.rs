@@ -43,6 +43,9 @@ pub struct Recovery {
     pub next_sequence: u64,
     /// How many contents live.
     pub contents: u64,
+    /// How many contents were dropped because none of their owners is known: they were released by then or, if there is
+    /// damage, what was to make an owner known is lost.
+    pub orphans: u64,
     /// How many batches were read.
     pub batches: u64,
     /// How many bytes of batches were read.

@@ -67,7 +67,7 @@ impl<'p> Replay<'p> {
 
     /// Puts what is left into the state of a log whose segments are known.
     pub(crate) fn finish<F>(mut self, state: &mut State<F>, recovery: &mut Recovery) {
-        self.drop_unknown_owners();
+        recovery.orphans = self.drop_unknown_owners();
         let Self { index, owners, tallies, notes, .. } = self;
         for (number, tally) in tallies {
             if let Some(segment) = state.segments.get_mut(number) {
@@ -182,8 +182,9 @@ impl<'p> Replay<'p> {
         }
     }
 
-    /// Contents of owners that are not known any more are dead.
-    fn drop_unknown_owners(&mut self) {
+    /// Contents of owners that are not known any more are dead; how many those were.
+    fn drop_unknown_owners(&mut self) -> u64 {
+        let before = self.index.len();
         let Self { index, owners, .. } = &mut *self;
         let definitions: Vec<OwnerSet> = owners.with(0);
         let is_known = |owner: u64| {
@@ -191,7 +192,7 @@ impl<'p> Replay<'p> {
         };
         let known = owners.without_unknown(is_known);
         if known.iter().all(Option::is_none) {
-            return;
+            return 0;
         }
         let has_unknown = |place: &Place| matches!(known.get(place.owners.index()), Some(Some(_)));
         let mut from = Some(0);
@@ -212,6 +213,7 @@ impl<'p> Replay<'p> {
             }
         }
         known.into_iter().flatten().for_each(|set| self.owners.give_back(set));
+        before - self.index.len()
     }
 }
 

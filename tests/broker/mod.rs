@@ -87,6 +87,19 @@ impl Broker {
         self.restart();
     }
 
+    /// Ends the broker as an operator does, lets `change` do something to its data folder, and starts it again.
+    pub(crate) fn restart_changed(&mut self, change: impl FnOnce(&Path)) {
+        let started = self.started.as_mut().expect("only a broker of this test can be restarted");
+        started.stop();
+        change(&started.folder.join("data"));
+        self.start_again();
+    }
+
+    /// Its data folder; `None` for a broker that was not started here.
+    pub(crate) fn data_dir(&self) -> Option<PathBuf> {
+        self.started.as_ref().map(|started| started.folder.join("data"))
+    }
+
     /// Ends the broker where it stands, and starts it again on the same data.
     pub(crate) fn kill_and_restart(&mut self) {
         let started = self.started.as_mut().expect("only a broker of this test can be killed");
@@ -233,6 +246,8 @@ const _: fn() = || {
     broker.restart();
     broker.restart_with("");
     broker.kill_and_restart();
+    broker.restart_changed(|_| {});
+    let _ = broker.data_dir();
     let _ = (broker.addr(), broker.uri(), broker.pid(), broker.log_text(), broker.is_foreign());
     let _ = Broker::start_on(&broker.data_dir());
 };

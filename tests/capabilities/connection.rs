@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    net::TcpStream,
     process::Command,
     time::{Duration, Instant},
 };
@@ -175,7 +176,8 @@ async fn a_broker_without_free_descriptors_waits_for_one() {
     let open = fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count();
     let limit = Command::new("prlimit")
         .args(["--pid", &pid.to_string()])
-        .arg(format!("--nofile={0}:{0}", open + 2))
+        // Half of what is free is kept for the log, and each connection is served as long as another one could come.
+        .arg(format!("--nofile={0}:{0}", open + 6))
         .status();
     if !limit.is_ok_and(|status| status.success()) {
         return; // without the tool there is no way to take descriptors away
@@ -194,6 +196,33 @@ async fn a_broker_without_free_descriptors_waits_for_one() {
     drop(first);
     third.await.expect("the third connects as soon as the first is gone");
     drop(second);
+}
+
+#[tokio::test]
+async fn connections_leave_the_log_its_descriptors() {
+    let Some(broker) = broker_with("") else { return };
+    let pid = broker.pid().unwrap().to_string();
+    let limit = Command::new("prlimit").args(["--pid", &pid, "--nofile=100:100"]).status();
+    if !limit.is_ok_and(|status| status.success()) {
+        return; // without the tool there is no way to take descriptors away
+    }
+    let client = Client::connect_to(&broker).await;
+    let queue = client.queue([]).await;
+    let idle: Vec<_> = (0..150).map(|_| TcpStream::connect(broker.addr()).unwrap()).collect();
+    eventually("there is none for another connection", || async {
+        broker.log_text().contains("cannot accept connections")
+    })
+    .await;
+    // Several files of the log, each of which has to be made.
+    let body = "x".repeat(1 << 20);
+    for _ in 0..12 {
+        let persistent = BasicProperties::default().with_delivery_mode(2);
+        let published = client.try_publish("", &queue, &body, persistent).await;
+        assert!(published.expect("it is confirmed").is_ack());
+    }
+    drop(idle);
+    let later = Client::connect_to(&broker).await;
+    assert_eq!(later.ready(&queue).await, 12);
 }
 
 #[tokio::test]

@@ -1,6 +1,10 @@
 //! What outlives the broker: durable queues, persistent messages, definitions; and what does not.
 
-use std::sync::Arc;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use lapin::{
     BasicProperties,
@@ -12,7 +16,8 @@ use lapin::{
 };
 
 use crate::client::{
-    Client, DURABLE, Running, Session, alone, body, broker_with, header, int, table, text,
+    Client, DURABLE, Running, Session, alone, body, broker_with, eventually, header, int, table,
+    text,
 };
 
 /// How a broker ends before it starts again.
@@ -119,6 +124,45 @@ async fn what_was_acked_does_not_come_back() {
         let client = Client::connect_to(&broker).await;
         assert_eq!(client.ready("q").await, 0, "{end:?}");
     }
+}
+
+/// Where in the log a batch lies that begins with what was acked.
+fn acked_at(data_dir: &Path) -> Option<(PathBuf, usize)> {
+    const MAGIC: &[u8] = b"\xB1Bat";
+    const KIND_AT: usize = 52;
+    const RELEASE: u8 = 2;
+    let files = fs::read_dir(data_dir.join("log")).ok()?.filter_map(|file| Some(file.ok()?.path()));
+    files.filter(|path| path.extension().is_some_and(|end| end == "seg")).find_map(|path| {
+        let bytes = fs::read(&path).ok()?;
+        let is_one = |at: &usize| {
+            bytes[*at..].starts_with(MAGIC) && bytes.get(at + KIND_AT) == Some(&RELEASE)
+        };
+        Some(((0..bytes.len()).step_by(64).find(is_one)?, path)).map(|(at, path)| (path, at))
+    })
+}
+
+#[tokio::test]
+async fn what_comes_back_because_the_log_is_damaged_is_redelivered() {
+    let Some(mut broker) = broker() else { return };
+    let client = Client::connect_to(&broker).await;
+    client.declare("durable", DURABLE, FieldTable::default()).await.unwrap();
+    confirmed(&client, "", "durable", "acked").await;
+    let message = client.get("durable").await.expect("it is there");
+    client.ack(message.delivery_tag).await;
+    let data_dir = broker.data_dir().unwrap();
+    eventually("the ack is written", || async { acked_at(&data_dir).is_some() }).await;
+    confirmed(&client, "", "durable", "another").await;
+    client.close().await;
+    alone(&mut broker).restart_changed(|data_dir| {
+        let (path, at) = acked_at(data_dir).expect("it was there before");
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[at + 60] ^= 1;
+        fs::write(path, bytes).unwrap();
+    });
+    let client = Client::connect_to(&broker).await;
+    let expected = [("acked".to_owned(), true), ("another".to_owned(), true)];
+    assert_eq!(drained(&client, "durable").await, expected);
+    assert!(broker.log_text().contains("the log is damaged"), "{}", broker.log_text());
 }
 
 #[tokio::test]

@@ -19,6 +19,9 @@ use crate::queue_cell::QueueCell;
 /// A message on its way to more queues than this is shared rather than copied into each.
 const COPIES_MAX: usize = 16;
 
+/// A message of more owners than this is appended for itself.
+const OWNERS_MANY: usize = 4096;
+
 /// How the address of a direct reply begins.
 const REPLY_PREFIX: &[u8] = b"amq.rabbitmq.reply-to.";
 
@@ -145,6 +148,11 @@ impl Client {
         let first = entry.take_sequences(run.len());
         for (sequence, message) in (first.0..).map(Sequence).zip(run.messages()) {
             let owners = owners.of_message(message.persistent);
+            if owners.len() > OWNERS_MANY {
+                // The owners of a whole run may be more than a batch can hold: this waits where the log wants it.
+                drop(entry);
+                entry = journal.append();
+            }
             if !owners.is_empty() {
                 entry.message(&arrival_of(run, &message, sequence, message.body), owners, self.now);
             }

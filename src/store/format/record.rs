@@ -6,8 +6,8 @@ use crate::varint;
 /// One record of a batch.
 ///
 /// ```text
-///           0    4     5        8      12        20
-/// content   crc  kind  0:1  owners:2   len:4  sequence:8  owner:8 … payload
+///           0    4     5         6        8      12          20
+/// content   crc  kind  owners+:1  owners:2  len:4  sequence:8  owner:8 … payload
 ///                      5    6          8      12          20
 /// release   crc  kind  0:3  len:4  owner:8    ranges
 /// note      crc  kind  0:3  len:4  owner:8    sequence:8  note
@@ -17,6 +17,7 @@ use crate::varint;
 /// kind: 1 content  2 release  3 note  4 dropped  5 stopped; with 0x80 when it is written again, so that a segment can go
 /// ranges: two varints each: how far it begins behind the end of the one before (the first: behind 0), and how many more follow
 /// len: of the payload, the ranges or the note
+/// owners: how many there are, with owners+ as a third, highest byte
 /// ```
 ///
 /// The crc is of the segment's number and of everything behind it, so that a record can be believed for itself.
@@ -113,7 +114,7 @@ const DROPPED_LEN: usize = 16;
 const STOPPED_LEN: usize = 8;
 
 /// More owners than a content may have.
-pub(crate) const OWNERS_MAX: usize = u16::MAX as usize;
+pub(crate) const OWNERS_MAX: usize = (1 << 24) - 1;
 
 /// How long the record of a content is.
 #[inline]
@@ -133,10 +134,11 @@ pub(crate) fn put_content<'o>(
     let payload_len = out.len() - content_len(owners.len(), 0);
     let [l0, l1, l2, l3] = length_u32(payload_len).to_le_bytes();
     let [s0, s1, s2, s3, s4, s5, s6, s7] = sequence.to_le_bytes();
-    let [o0, o1] = u16::try_from(owners.len()).expect("the caller has counted them").to_le_bytes();
+    let [o0, o1, o2, o3] = length_u32(owners.len()).to_le_bytes();
+    assert_eq!(o3, 0, "the caller has counted them");
     let kind = if is_copy { CONTENT | COPY } else { CONTENT };
     let (head, rest) = out.split_first_chunk_mut::<CONTENT_HEAD>().expect(WHOLE);
-    *head = [0, 0, 0, 0, kind, 0, o0, o1, l0, l1, l2, l3, s0, s1, s2, s3, s4, s5, s6, s7];
+    *head = [0, 0, 0, 0, kind, o2, o0, o1, l0, l1, l2, l3, s0, s1, s2, s3, s4, s5, s6, s7];
     let (names, payload) = rest.split_at_mut(owners.len() * 8);
     for (name, owner) in names.as_chunks_mut::<8>().0.iter_mut().zip(owners) {
         *name = owner.to_le_bytes();
@@ -225,6 +227,13 @@ pub(crate) struct Outline {
     pub(crate) noted: Option<u64>,
 }
 
+/// How many owners the content has that `bytes` begin with.
+#[inline]
+fn owner_count(bytes: &[u8]) -> Option<usize> {
+    let [high, low @ ..] = field::<3>(bytes, 5)?;
+    Some(usize::from(high) << 16 | usize::from(u16::from_le_bytes(low)))
+}
+
 /// The outline of the record that `bytes` begin with.
 pub(crate) fn outline(bytes: &[u8]) -> Option<Outline> {
     let kind = *bytes.get(KIND_AT)?;
@@ -237,8 +246,7 @@ pub(crate) fn outline(bytes: &[u8]) -> Option<Outline> {
                 CONTENT => content = sequence,
                 _ => {}
             }
-            let owners = usize::from(u16::from_le_bytes(field(bytes, 6)?));
-            content_len(owners, u32_at(bytes, 8)? as usize)
+            content_len(owner_count(bytes)?, u32_at(bytes, 8)? as usize)
         }
         RELEASE => RELEASE_HEAD + u32_at(bytes, 8)? as usize,
         NOTE => {
@@ -262,8 +270,8 @@ impl<'a> Record<'a> {
         let record = match kind & !COPY {
             CONTENT => {
                 let sequence = u64_at(bytes, 12)?;
-                let owners = usize::from(u16::from_le_bytes(field(bytes, 6)?));
-                let (owners, payload) = bytes.get(CONTENT_HEAD..)?.split_at_checked(owners * 8)?;
+                let rest = bytes.get(CONTENT_HEAD..)?;
+                let (owners, payload) = rest.split_at_checked(owner_count(bytes)? * 8)?;
                 Self::Content { sequence, owners: Owners(owners.as_chunks().0), payload, is_copy }
             }
             RELEASE => {

@@ -188,9 +188,9 @@ pub(crate) fn spare_name(number: u64) -> String {
     format!("{SPARE}{number}")
 }
 
-/// The number of a spare file.
+/// The number of a spare file. Higher ones than there will ever be are somebody else's, and not counted on from.
 pub(crate) fn spare_number(name: &str) -> Option<u64> {
-    name.strip_prefix(SPARE)?.parse().ok()
+    name.strip_prefix(SPARE)?.parse().ok().filter(|number| *number < u64::MAX / 2)
 }
 
 /// The name of a file that is being made.

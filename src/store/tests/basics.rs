@@ -183,3 +183,21 @@ fn who_appends_is_told_when_it_is_too_much() {
     log.turn().unwrap();
     assert!(log.has_room());
 }
+
+#[test]
+fn a_content_may_have_very_many_owners() {
+    let disk = SimDisk::new();
+    let (log, _) = open(&disk);
+    let owners: Vec<u64> = (1..=70_000).collect();
+    for owner in &owners {
+        append(&log, *owner, &[0], b"definition");
+    }
+    append(&log, 70_001, &owners, b"for all");
+    log.append().release(3, &[70_001]);
+    settle(&log);
+    let (log, recovery) = open(&disk);
+    assert!(recovery.damage.is_empty(), "{:?}", recovery.damage);
+    let (found, payload) = live(&log).remove(&70_001).unwrap();
+    assert_eq!((found.len(), &payload[..]), (69_999, &b"for all"[..]));
+    assert!(found.into_iter().eq(owners.into_iter().filter(|owner| *owner != 3)));
+}

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::faults::{play, script};
 use super::model::{Bench, History, Model, Step, try_open};
 use super::*;
-use crate::Sync;
 use crate::sim::Image;
+use crate::{Disk as _, DiskFile as _, Sync};
 
 /// A log that holds every kind of record, and everything that it ever held.
 struct Victim {
@@ -185,4 +185,44 @@ fn files_that_are_missing_or_in_the_wrong_place_are_found() {
             }
         }
     }
+}
+
+#[test]
+fn files_of_others_do_not_keep_it_from_being_opened() {
+    let disk = SimDisk::new();
+    let (log, _) = open(&disk);
+    append(&log, 1, &[0], b"definition");
+    settle(&log);
+    drop(log);
+    let last = format!("spare-{}", u64::MAX);
+    for name in ["new-x", "spare-x", &last, "other", "FFFFFFFFFFFFFFFF.seg"] {
+        disk.create(name).unwrap().write_at(b"other", 0).unwrap();
+    }
+    for _ in 0..2 {
+        let (log, recovery) = open(&disk);
+        assert_eq!((recovery.contents, recovery.damage_count), (1, 1), "{:?}", recovery.damage);
+        drop(log);
+    }
+}
+
+#[test]
+fn what_is_lost_with_a_definition_is_counted() {
+    let disk = SimDisk::new();
+    let (log, _) = open(&disk);
+    append(&log, 1, &[0], b"this is damaged");
+    append(&log, 2, &[0], b"definition");
+    settle(&log);
+    for sequence in 3..9 {
+        append(&log, sequence, &[1], b"of the first");
+    }
+    append(&log, 9, &[1, 2], b"of both");
+    settle(&log);
+    drop(log);
+    let mut image = disk.image();
+    let bytes = image.get_mut("0000000000000001.seg").unwrap();
+    let at = bytes.windows(7).position(|seen| seen == b"damaged").unwrap();
+    bytes[at] ^= 1;
+    let (log, recovery) = open(&SimDisk::from_image(&image));
+    assert_eq!((recovery.damage_count, recovery.orphans), (1, 6), "{:?}", recovery.damage);
+    assert!(live(&log).into_keys().eq([2, 9]));
 }
