@@ -70,6 +70,9 @@ pub struct LogFailure(Arc<store::Fault>);
 /// How long clients have to take their close.
 const STOP_PATIENCE: Duration = Duration::from_secs(3);
 
+/// How long the tasks of clients that did not take it have to give back what was unacked.
+const ABANDON_PATIENCE: Duration = Duration::from_secs(2);
+
 /// After so long, reading the log is worth a line a second.
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 
@@ -154,28 +157,35 @@ impl Server {
             info!(connections = count, "closing connections");
         }
         self.node.broadcast(|| ClientEvent::Shutdown { explanation: Arc::clone(&explanation) });
-        let gone = tokio::time::timeout(STOP_PATIENCE, self.connections.wait()).await;
-        if gone.is_err() {
+        let is_gone =
+            async |within| tokio::time::timeout(within, self.connections.wait()).await.is_ok();
+        if !is_gone(STOP_PATIENCE).await {
             warn!(connections = self.connections.len(), "some clients did not take their close");
+            self.node.broadcast(|| ClientEvent::Abandoned);
+            if !is_gone(ABANDON_PATIENCE).await {
+                // What such clients have unacked was not given back: without the mark that says that the log was
+                // closed, the next start takes it for delivered.
+                return self.check_log();
+            }
         }
-        if let Some(spill) = self.node.shared.spill() {
-            spill.close();
-        }
-        let Some(journal) = self.node.shared.journal() else { return Ok(()) };
-        if gone.is_ok() {
-            self.close_log().await;
-        }
-        // Otherwise what such clients have unacked was not given back: without the mark that says that the log was
-        // closed, the next start takes it for delivered.
-        journal.fault().map_or(Ok(()), |fault| Err(LogFailure(fault)))
+        self.close_log().await;
+        self.check_log()
     }
 
-    /// Closes the log in a thread of its own: on a disk that stands still that takes for ever, and who waits for it must
+    fn check_log(&self) -> Result<(), LogFailure> {
+        let fault = self.node.shared.journal().and_then(Journal::fault);
+        fault.map_or(Ok(()), |fault| Err(LogFailure(fault)))
+    }
+
+    /// Closes the log, and the spill, in a thread of its own: on a disk that stands still that takes for ever, and who waits for it must
     /// be able to give up.
     async fn close_log(&self) {
         let (closed_tx, closed) = tokio::sync::oneshot::channel();
         let node = Arc::clone(&self.node);
         std::thread::spawn(move || {
+            if let Some(spill) = node.shared.spill() {
+                spill.close();
+            }
             if let Some(journal) = node.shared.journal() {
                 journal.close();
             }

@@ -58,6 +58,8 @@ pub(crate) enum ClientEvent {
     Replied { channel: ChannelNumber, frames: Vec<u8> },
     /// The connection is to end.
     Shutdown { explanation: Arc<str> },
+    /// The client has not taken its close: nobody waits for it any more.
+    Abandoned,
     /// Somebody waits for a sign of life: the client is sent a heartbeat.
     Probe,
     /// An alarm was raised or has ended.

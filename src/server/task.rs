@@ -335,6 +335,11 @@ impl ConnectionTask {
                     let code = ReplyCode::ConnectionForced;
                     self.session.handle_event(now, Event::Shutdown { code, explanation })
                 }
+                ClientEvent::Abandoned => {
+                    let reason = "the client did not take its close";
+                    self.session.broker_mut().close_reason = Some(reason.to_owned());
+                    return Err(Ended(None));
+                }
                 ClientEvent::Probe => {
                     let heartbeat = &amqp::HEARTBEAT_FRAME;
                     self.outbox.lock().outgoing.bytes_mut().extend_from_slice(heartbeat);

@@ -21,7 +21,7 @@ use std::{
 /// How long the broker may take until it listens.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long the broker may take to stop before it is killed.
-const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+const STOP_TIMEOUT: Duration = Duration::from_secs(8);
 /// The variable that names a running broker to use instead.
 const ADDR_VARIABLE: &str = "PILLARBOX_TEST_ADDR";
 
@@ -93,11 +93,6 @@ impl Broker {
         started.stop();
         change(&started.folder.join("data"));
         self.start_again();
-    }
-
-    /// Its data folder; `None` for a broker that was not started here.
-    pub(crate) fn data_dir(&self) -> Option<PathBuf> {
-        self.started.as_ref().map(|started| started.folder.join("data"))
     }
 
     /// Ends the broker where it stands, and starts it again on the same data.
@@ -247,7 +242,6 @@ const _: fn() = || {
     broker.restart_with("");
     broker.kill_and_restart();
     broker.restart_changed(|_| {});
-    let _ = broker.data_dir();
     let _ = (broker.addr(), broker.uri(), broker.pid(), broker.log_text(), broker.is_foreign());
     let _ = Broker::start_on(&broker.data_dir());
 };

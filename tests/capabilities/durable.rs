@@ -6,6 +6,7 @@ use std::{
     sync::Arc,
 };
 
+use amqp::{Method, basic};
 use lapin::{
     BasicProperties,
     options::{
@@ -19,6 +20,7 @@ use crate::client::{
     Client, DURABLE, Running, Session, alone, body, broker_with, eventually, header, int, table,
     text,
 };
+use crate::raw_client::RawClient;
 
 /// How a broker ends before it starts again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,7 +151,7 @@ async fn what_comes_back_because_the_log_is_damaged_is_redelivered() {
     confirmed(&client, "", "durable", "acked").await;
     let message = client.get("durable").await.expect("it is there");
     client.ack(message.delivery_tag).await;
-    let data_dir = broker.data_dir().unwrap();
+    let data_dir = broker.data_dir();
     eventually("the ack is written", || async { acked_at(&data_dir).is_some() }).await;
     confirmed(&client, "", "durable", "another").await;
     client.close().await;
@@ -425,4 +427,21 @@ async fn users_stay_as_they_were_first_defined_and_each_difference_is_named() {
         assert!(log.contains(&format!("the settings give a user {difference}")), "{log}");
     }
     assert!(!log.contains("later") && !log.contains("at-first"), "a password is in the log");
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_take_its_close_leaves_the_log_in_order() {
+    let Some(mut broker) = broker() else { return };
+    let client = Client::connect_to(&broker).await;
+    client.declare("q", DURABLE, FieldTable::default()).await.unwrap();
+    confirmed(&client, "", "q", "taken").await;
+    confirmed(&client, "", "q", "left").await;
+    client.close().await;
+    let mut silent = RawClient::open(broker.addr(), 0);
+    silent.send(&Method::BasicGet(basic::Get { queue: "q", no_ack: false }));
+    silent.wait_for("basic.get-ok");
+    restart(&mut broker, End::Stop);
+    let client = Client::connect_to(&broker).await;
+    let expected = [("taken".to_owned(), true), ("left".to_owned(), false)];
+    assert_eq!(drained(&client, "q").await, expected);
 }

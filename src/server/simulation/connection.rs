@@ -178,7 +178,7 @@ impl Connection {
                     let code = ReplyCode::ConnectionForced;
                     self.session.handle_event(now, Event::Shutdown { code, explanation })
                 }
-                ClientEvent::Probe | ClientEvent::AlarmChanged => continue,
+                ClientEvent::Abandoned | ClientEvent::Probe | ClientEvent::AlarmChanged => continue,
             };
             self.follow(next);
         }

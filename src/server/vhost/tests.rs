@@ -5,10 +5,12 @@ use broker::arguments::{Compat, QueueDeclaration};
 use store::{ReadError, Sync};
 
 use super::*;
+use crate::clock::Clock;
 use crate::data_dir::DataDir;
 use crate::journal::Journal;
 use crate::node::Node;
 use crate::options::{LivePrefetch, MemoryLimit, Options, StoreOptions};
+use crate::pager::Pager;
 
 /// A data folder that is gone after its test.
 struct Scratch(PathBuf);
@@ -80,7 +82,8 @@ fn a_name_is_free_once_the_log_knows_that_its_queue_is_gone() {
     let options = options(&scratch.0);
     let store = options.store.clone().unwrap();
     let (journal, _) = Journal::open(&data_dir, &store, 1, &mut |_| {}).unwrap();
-    let node = Node::new(options, Some(data_dir), Some(journal));
+    let surroundings = (None, Clock::start(), Pager::Threads);
+    let node = Node::new(options, Some(data_dir), Some(journal), surroundings);
     let vhost = Vhost::new("/".into(), &node.shared);
     let journal = node.shared.journal().unwrap();
     let is_gone = |id: Owner| {
