@@ -19,8 +19,8 @@ pub(crate) use self::record::{
 };
 pub use self::record::{Owners, Ranges, Record};
 pub(crate) use self::segment::{
-    BadHeader, Footer, SegmentEnd, SegmentHeader, is_scratch, name_of, number_of, scratch_name,
-    spare_name, spare_number,
+    BadHeader, Footer, SegmentEnd, SegmentHeader, damaged_name, is_scratch, name_of, number_of,
+    scratch_name, spare_name, spare_number,
 };
 
 /// The version of all this. A log of a later one is refused.

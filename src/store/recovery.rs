@@ -181,9 +181,10 @@ fn make_writable<D: Disk>(
         });
     }
     let newest = scanned.last().map(|newest| newest.number);
-    for Scanned { number, file, len, used, last_batch, chain, .. } in scanned {
+    for Scanned { number, file, len, used, last_batch, chain, is_damaged, .. } in scanned {
         let mut segment = Segment::new(number, file, len, used);
         (segment.last_batch, segment.chain) = (last_batch, chain);
+        segment.is_damaged = is_damaged;
         segment.is_sealed = Some(number) != newest;
         state.segment_bytes =
             (len.max(options.segment_bytes_min) * 2).min(options.segment_bytes_max);

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use mutants::Mutant;
 
 use crate::format::{
-    Places, RESERVED, Seal, SegmentEnd, SegmentHeader, name_of, push_dropped, scratch_name,
-    spare_name,
+    Places, RESERVED, Seal, SegmentEnd, SegmentHeader, damaged_name, name_of, push_dropped,
+    scratch_name, spare_name,
 };
 use crate::log::Log;
 use crate::segments::{Segment, Spare};
@@ -253,6 +253,12 @@ impl<D: Disk> Log<D> {
             (segment, state.next_scratch, is_of_use && state.spares.len() < SPARES_MAX)
         };
         let name = name_of(segment.number.into());
+        if segment.is_damaged
+            && self.disk.rename(&name, &damaged_name(segment.number.into())).is_ok()
+        {
+            // Somebody may want to look at what is left of what is missing.
+            return true;
+        }
         // Whoever still reads it must not find something else in it.
         if is_of_use && Arc::strong_count(&segment.file) == 1 {
             let spare = spare_name(number);

@@ -23,6 +23,8 @@ pub(crate) struct Segment<F> {
     pub(crate) tally: Tally,
     /// Nothing is written here any more.
     pub(crate) is_sealed: bool,
+    /// Some of it is not what was written.
+    pub(crate) is_damaged: bool,
     pub(crate) evacuation: Evacuation,
     /// That it is not needed any more is written in the batch on its way.
     pub(crate) is_dropped: bool,
@@ -86,6 +88,7 @@ impl<F> Segment<F> {
             chain: 0,
             tally: Tally::default(),
             is_sealed: false,
+            is_damaged: false,
             evacuation: Evacuation::No,
             is_dropped: false,
         }

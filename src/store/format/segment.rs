@@ -170,6 +170,7 @@ impl Footer {
 const SUFFIX: &str = ".seg";
 const SPARE: &str = "spare-";
 const SCRATCH: &str = "new-";
+const DAMAGED: &str = "damaged-";
 
 /// The name of a segment's file.
 pub(crate) fn name_of(number: u64) -> String {
@@ -191,6 +192,11 @@ pub(crate) fn spare_name(number: u64) -> String {
 /// The number of a spare file. Higher ones than there will ever be are somebody else's, and not counted on from.
 pub(crate) fn spare_number(name: &str) -> Option<u64> {
     name.strip_prefix(SPARE)?.parse().ok().filter(|number| *number < u64::MAX / 2)
+}
+
+/// The name of a segment's file that is damaged, and that the log needs no more.
+pub(crate) fn damaged_name(number: u64) -> String {
+    format!("{DAMAGED}{number:016X}")
 }
 
 /// The name of a file that is being made.

@@ -226,3 +226,32 @@ fn what_is_lost_with_a_definition_is_counted() {
     assert_eq!((recovery.damage_count, recovery.orphans), (1, 6), "{:?}", recovery.damage);
     assert!(live(&log).into_keys().eq([2, 9]));
 }
+
+/// What is damaged is not written over: somebody may want to look at it.
+#[test]
+fn a_damaged_segment_is_kept_when_nothing_of_it_is_needed() {
+    let disk = SimDisk::new();
+    let (log, _) = open(&disk);
+    append(&log, 1, &[0], b"a queue");
+    for sequence in 10..60 {
+        append(&log, sequence, &[1], &[b'.'; 1000]);
+        settle(&log);
+    }
+    drop(log);
+    let mut image = disk.image();
+    let name = names(&image)[1].clone();
+    image.get_mut(&name).unwrap()[2000] ^= 1;
+    let damaged = image.get(&name).unwrap().to_vec();
+    let disk = SimDisk::from_image(&image);
+    let (log, recovery) = open(&disk);
+    assert!(recovery.damage_count > 0);
+    log.release_all(1, &(10..60).collect::<Vec<u64>>());
+    settle(&log);
+    let image = disk.image();
+    let kept: Vec<&str> = image.names().filter(|name| name.starts_with("damaged-")).collect();
+    assert_eq!(kept, [format!("damaged-{}", name.trim_end_matches(".seg"))]);
+    assert_eq!(image.get(kept[0]).unwrap(), damaged);
+    assert!(!names(&image).contains(&name));
+    drop(log);
+    assert_eq!(open(&disk).1.damage_count, 0);
+}
