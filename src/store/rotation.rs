@@ -193,7 +193,10 @@ impl<D: Disk> Log<D> {
     fn make_room(&self, writer: &mut Writer<D::File>) -> Result<bool, Fault> {
         let (free, spares) = {
             let mut state = self.state.lock();
-            let free = state.segments.take_free(self.flushed().0);
+            // What was released since is not written: its batch is the one that waits for this room, and until it is
+            // there, what replaces the released is not there either.
+            let flushed = self.flushed().0;
+            let free = state.segments.take_free(flushed, flushed);
             (free, std::mem::take(&mut state.spares))
         };
         let mut is_any = !spares.is_empty();

@@ -33,6 +33,8 @@ pub(crate) struct Segment<F> {
 /// What of a segment matters.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
+    /// The batch in which the last of its contents or notes was released.
+    pub(crate) left_in: u64,
     /// How many live contents lie here, and what they take.
     pub(crate) live: u64,
     pub(crate) live_bytes: u64,
@@ -188,10 +190,10 @@ impl<F> Segments<F> {
             && !self.has_any(&tally.copied_from)
     }
 
-    /// The segments that nothing needs any more; from here on it counts as written that they are dropped.
-    pub(crate) fn take_free(&mut self, flushed: u64) -> Vec<u32> {
-        let free: Vec<u32> =
-            self.iter().filter(|s| self.is_free(s, flushed)).map(|s| s.number).collect();
+    /// The segments that nothing needs any more since this batch; from here on it counts as written that they are dropped.
+    pub(crate) fn take_free(&mut self, flushed: u64, since: u64) -> Vec<u32> {
+        let is_free = |s: &&Segment<F>| self.is_free(s, flushed) && s.tally.left_in <= since;
+        let free: Vec<u32> = self.iter().filter(is_free).map(|s| s.number).collect();
         for &number in &free {
             if let Some(segment) = self.get_mut(number) {
                 segment.is_dropped = true;
@@ -246,11 +248,11 @@ mod tests {
         second.tally.refers_to.insert(1);
         third.tally.copied_from.insert(2);
         [third, second, sealed(1, 1)].into_iter().for_each(|segment| segments.insert(segment));
-        assert!(segments.take_free(9).is_empty());
+        assert!(segments.take_free(9, u64::MAX).is_empty());
         segments.get_mut(1).unwrap().tally.leave(LengthCode::new(100));
         for number in [1, 2, 3] {
-            assert_eq!(segments.take_free(9), [number]);
-            assert!(segments.take_free(9).is_empty(), "once is enough");
+            assert_eq!(segments.take_free(9, u64::MAX), [number]);
+            assert!(segments.take_free(9, u64::MAX).is_empty(), "once is enough");
             segments.remove(number);
         }
     }

@@ -197,6 +197,10 @@ impl<F> State<F> {
         self.filling.refer_to(place.segment);
         if rest == OwnerSet::NONE {
             self.leave(&place);
+            let number = self.number;
+            if let Some(segment) = self.segments.get_mut(place.segment) {
+                segment.tally.left_in = number;
+            }
         }
         true
     }
@@ -251,6 +255,7 @@ impl<F> State<F> {
             && let Some(segment) = self.segments.get_mut(segment)
         {
             segment.tally.notes -= 1;
+            segment.tally.left_in = self.number;
             segment.tally.note_bytes -= u64::from(len);
             self.may_drop |= segment.tally.notes == 0;
         }

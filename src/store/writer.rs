@@ -197,7 +197,7 @@ impl<D: Disk> Log<D> {
     fn drop_free(&self) {
         let mut state = self.state.lock();
         while std::mem::take(&mut state.may_drop) {
-            let free = state.segments.take_free(self.flushed().0);
+            let free = state.segments.take_free(self.flushed().0, u64::MAX);
             state.retire(&free);
         }
         let has_retired = !state.retired.is_empty();
@@ -212,7 +212,7 @@ impl<D: Disk> Log<D> {
         let is_closing = state.is_closing;
         let mut dropped = Vec::new();
         if self.options.lasts() && std::mem::take(&mut state.may_drop) {
-            dropped = state.segments.take_free(self.flushed().0);
+            dropped = state.segments.take_free(self.flushed().0, u64::MAX);
         }
         if state.filling.is_empty() && dropped.is_empty() {
             return (None, Vec::new(), is_closing);

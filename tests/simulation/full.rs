@@ -122,7 +122,9 @@ fn start_full(
 #[test]
 fn a_full_disk_loses_nothing_and_ends_nothing() {
     let mut counts = Counts::default();
-    for seed in effort::seeds(SCRIPTS) {
+    // Once a segment was dropped for its room before the batch was written that released what was in it.
+    let known = [35].into_iter().filter(|_| effort::of(SCRIPTS) < SCRIPTS);
+    for seed in effort::seeds(SCRIPTS).into_iter().chain(known) {
         let mut nth = 1;
         loop {
             match play(nth, seed, &mut counts) {
