@@ -166,7 +166,7 @@ fn change_bytes(
 #[test]
 fn a_wrong_byte_is_told_of_and_never_delivered() {
     let mut counts = Counts::default();
-    let (mut budget, stride) = (BYTES, BYTES / effort::of(BYTES));
+    let (mut budget, stride) = (BYTES, if effort::of(BYTES) == BYTES { 1 } else { 800 });
     let first: u64 = effort::seeds(100).first().copied().unwrap_or(0);
     for seed in first.. {
         if budget == 0 {

@@ -12,7 +12,7 @@ use crate::judge::Judge;
 use crate::script::{Mix, Op};
 use crate::world::{Stop, World};
 
-const SCRIPTS: u64 = 130;
+const SCRIPTS: u64 = 170;
 const OPERATIONS: usize = 100;
 const MIX: Mix = Mix { restarts: 0, large: 40 };
 
