@@ -171,23 +171,35 @@ fn cut_twice(seed: u64, counts: &mut Counts) -> Result<(), String> {
 #[test]
 fn nothing_promised_is_lost_wherever_the_power_goes() {
     let mut counts = Counts::default();
-    for seed in effort::seeds(SCRIPTS) {
+    let seeds = effort::seeds(SCRIPTS);
+    for &seed in &seeds {
         if let Err(wrong) = cut_once(seed, &mut counts) {
             let again = effort::again("nothing_promised_is_lost_wherever_the_power_goes", seed);
             panic!("seed {seed}: {wrong}\n{again}");
         }
     }
-    println!("{counts:?}");
+    let Counts { scripts, states, opened_twice, .. } = counts;
+    let counts = [(states, "crash-states"), (opened_twice, "opened-twice"), (scripts, "scripts")];
+    effort::tell(&counts, effort::next(&seeds));
 }
 
 #[test]
 fn nothing_promised_is_lost_when_the_power_goes_twice() {
     let mut counts = Counts::default();
-    for seed in effort::seeds(LARGE_SCRIPTS) {
+    let seeds = effort::seeds(LARGE_SCRIPTS);
+    for &seed in &seeds {
         if let Err(wrong) = cut_twice(seed, &mut counts) {
             let again = effort::again("nothing_promised_is_lost_when_the_power_goes_twice", seed);
             panic!("seed {seed}: {wrong}\n{again}");
         }
     }
-    println!("{counts:?}");
+    let counts = [
+        (counts.second_states, "second-crash-states"),
+        (counts.second_cuts, "cut-twice"),
+        (counts.states, "crash-states"),
+        (counts.segments_emptied, "segments-emptied"),
+        (counts.segments_begun, "segments-begun"),
+        (counts.scripts, "scripts"),
+    ];
+    effort::tell(&counts, effort::next(&seeds));
 }

@@ -41,6 +41,19 @@ struct Counts {
     kinds: [u64; 5],
 }
 
+impl Counts {
+    fn tell(&self, next: u64) {
+        let counts = [
+            (self.changes, "damaged-logs"),
+            (self.told, "told-of"),
+            (self.harmless, "harmless"),
+            (self.refused, "refused"),
+            (self.brokers, "served"),
+        ];
+        effort::tell(&counts, next);
+    }
+}
+
 /// A log that holds every kind of record, and all that is known of it.
 struct Victim {
     image: Image,
@@ -168,23 +181,23 @@ fn a_wrong_byte_is_told_of_and_never_delivered() {
     let mut counts = Counts::default();
     let (mut budget, stride) = (BYTES, if effort::of(BYTES) == BYTES { 1 } else { 800 });
     let first: u64 = effort::seeds(100).first().copied().unwrap_or(0);
-    for seed in first.. {
-        if budget == 0 {
-            break;
-        }
+    let mut seed = first;
+    while budget > 0 {
         if let Err(wrong) = change_bytes(seed, &mut budget, stride, &mut counts) {
             let again = effort::again("a_wrong_byte_is_told_of_and_never_delivered", seed);
             panic!("seed {seed}: {wrong}\n{again}");
         }
+        seed += 1;
     }
-    println!("{counts:?}");
+    counts.tell(seed);
     assert!(counts.kinds.iter().all(|count| *count > 0), "not every kind of record is there");
 }
 
 #[test]
 fn a_damaged_definition_takes_nothing_else_along() {
     let mut counts = Counts::default();
-    for seed in effort::seeds(100) {
+    let seeds = effort::seeds(100);
+    for &seed in &seeds {
         let victim = Victim::new(seed).unwrap();
         for (name, at) in victim.records.definitions() {
             let mut damaged = victim.image.clone();
@@ -199,7 +212,7 @@ fn a_damaged_definition_takes_nothing_else_along() {
         }
         counts.logs += 1;
     }
-    println!("{counts:?}");
+    counts.tell(effort::next(&seeds));
     assert!(counts.brokers > 0, "there is no definition");
 }
 
@@ -247,7 +260,8 @@ fn change_files(victim: &Victim, stride: usize, counts: &mut Counts) -> Result<(
 fn files_that_are_cut_missing_doubled_or_swapped_are_told_of() {
     let mut counts = Counts::default();
     let stride = if effort::of(100) == 100 { 1 } else { 128 };
-    for seed in effort::seeds(6) {
+    let seeds = effort::seeds(6);
+    for &seed in &seeds {
         if let Err(wrong) =
             Victim::new(seed).and_then(|victim| change_files(&victim, stride, &mut counts))
         {
@@ -255,5 +269,5 @@ fn files_that_are_cut_missing_doubled_or_swapped_are_told_of() {
             panic!("seed {seed}: {wrong}\n{again}");
         }
     }
-    println!("{counts:?}");
+    counts.tell(effort::next(&seeds));
 }

@@ -57,12 +57,20 @@ fn a_broker_does_what_its_model_does() {
     let roomy = Arc::new(Settings::new(8 << 10, 32 << 10));
     let tight = Arc::new(Settings::new(8 << 10, 32 << 10).with_resident_bytes(2 << 10));
     let mut counts = Counts::default();
-    for seed in effort::seeds(SEQUENCES) {
+    let seeds = effort::seeds(SEQUENCES);
+    for &seed in &seeds {
         let settings = if seed % 2 == 0 { &roomy } else { &tight };
         if let Err((stop, story)) = play(seed, settings, &mut counts) {
             let again = effort::again("a_broker_does_what_its_model_does", seed);
             panic!("seed {seed}: {stop}\n{}\n{again}", story.join("\n"));
         }
     }
-    println!("{counts:?}");
+    let counts = [
+        (counts.sequences, "sequences"),
+        (counts.operations, "operations"),
+        (counts.restarts, "restarts"),
+        (counts.messages, "messages"),
+        (counts.left, "left"),
+    ];
+    effort::tell(&counts, effort::next(&seeds));
 }

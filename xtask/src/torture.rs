@@ -74,7 +74,7 @@ const SIMULATION: Torment = Torment {
     target: "simulation",
     filter: "",
     effort: ("PILLARBOX_EFFORT", "full"),
-    seeds: 100_000,
+    seeds: 5000,
     takes_root: false,
 };
 
