@@ -6,7 +6,7 @@ use std::io::{IsTerminal, Write};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::{ArgAction, Parser};
@@ -115,6 +115,9 @@ impl Serve {
 /// How many threads read back what queues do not keep in memory: each of them takes some megabytes, which is bounded so.
 const READER_THREADS: usize = 4;
 
+/// How long tasks have to end, and to log that they do.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+
 /// Serves until a signal says stop.
 fn serve(arguments: Serve, started: Instant) -> Result<()> {
     let config = arguments.config()?;
@@ -152,8 +155,9 @@ fn serve(arguments: Serve, started: Instant) -> Result<()> {
         info!("stopped");
         Ok(())
     });
-    // Whoever reads from a disk that stands still is not waited for.
-    runtime.shutdown_background();
+    // Whoever reads from a disk that stands still is not waited for; but those who have something to say at their end
+    // have said it before the last line.
+    runtime.shutdown_timeout(LAST_WORDS);
     served
 }
 

@@ -191,9 +191,16 @@ impl Records {
     ) -> Result<(), String> {
         let gone = || missing.iter().map(|at| &self.all[*at]);
         let has_gone = |kind: Kind| gone().any(|known| known.kind == kind);
+        let is_gone = |owner: &u64| {
+            gone().any(|known| known.kind == Kind::Definition && known.numbers[0] == *owner)
+        };
+        // It is also lost with the definition of its queue, even if an older one of that name is there.
         let is_lost = |id: u32| {
             let body = life.specs[id as usize].body();
-            gone().any(|known| known.kind == Kind::Message && known.bytes.ends_with(&body))
+            let is_it =
+                |known: &&Known| known.kind == Kind::Message && known.bytes.ends_with(&body);
+            gone().any(|known| is_it(&known))
+                || self.all.iter().filter(is_it).any(|known| known.numbers[2..].iter().any(is_gone))
         };
         let lost_account =
             gone().any(|known| known.kind == Kind::Definition && known.numbers[0] <= 3);
