@@ -61,7 +61,8 @@ pub(crate) struct Recovered {
 /// Fills a new node with what the log holds, or a new log with what the options say.
 ///
 /// # Errors
-/// [`StartError::Record`] if a definition cannot be understood.
+/// [`StartError::Record`] if something cannot be understood, [`StartError::Definition`] if the disk refuses to read a
+/// definition: without it, messages would belong to nobody, and be dropped for good.
 pub(crate) fn recover(
     node: &Arc<Node>,
     journal: &Journal,
@@ -70,7 +71,9 @@ pub(crate) fn recover(
     let mut failure = None;
     let mut definitions = Definitions::default();
     journal.for_each_live(true, |sequence, _, payload| {
-        if let Some(payload) = readable(sequence, payload)
+        if let Err(ReadError::Disk(fault)) = &payload {
+            failure.get_or_insert(StartError::Definition(Arc::clone(fault)));
+        } else if let Some(payload) = readable(sequence, payload)
             && let Err(error) = definitions.add(sequence, payload)
         {
             failure.get_or_insert(error);
