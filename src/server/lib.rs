@@ -99,7 +99,8 @@ impl Server {
         let connections = TaskTracker::new();
         let (timers, clock) = (Arc::clone(&node.shared.timers), Arc::clone(&node.shared.clock));
         tokio::spawn(timers.run(clock));
-        tokio::spawn(alarms::watch(Arc::clone(&node)));
+        tokio::spawn(alarms::watch_memory(Arc::clone(&node)));
+        alarms::watch_disk(&node).map_err(StartError::Thread)?;
         if let Some(control) = Control::bind(&node) {
             tokio::spawn(control.run(stop.clone()));
         }

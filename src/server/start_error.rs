@@ -38,7 +38,7 @@ pub enum StartError {
     #[error("cannot read what is defined in the log")]
     Definition(#[source] Arc<Fault>),
     /// The operating system gives no thread.
-    #[error("cannot start a thread for the log")]
+    #[error("cannot start a thread for the disk")]
     Thread(#[source] io::Error),
 }
 
