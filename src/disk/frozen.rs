@@ -35,7 +35,8 @@ impl Frozen {
         for entry in fs::read_dir(path).map_err(listed)? {
             let entry = entry.map_err(listed)?;
             if let Ok(name) = entry.file_name().into_string()
-                && entry.file_type().map_err(listed)?.is_file()
+                // As the broker, which takes links to files for the files.
+                && entry.path().is_file()
             {
                 let file = open(path, &name)?;
                 let len = file.metadata().map_err(|e| fault("ask the length of", &*name, e))?.len();
@@ -164,8 +165,14 @@ mod tests {
         assert!(frozen.open("two").is_err() && frozen.create("three").is_err());
         assert!(file.write_at(b"x", 0).is_err() && frozen.remove("one").is_err());
 
+        let elsewhere = folder.with_extension("elsewhere");
+        fs::write(&elsewhere, b"linked").unwrap();
+        std::os::unix::fs::symlink(&elsewhere, folder.join("linked")).unwrap();
+        fs::create_dir(folder.join("folder")).unwrap();
         let whole = Frozen::folder(&folder).unwrap();
-        assert_eq!(whole.list().unwrap(), ["one", "two"]);
+        assert_eq!(whole.list().unwrap(), ["linked", "one", "two"]);
+        assert_eq!(whole.open("linked").unwrap().read_at(&mut out, 0).unwrap(), 6);
+        fs::remove_file(elsewhere).unwrap();
         assert_eq!(whole.open("two").unwrap().read_at(&mut out, 1).unwrap(), 4);
         fs::remove_dir_all(folder).unwrap();
     }

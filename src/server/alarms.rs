@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use disk::free_bytes;
@@ -56,20 +57,36 @@ impl Alarms {
     }
 }
 
-/// Raises and ends the alarms for as long as the runtime lives.
-pub(crate) async fn watch(node: Arc<Node>) {
+/// Raises and ends the alarm of the memory for as long as the runtime lives.
+pub(crate) async fn watch_memory(node: Arc<Node>) {
     let mut ticks = tokio::time::interval(CHECK_EVERY);
-    let mut disk = node.shared.data_dir.as_ref().map(|data_dir| DiskWatch::new(data_dir, &node));
     loop {
         ticks.tick().await;
-        let mut is_over = check_memory(&node);
-        if let Some(disk) = &mut disk {
-            is_over |= disk.check(&node.shared);
-        }
-        if is_over {
+        if check_memory(&node) {
             node.broadcast(|| ClientEvent::AlarmChanged);
         }
     }
+}
+
+/// Raises and ends the alarm of the disk for as long as the node lives. In a thread of its own: to make the reserve again
+/// takes long, and a disk that stands still must hold up no task.
+///
+/// # Errors
+/// If the operating system gives no thread.
+pub(crate) fn watch_disk(node: &Arc<Node>) -> io::Result<()> {
+    let Some(data_dir) = &node.shared.data_dir else { return Ok(()) };
+    let mut disk = DiskWatch::new(data_dir, node);
+    let node = Arc::downgrade(node);
+    let watch = move || {
+        while let Some(node) = node.upgrade() {
+            if disk.check(&node.shared) {
+                node.broadcast(|| ClientEvent::AlarmChanged);
+            }
+            drop(node);
+            thread::sleep(CHECK_EVERY);
+        }
+    };
+    thread::Builder::new().name("disk-watch".to_owned()).spawn(watch).map(drop)
 }
 
 /// Whether the memory alarm has just ended.
@@ -118,7 +135,7 @@ impl DiskWatch {
         if !self.has_reserve {
             // It is taken back before anybody else gets the room.
             self.has_reserve =
-                free >= self.free_min + RESERVE_BYTES && self.data_dir.keep_reserve();
+                free >= self.free_min.saturating_add(RESERVE_BYTES) && self.data_dir.keep_reserve();
         } else if shared.journal().is_some_and(Journal::is_disk_full) {
             self.has_reserve = false;
             if let Some(spill) = shared.spill() {
@@ -157,6 +174,33 @@ impl DiskWatch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
+    use crate::pager::Pager;
+
+    fn wait_until(is_so: impl Fn() -> bool) {
+        let give_up = std::time::Instant::now() + Duration::from_secs(10);
+        while !is_so() {
+            assert!(std::time::Instant::now() < give_up);
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    #[test]
+    fn the_disk_is_watched_beside_the_runtime_for_as_long_as_the_node_lives() {
+        let folder = std::env::temp_dir().join(format!("pillarbox-watch-{}", std::process::id()));
+        let mut options = crate::stage::options(folder.clone());
+        if let Some(store) = &mut options.store {
+            store.disk_free_min = u64::MAX;
+        }
+        let data_dir = Arc::new(DataDir::open(&folder).unwrap());
+        let surroundings = (None, Clock::start(), Pager::Threads);
+        let node = Node::new(options, Some(data_dir), None, surroundings);
+        watch_disk(&node).unwrap();
+        wait_until(|| node.shared.alarms.reason() == "low on disk");
+        let node = Arc::downgrade(&{ node });
+        wait_until(|| node.strong_count() == 0);
+        std::fs::remove_dir_all(folder).unwrap();
+    }
 
     #[test]
     fn alarms_come_and_go_one_by_one_and_have_rabbitmqs_words() {

@@ -162,11 +162,15 @@ impl Journal {
     pub(crate) fn define(&self, definition: &Definition) -> Logged {
         let payload = definition.encode();
         let mut entry = self.append();
-        let id = entry.take_sequences(1).0;
-        entry.appender.content(id, &[DEFINITIONS], payload.len(), |out| {
-            out.copy_from_slice(&payload);
-        });
-        Logged { id, at: entry.position() }
+        Logged { id: entry.definition(&payload), at: entry.position() }
+    }
+
+    /// Writes definitions, all of them or none.
+    pub(crate) fn define_together(&self, definitions: impl IntoIterator<Item = Definition>) {
+        let mut entry = self.append();
+        for definition in definitions {
+            entry.definition(&definition.encode());
+        }
     }
 
     /// Writes that definitions are no more, all of them or none.
@@ -235,6 +239,14 @@ impl Entry<'_> {
     #[inline]
     pub(crate) fn take_sequences(&mut self, count: usize) -> Sequence {
         Sequence(self.sequences.fetch_add(count as u64, Ordering::Relaxed))
+    }
+
+    /// Appends a definition; its sequence.
+    fn definition(&mut self, payload: &[u8]) -> Owner {
+        let id = self.take_sequences(1).0;
+        let write = |out: &mut [u8]| out.copy_from_slice(payload);
+        self.appender.content(id, &[DEFINITIONS], payload.len(), write);
+        id
     }
 
     /// Appends a message that was published now.

@@ -36,6 +36,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use connection::Settings;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
@@ -86,19 +87,20 @@ impl Server {
         let settings = Arc::new(options.session_settings());
         files::take_all();
         let node = open_node(options)?;
-        let mut listeners = Vec::new();
-        let mut addresses = Vec::new();
-        for address in bind {
-            let failed = |source| StartError::Bind { address, source };
-            let listener = Listener::bind(address, &node, &settings).await.map_err(failed)?;
-            addresses.push(listener.address().map_err(failed)?);
-            listeners.push(listener);
-        }
+        let (listeners, addresses) = match listen(&bind, &node, &settings).await {
+            Ok(listening) => listening,
+            Err(error) => {
+                // Nothing was delivered: the next start need not take it for that.
+                close_log(&node).await;
+                return Err(error);
+            }
+        };
         let stop = CancellationToken::new();
         let connections = TaskTracker::new();
         let (timers, clock) = (Arc::clone(&node.shared.timers), Arc::clone(&node.shared.clock));
         tokio::spawn(timers.run(clock));
-        tokio::spawn(alarms::watch(Arc::clone(&node)));
+        tokio::spawn(alarms::watch_memory(Arc::clone(&node)));
+        alarms::watch_disk(&node).map_err(StartError::Thread)?;
         if let Some(control) = Control::bind(&node) {
             tokio::spawn(control.run(stop.clone()));
         }
@@ -168,7 +170,7 @@ impl Server {
                 return self.check_log();
             }
         }
-        self.close_log().await;
+        close_log(&self.node).await;
         self.check_log()
     }
 
@@ -176,25 +178,40 @@ impl Server {
         let fault = self.node.shared.journal().and_then(Journal::fault);
         fault.map_or(Ok(()), |fault| Err(LogFailure(fault)))
     }
+}
 
-    /// Closes the log, and the spill, in a thread of its own: on a disk that stands still that takes for ever, and who waits for it must
-    /// be able to give up.
-    async fn close_log(&self) {
-        let (closed_tx, closed) = tokio::sync::oneshot::channel();
-        let node = Arc::clone(&self.node);
-        std::thread::spawn(move || {
-            if let Some(spill) = node.shared.spill() {
-                spill.close();
-            }
-            if let Some(journal) = node.shared.journal() {
-                journal.close();
-            }
-            // Nobody may be waiting any more.
-            let _ = closed_tx.send(());
-        });
-        // It is gone without a word only if closing panicked, which has been said.
-        let _ = closed.await;
+async fn listen(
+    bind: &[SocketAddr],
+    node: &Arc<Node>,
+    settings: &Arc<Settings>,
+) -> Result<(Vec<Listener>, Vec<SocketAddr>), StartError> {
+    let (mut listeners, mut addresses) = (Vec::new(), Vec::new());
+    for &address in bind {
+        let failed = |source| StartError::Bind { address, source };
+        let listener = Listener::bind(address, node, settings).await.map_err(failed)?;
+        addresses.push(listener.address().map_err(failed)?);
+        listeners.push(listener);
     }
+    Ok((listeners, addresses))
+}
+
+/// Closes the log, and then the spill, in a thread of its own: on a disk that stands still that takes for ever, and who
+/// waits for it must be able to give up.
+async fn close_log(node: &Arc<Node>) {
+    let (closed_tx, closed) = tokio::sync::oneshot::channel();
+    let node = Arc::clone(node);
+    std::thread::spawn(move || {
+        if let Some(journal) = node.shared.journal() {
+            journal.close();
+        }
+        if let Some(spill) = node.shared.spill() {
+            spill.close();
+        }
+        // Nobody may be waiting any more.
+        let _ = closed_tx.send(());
+    });
+    // It is gone without a word only if closing panicked, which has been said.
+    let _ = closed.await;
 }
 
 /// A node with what its log holds.
@@ -261,3 +278,6 @@ fn start_spill(data_dir: &DataDir, store: &StoreOptions) -> Option<Spill> {
         })
         .ok()
 }
+
+#[cfg(test)]
+mod tests;

@@ -30,7 +30,7 @@ use crate::vhost::Vhost;
 
 /// A queue and what the server knows of it.
 ///
-/// Lock order: the queue's state, then one outbox; nothing is locked below an outbox.
+/// Lock order: the queue's state, then one outbox, then the buffer of what is spilled.
 #[derive(Debug)]
 pub(crate) struct QueueCell {
     pub(crate) name: QueueName,

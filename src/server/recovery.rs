@@ -61,7 +61,8 @@ pub(crate) struct Recovered {
 /// Fills a new node with what the log holds, or a new log with what the options say.
 ///
 /// # Errors
-/// [`StartError::Record`] if a definition cannot be understood.
+/// [`StartError::Record`] if something cannot be understood, [`StartError::Definition`] if the disk refuses to read a
+/// definition: without it, messages would belong to nobody, and be dropped for good.
 pub(crate) fn recover(
     node: &Arc<Node>,
     journal: &Journal,
@@ -70,7 +71,9 @@ pub(crate) fn recover(
     let mut failure = None;
     let mut definitions = Definitions::default();
     journal.for_each_live(true, |sequence, _, payload| {
-        if let Some(payload) = readable(sequence, payload)
+        if let Err(ReadError::Disk(fault)) = &payload {
+            failure.get_or_insert(StartError::Definition(Arc::clone(fault)));
+        } else if let Some(payload) = readable(sequence, payload)
             && let Err(error) = definitions.add(sequence, payload)
         {
             failure.get_or_insert(error);
@@ -120,18 +123,22 @@ impl Definitions {
         Ok(())
     }
 
-    /// What the options say, for the first start.
-    fn from_options(options: &Options, journal: &Journal) -> Self {
-        let mut made = Self::default();
-        for name in &options.vhosts {
-            journal.define(&Definition::Vhost(name.clone()));
-            made.vhosts.push(name.clone());
-        }
+    /// Whether nothing was ever defined, as far as that can be seen.
+    fn is_empty(&self) -> bool {
+        self.vhosts.is_empty() && self.users.is_empty() && self.vhosts_in_use().is_empty()
+    }
+
+    /// What the options say, for the first start: if that ends too soon, the next one finds all of it or nothing.
+    fn define_options(&mut self, options: &Options, journal: &Journal) {
+        self.vhosts.clone_from(&options.vhosts);
         for NamedAccount { account, .. } in &options.accounts {
-            made.add_user(account, journal);
-            made.add_permissions(account, journal);
+            self.users.push(account.user.clone());
+            self.permissions.extend(permissions_of(account));
         }
-        made
+        let vhosts = self.vhosts.iter().cloned().map(Definition::Vhost);
+        let users = self.users.iter().cloned().map(Definition::User);
+        let permissions = self.permissions.iter().cloned().map(Definition::Permission);
+        journal.define_together(vhosts.chain(users).chain(permissions));
     }
 
     fn add_user(&mut self, account: &Account, journal: &Journal) {
@@ -139,13 +146,8 @@ impl Definitions {
         self.users.push(account.user.clone());
     }
 
-    fn add_permissions(&mut self, Account { user, permissions }: &Account, journal: &Journal) {
-        for (vhost, permission) in permissions {
-            let permission = PermissionDefinition {
-                user: user.name.clone(),
-                vhost: vhost.clone(),
-                permission: (**permission).clone(),
-            };
+    fn add_permissions(&mut self, account: &Account, journal: &Journal) {
+        for permission in permissions_of(account) {
             journal.define(&Definition::Permission(permission.clone()));
             self.permissions.push(permission);
         }
@@ -157,6 +159,7 @@ impl Definitions {
     /// Vhosts are known by what is in them. Who may log in is never more than the settings say, and nobody comes back of
     /// whom nothing is left, unless there is nobody else.
     fn mend(&mut self, options: &Options, journal: &Journal) {
+        self.mend_users(options, journal);
         for name in self.vhosts_in_use() {
             if !self.vhosts.contains(&name) {
                 error!(vhost = %name, "the definition of a vhost is damaged, and is made again");
@@ -164,6 +167,9 @@ impl Definitions {
                 self.vhosts.push(name);
             }
         }
+    }
+
+    fn mend_users(&mut self, options: &Options, journal: &Journal) {
         let is_nobody_left = self.users.is_empty();
         for NamedAccount { account, .. } in &options.accounts {
             let name = &account.user.name;
@@ -205,6 +211,15 @@ impl Definitions {
     }
 }
 
+fn permissions_of(account: &Account) -> impl Iterator<Item = PermissionDefinition> {
+    let user = &account.user.name;
+    account.permissions.iter().map(|(vhost, permission)| PermissionDefinition {
+        user: user.clone(),
+        vhost: vhost.clone(),
+        permission: (**permission).clone(),
+    })
+}
+
 impl<'n> Filling<'n> {
     fn new(node: &'n Arc<Node>, recovery: &Recovery) -> Result<Self, StartError> {
         let mut notes = HashMap::with_capacity(recovery.notes.len());
@@ -232,8 +247,8 @@ impl<'n> Filling<'n> {
         recovery: &Recovery,
     ) -> Result<(), StartError> {
         let shared = &self.node.shared;
-        if definitions.vhosts.is_empty() && definitions.users.is_empty() {
-            definitions = Definitions::from_options(&shared.options, journal);
+        if definitions.is_empty() {
+            definitions.define_options(&shared.options, journal);
         } else {
             if recovery.damage_count > 0 {
                 definitions.mend(&shared.options, journal);

@@ -108,7 +108,8 @@ pub(crate) fn arrival(sequence: Sequence, body: &[u8], persistent: bool) -> Arri
     }
 }
 
-fn options(data_dir: PathBuf) -> Options {
+/// What a node without vhosts and users is made with.
+pub(crate) fn options(data_dir: PathBuf) -> Options {
     Options {
         bind: Vec::new(),
         vhosts: Vec::new(),

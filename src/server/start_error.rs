@@ -3,8 +3,9 @@
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use store::OpenError;
+use store::{Fault, OpenError};
 
 pub use crate::data_dir::DataDirError;
 
@@ -33,8 +34,11 @@ pub enum StartError {
     /// Something in the log cannot be understood, although it is what was written.
     #[error("the log holds something that this program does not understand: {0}")]
     Record(String),
+    /// The disk refuses to read something that is defined, and what belongs to it would be lost without.
+    #[error("cannot read what is defined in the log")]
+    Definition(#[source] Arc<Fault>),
     /// The operating system gives no thread.
-    #[error("cannot start a thread for the log")]
+    #[error("cannot start a thread for the disk")]
     Thread(#[source] io::Error),
 }
 
@@ -42,6 +46,6 @@ impl StartError {
     /// Whether it is the disk that failed.
     #[must_use]
     pub const fn is_disk_failure(&self) -> bool {
-        matches!(self, Self::Log { source: OpenError::Disk(_), .. })
+        matches!(self, Self::Log { source: OpenError::Disk(_), .. } | Self::Definition(_))
     }
 }

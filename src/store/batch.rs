@@ -222,14 +222,17 @@ impl Batch {
 }
 
 impl Contents {
-    /// Adds one, mostly behind all others.
+    /// Adds one, mostly behind all others. One that was there and withdrawn leaves its place to it.
     #[inline]
     fn insert(&mut self, content: Pending) {
         if self.0.last().is_none_or(|last| last.sequence < content.sequence) {
             self.0.push(content);
         } else {
             let at = self.0.partition_point(|other| other.sequence < content.sequence);
-            self.0.insert(at, content);
+            match self.0.get_mut(at) {
+                Some(there) if there.sequence == content.sequence => *there = content,
+                Some(_) | None => self.0.insert(at, content),
+            }
         }
     }
 
@@ -237,13 +240,6 @@ impl Contents {
     pub(crate) fn append(&mut self, others: &mut Self, moved: u32) {
         for content in others.0.drain(..) {
             self.insert(Pending { offset: content.offset + moved, ..content });
-        }
-    }
-
-    /// Forgets one, if it is there.
-    pub(crate) fn remove(&mut self, sequence: u64) {
-        if let Some(position) = self.position(sequence) {
-            self.0.remove(position);
         }
     }
 

@@ -137,11 +137,7 @@ impl<F> State<F> {
     /// Gives a content that may be there already further owners; `false`: it is not there.
     #[cold]
     pub(crate) fn share(&mut self, sequence: u64, owners: &[u64]) -> bool {
-        let Some(before) = self.owners_of(sequence) else {
-            // One that was withdrawn still has its place there.
-            self.filling.contents.remove(sequence);
-            return false;
-        };
+        let Some(before) = self.owners_of(sequence) else { return false };
         let mut all = self.owners.owners(before).to_vec();
         for owner in owners {
             if !all.contains(owner) {

@@ -216,6 +216,25 @@ fn a_damaged_definition_takes_nothing_else_along() {
     assert!(counts.brokers > 0, "there is no definition");
 }
 
+/// They were written beside each other, so a single bad sector takes all of them.
+#[test]
+fn damage_to_every_vhost_and_user_takes_no_queue_along() {
+    for &seed in &effort::seeds(100) {
+        let (victim, mut counts) = (Victim::new(seed).unwrap(), Counts::default());
+        let mut damaged = victim.image.clone();
+        let first: Vec<_> = victim.records.first_definitions().collect();
+        assert!(first.len() >= 3, "a vhost, a user, and what they may do");
+        for (name, at) in first {
+            damaged.get_mut(name).unwrap()[at] ^= 0xFF;
+        }
+        let scanned = victim.scan(&damaged, &mut counts).unwrap().unwrap();
+        victim.serve(&damaged, &scanned, &mut counts).unwrap_or_else(|wrong| {
+            let again = effort::again("damage_to_every_vhost_and_user_takes_no_queue_along", seed);
+            panic!("seed {seed}: {wrong}\n{again}");
+        });
+    }
+}
+
 /// What is wrong with whole files.
 fn change_files(victim: &Victim, stride: usize, counts: &mut Counts) -> Result<(), String> {
     let files: Vec<(String, Vec<u8>)> =

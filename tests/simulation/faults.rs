@@ -3,7 +3,8 @@
 use std::io::ErrorKind;
 use std::sync::Arc;
 
-use server::simulation::Settings;
+use server::simulation::{Node, Settings};
+use store::Turn;
 use store::sim::{Call, Failure, Image, Random, SimDisk};
 
 use crate::effort;
@@ -165,4 +166,36 @@ fn nothing_is_promised_by_a_disk_that_failed() {
         (counts.scripts, "scripts"),
     ];
     effort::tell(&counts, effort::next(&seeds));
+}
+
+/// What a start cannot read for a moment is there at the next one.
+#[test]
+fn a_start_that_cannot_read_takes_nothing_away() {
+    let settings = settings();
+    let mut random = Random::new(0);
+    let mut world = World::new(&SimDisk::new(), &settings).and_then(World::furnish).unwrap();
+    for _ in 0..OPERATIONS {
+        world = world.perform(Op::draw(&mut random, MIX)).map_err(|(stop, _)| stop).unwrap();
+    }
+    let world = world.restart(Restart::Kill).unwrap();
+    let mark = world.life.promises.len() - 1;
+    let now = world.life.promises[mark].now;
+    let mut judge = Judge::new(&settings, &world.life);
+    let mut nth = 1;
+    loop {
+        let disk = SimDisk::from_image(&world.disk.image());
+        disk.fail(Call::Read, nth, Failure::Once(ErrorKind::Other));
+        let started = Node::open(&disk, &settings, now);
+        if disk.calls(Call::Read) < nth {
+            break;
+        }
+        if let Ok(mut node) = started {
+            while node.turn_log().unwrap() == Turn::Wrote {}
+        }
+        disk.heal();
+        let judged = judge.judge(&disk.image(), mark);
+        judged.unwrap_or_else(|wrong| panic!("read {nth}: {wrong}"));
+        nth += 1;
+    }
+    assert!(nth > 5, "{nth}");
 }

@@ -29,7 +29,7 @@ pub(crate) struct Judge<'a> {
 /// What a broker should have.
 #[derive(Debug)]
 pub(crate) struct Expected {
-    definitions: Vec<String>,
+    pub(crate) definitions: Vec<String>,
     pub(crate) contents: Contents,
 }
 

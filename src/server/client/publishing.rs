@@ -255,7 +255,7 @@ impl Client {
 
     /// Lets an exchange that keeps messages see one; whether it holds it back.
     fn keep(
-        &self,
+        &mut self,
         exchange: &Arc<ExchangeCell>,
         arrival: &Arrival<'_>,
         outcome: &mut PublishOutcome,
@@ -266,6 +266,7 @@ impl Client {
         if let Some(delay_ms) = exchange.delay_of(arrival.properties)? {
             let after = exchange.delay(self.now, delay_ms, arrival, None);
             outcome.after = outcome.after.max(after);
+            self.has_logged |= after.is_some();
             return Ok(true);
         }
         exchange.remember(arrival);

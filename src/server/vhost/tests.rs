@@ -1,15 +1,14 @@
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use broker::QueueKind;
 use broker::arguments::{Compat, QueueDeclaration};
-use store::{ReadError, Sync};
+use store::ReadError;
 
 use super::*;
 use crate::clock::Clock;
 use crate::data_dir::DataDir;
 use crate::journal::Journal;
 use crate::node::Node;
-use crate::options::{LivePrefetch, MemoryLimit, Options, StoreOptions};
 use crate::pager::Pager;
 
 /// A data folder that is gone after its test.
@@ -18,37 +17,6 @@ struct Scratch(PathBuf);
 impl Drop for Scratch {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0); // it may never have been made
-    }
-}
-
-fn options(data_dir: &Path) -> Options {
-    Options {
-        bind: Vec::new(),
-        vhosts: Vec::new(),
-        accounts: Vec::new(),
-        guest_from_anywhere: false,
-        frame_max: 4096,
-        channel_max: 0,
-        heartbeat_secs: 0,
-        handshake_ms: 0,
-        message_bytes_max: 0,
-        memory_limit: MemoryLimit::Bytes(1 << 20),
-        store: Some(StoreOptions {
-            data_dir: data_dir.to_owned(),
-            sync: Sync::Flush,
-            segment_bytes_max: 1 << 20,
-            disk_free_min: 0,
-            queue_resident_bytes_max: 1 << 20,
-        }),
-        consumer_timeout_ms: None,
-        consumer_timeout_closes_channel: false,
-        default_queue_type: QueueKind::Classic,
-        live_prefetch: LivePrefetch::Off,
-        deny_global_prefetch: false,
-        compat: Compat::default(),
-        product: String::new(),
-        version: String::new(),
-        cluster_name: String::new(),
     }
 }
 
@@ -79,7 +47,7 @@ fn a_name_is_free_once_the_log_knows_that_its_queue_is_gone() {
     let scratch = std::env::temp_dir().join(format!("pillarbox-vhost-{}", std::process::id()));
     let scratch = Scratch(scratch);
     let data_dir = Arc::new(DataDir::open(&scratch.0).unwrap());
-    let options = options(&scratch.0);
+    let options = crate::stage::options(scratch.0.clone());
     let store = options.store.clone().unwrap();
     let (journal, _) = Journal::open(&data_dir, &store, 1, &mut |_| {}).unwrap();
     let surroundings = (None, Clock::start(), Pager::Threads);

@@ -53,6 +53,25 @@ fn a_full_disk_is_waited_for_also_where_nothing_is_flushed() {
     assert_eq!(live(&log).len(), 3);
 }
 
+/// Another queue of a fanout may come with a message that the first one has had by then.
+#[test]
+fn a_content_comes_again_while_a_batch_waits_in_which_it_was_released() {
+    let disk = SimDisk::new();
+    let log = open_with(&disk, passing());
+    disk.set_capacity(Some(disk.used()));
+    append(&log, 4, &[1], &[4; 100]);
+    append(&log, 6, &[1], &[6; 100]);
+    assert_eq!(log.turn().unwrap(), Turn::Full);
+    log.append().forget(1, &[6]);
+    append(&log, 6, &[2], &[7; 100]);
+    assert_eq!(log.turn().unwrap(), Turn::Full);
+    assert_eq!(read(&log, 6).unwrap(), [7; 100]);
+    disk.set_capacity(None);
+    settle(&log);
+    assert_eq!((read(&log, 4).unwrap(), read(&log, 6).unwrap()), (vec![4; 100], vec![7; 100]));
+    assert_eq!(live(&log).len(), 2);
+}
+
 /// Whatever the disk refuses, it ends nothing and loses nothing.
 #[test]
 fn what_the_disk_refuses_is_tried_again_and_can_be_read_meanwhile() {

@@ -169,8 +169,17 @@ impl Records {
 
     /// The file and the middle of every definition.
     pub(super) fn definitions(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.definitions_up_to(u64::MAX)
+    }
+
+    /// Of the first definitions: the vhost, its user, and what they may do.
+    pub(super) fn first_definitions(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.definitions_up_to(3)
+    }
+
+    fn definitions_up_to(&self, last: u64) -> impl Iterator<Item = (&str, usize)> {
         let all = self.all.iter().filter(|known| known.kind == Kind::Definition);
-        all.filter_map(|known| {
+        all.filter(move |known| known.numbers[0] <= last).filter_map(|known| {
             let (segment, offset) = known.place;
             let (name, _) = self.files.iter().find(|(_, number)| *number == segment)?;
             Some((name.as_str(), usize::try_from(offset + known.len / 2).ok()?))
@@ -202,17 +211,23 @@ impl Records {
             gone().any(|known| is_it(&known))
                 || self.all.iter().filter(is_it).any(|known| known.numbers[2..].iter().any(is_gone))
         };
-        let lost_account =
-            gone().any(|known| known.kind == Kind::Definition && known.numbers[0] <= 3);
-        if lost_account && found.contents.is_empty() {
-            return Ok(());
-        }
         let nothing = Vec::new();
         for (queue, kind) in (0..).zip(&QUEUES) {
             let is = found.contents.get(&queue).unwrap_or(&nothing);
             let should = expected.contents.get(&queue).unwrap_or(&nothing);
-            let is_there =
-                found.definitions.iter().any(|line| line.strip_prefix("queue ") == Some(kind.name));
+            let has_it = |definitions: &[String]| {
+                definitions.iter().any(|line| line.strip_prefix("queue ") == Some(kind.name))
+            };
+            let is_there = has_it(&found.definitions);
+            let is_named = |known: &Known| {
+                let name = kind.name.as_bytes();
+                known.bytes.windows(name.len()).any(|window| window == name)
+            };
+            let is_undefined =
+                gone().any(|known| known.kind == Kind::Definition && is_named(known));
+            if has_it(&expected.definitions) && !is_there && !is_undefined {
+                return Err(format!("{} is not there, and its definition is whole", kind.name));
+            }
             // Letters and messages that were held back need definitions to get where they belong.
             let came_by_itself = |seen: &crate::model::Seen| {
                 seen.deaths.is_empty() && life.specs[seen.id as usize].delay_ms.is_none()
