@@ -11,6 +11,7 @@
 //!   is flushed it is free, whatever it refers to.
 //! - What a content was copied from has to go first, so that the copy's releases need not be known there.
 
+use std::io;
 use std::sync::Arc;
 
 use mutants::Mutant;
@@ -58,6 +59,8 @@ struct Evacuating<F> {
     places: Places,
     /// The segments that its releases may concern, with the lowest and highest sequence in each.
     others: Vec<(u32, u64, u64)>,
+    /// Some of it was damaged when the log was opened.
+    is_damaged: bool,
 }
 
 /// What there is to be tidied up.
@@ -185,6 +188,7 @@ impl<D: Disk> Log<D> {
         let segment = state.segments.get_mut(number)?;
         segment.evacuation = Evacuation::Running;
         let (file, used) = (Arc::clone(&segment.file), segment.used);
+        let is_damaged = segment.is_damaged;
         let refers_to = segment.tally.refers_to.clone();
         let others = refers_to
             .into_iter()
@@ -194,20 +198,28 @@ impl<D: Disk> Log<D> {
             })
             .collect();
         let places = Places::new(self.options.node, number.into());
-        Some(Evacuating { number, file, used, at: 0, places, others })
+        Some(Evacuating { number, file, used, at: 0, places, others, is_damaged })
     }
 
     /// Writes again what matters in some batches; whether that were the last.
     fn copy_some(&self, evacuation: &mut Evacuating<D::File>) -> Result<bool, Fault> {
-        let Evacuating { number, file, used, at, places, others } = evacuation;
+        let Evacuating { number, file, used, at, places, others, is_damaged } = evacuation;
         let name = name_of((*number).into());
         let mut reader = Reader::new(&**file, &name, *used);
         let mut copied = 0;
         while copied < COPIED_AT_ONCE {
-            // Damage was reported as the log was opened: whatever is whole behind it counts.
-            let Some((start, header)) = next_header(&mut reader, *at, 0, places)? else {
-                return Ok(true);
+            let found = next_header(&mut reader, *at, 0, places)?;
+            let start = found.as_ref().map_or(*used, |(start, _)| *start);
+            // Damage that was reported as the log was opened is passed over, as whatever is whole behind it counts. Of any
+            // other the next start has to tell: what was released here might live again otherwise.
+            let is_whole = match &found {
+                Some((start, header)) => is_body_whole(&mut reader, *start, header)?,
+                None => true,
             };
+            if !*is_damaged && (*at > 0 && start != *at || !is_whole) {
+                return Err(Fault::at("read", &name, start)(io::ErrorKind::InvalidData.into()));
+            }
+            let Some((start, header)) = found else { return Ok(true) };
             copied += self.copy_batch(&mut reader, *number, others, start, &header)?;
             *at = start + header.whole_len();
         }
@@ -282,6 +294,16 @@ impl<D: Disk> Log<D> {
             self.filled.notify_one();
         }
     }
+}
+
+/// Whether the records of a batch are what was written.
+fn is_body_whole<F: DiskFile>(
+    reader: &mut Reader<'_, F>,
+    start: u64,
+    header: &BatchHeader,
+) -> Result<bool, Fault> {
+    let body = reader.bytes(start + BATCH_HEADER as u64, header.body_len as usize)?;
+    Ok(crc32fast::hash(body) == header.body_crc)
 }
 
 impl<F> State<F> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::sim::Call;
+use crate::{Disk as _, DiskFile as _};
 
 /// Turns until nothing is left to be written; nothing is tidied up.
 fn turn(log: &Log<SimDisk>) {
@@ -183,4 +184,28 @@ fn a_release_outlives_a_content_that_was_being_written() {
     settle(&log);
     drop(log);
     assert_eq!(live(&open(&disk).0)[&11].0, [2]);
+}
+
+/// What rots while the log is open is told of by the next start: a segment is not left behind with a release in it that
+/// cannot be read.
+#[test]
+fn a_segment_that_has_rotted_since_the_start_stays_to_be_told_of() {
+    let disk = SimDisk::new();
+    let log = begin(&disk);
+    append(&log, 11, &[1], b"released in the next segment");
+    fill(&log, 10);
+    log.append().release(1, &[11]);
+    fill(&log, 12);
+    fill(&log, 13);
+    log.append().release(1, &[12]);
+    turn(&log);
+    let (name, image) = ("0000000000000002.seg", disk.image());
+    let bytes = image.get(name).unwrap();
+    let at = bytes.iter().rposition(|byte| *byte == b'.').unwrap() + 10;
+    let file = disk.open(name).unwrap();
+    file.write_at(&[bytes[at] ^ 0xFF], at as u64).unwrap();
+    drop(file);
+    settle(&log);
+    drop(log);
+    assert!(open(&disk).1.damage_count > 0, "a release is gone, and nobody tells");
 }
