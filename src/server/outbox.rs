@@ -3,14 +3,15 @@
 use std::mem;
 use std::sync::Arc;
 
-use amqp::{DeliverTemplate, Method, basic};
+use amqp::{DeliverTemplate, Method, ReplyCode, basic};
 use broker::message::Body;
 use broker::queue::{ConsumerId, Delivery, Slot};
 use broker::{ConsumerTag, Timestamp};
-use connection::{ChannelNumber, Deliveries};
+use connection::{ChannelNumber, Deliveries, Event, Next, Session};
 use slab::Slab;
 use wake::{Buffer, Outbox};
 
+use crate::client::Client;
 use crate::outgoing::Outgoing;
 use crate::queue_cell::QueueCell;
 
@@ -64,6 +65,27 @@ pub(crate) enum ClientEvent {
     Probe,
     /// An alarm was raised or has ended.
     AlarmChanged,
+}
+
+impl ClientEvent {
+    /// Tells the client's session, if the client is to learn it from there; what to do next.
+    pub(crate) fn tell(&self, session: &mut Session<Client>, now: Timestamp) -> Option<Next> {
+        let event = match self {
+            Self::ConsumerCancelled { channel, consumer_tag } => {
+                if !session.broker_mut().forget_consumer(*channel, consumer_tag) {
+                    return None;
+                }
+                let (channel, consumer_tag) = (*channel, consumer_tag.as_str());
+                Event::ConsumerCancelled { channel, consumer_tag }
+            }
+            Self::Replied { channel, frames } => Event::Replied { channel: *channel, frames },
+            Self::Shutdown { explanation } => {
+                Event::Shutdown { code: ReplyCode::ConnectionForced, explanation }
+            }
+            Self::Abandoned | Self::Probe | Self::AlarmChanged => return None,
+        };
+        Some(session.handle_event(now, event))
+    }
 }
 
 /// The buffer of a [`ClientOutbox`].

@@ -13,7 +13,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use amqp::ReplyCode;
 use broker::{LogPosition, Timestamp};
 use connection::{Event, Next, Session};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -318,23 +317,7 @@ impl ConnectionTask {
             return Ok(());
         }
         for event in events {
-            let next = match &event {
-                ClientEvent::ConsumerCancelled { channel, consumer_tag } => {
-                    if !self.session.broker_mut().forget_consumer(*channel, consumer_tag) {
-                        continue;
-                    }
-                    let (channel, consumer_tag) = (*channel, consumer_tag.as_str());
-                    let event = Event::ConsumerCancelled { channel, consumer_tag };
-                    self.session.handle_event(now, event)
-                }
-                ClientEvent::Replied { channel, frames } => {
-                    let event = Event::Replied { channel: *channel, frames };
-                    self.session.handle_event(now, event)
-                }
-                ClientEvent::Shutdown { explanation } => {
-                    let code = ReplyCode::ConnectionForced;
-                    self.session.handle_event(now, Event::Shutdown { code, explanation })
-                }
+            match event {
                 ClientEvent::Abandoned => {
                     let reason = "the client did not take its close";
                     self.session.broker_mut().close_reason = Some(reason.to_owned());
@@ -343,14 +326,16 @@ impl ConnectionTask {
                 ClientEvent::Probe => {
                     let heartbeat = &amqp::HEARTBEAT_FRAME;
                     self.outbox.lock().outgoing.bytes_mut().extend_from_slice(heartbeat);
-                    continue;
                 }
-                ClientEvent::AlarmChanged => {
-                    self.unblock(now);
-                    continue;
+                ClientEvent::AlarmChanged => self.unblock(now),
+                ClientEvent::ConsumerCancelled { .. }
+                | ClientEvent::Replied { .. }
+                | ClientEvent::Shutdown { .. } => {
+                    if let Some(next) = event.tell(&mut self.session, now) {
+                        self.follow(now, next)?;
+                    }
                 }
-            };
-            self.follow(now, next)?;
+            }
         }
         self.session.broker_mut().finish();
         Ok(())

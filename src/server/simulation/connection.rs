@@ -5,12 +5,11 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use ::connection::{Event, Next, Session, Settings};
-use amqp::ReplyCode;
 use broker::{LogPosition, Timestamp};
 
 use crate::client::Client;
 use crate::node::{ConnectionEntry, Node};
-use crate::outbox::{ClientEvent, ClientOutbox, OutboxBuffer};
+use crate::outbox::{ClientOutbox, OutboxBuffer};
 use crate::outgoing::Outgoing;
 
 /// A connection without a socket.
@@ -161,26 +160,9 @@ impl Connection {
     fn handle_events(&mut self, now: Timestamp) {
         let events = self.outbox.lock().take_events();
         for event in events {
-            let next = match &event {
-                ClientEvent::ConsumerCancelled { channel, consumer_tag } => {
-                    if !self.session.broker_mut().forget_consumer(*channel, consumer_tag) {
-                        continue;
-                    }
-                    let (channel, consumer_tag) = (*channel, consumer_tag.as_str());
-                    let event = Event::ConsumerCancelled { channel, consumer_tag };
-                    self.session.handle_event(now, event)
-                }
-                ClientEvent::Replied { channel, frames } => {
-                    let event = Event::Replied { channel: *channel, frames };
-                    self.session.handle_event(now, event)
-                }
-                ClientEvent::Shutdown { explanation } => {
-                    let code = ReplyCode::ConnectionForced;
-                    self.session.handle_event(now, Event::Shutdown { code, explanation })
-                }
-                ClientEvent::Abandoned | ClientEvent::Probe | ClientEvent::AlarmChanged => continue,
-            };
-            self.follow(next);
+            if let Some(next) = event.tell(&mut self.session, now) {
+                self.follow(next);
+            }
         }
         self.session.broker_mut().finish();
     }
