@@ -2,7 +2,7 @@
 
 use futures_util::FutureExt as _;
 
-use crate::client::{Client, end_of, int, next};
+use crate::client::{Client, TRANSIENT, end_of, int, next, table, unique};
 
 #[tokio::test]
 async fn consumers_of_a_deleted_queue_are_cancelled() {
@@ -62,8 +62,9 @@ async fn a_cancelled_consumer_gets_nothing_more_and_keeps_what_it_has() {
 #[tokio::test]
 async fn an_expiring_queue_cannot_have_consumers() {
     let client = Client::connect().await;
-    // The declare is answered when it is flushed, which must be sooner than the queue expires.
-    let queue = client.queue([("x-expires", int(1000))]).await;
+    let queue = unique("queue");
+    // A durable one is there when it is flushed, which a busy disk may do later than it expires.
+    client.declare(&queue, TRANSIENT, table([("x-expires", int(1000))])).await.unwrap();
     let mut consumer = client.consume(&queue).await;
     tokio::time::sleep(std::time::Duration::from_millis(1200)).await;
     client.barrier().await.unwrap();

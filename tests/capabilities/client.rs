@@ -28,7 +28,7 @@ use lapin::{
 use crate::broker::Broker;
 
 /// How long a test waits for what must happen.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// How long it waits between two looks.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
@@ -40,6 +40,8 @@ pub(crate) const DURABLE: QueueDeclareOptions = QueueDeclareOptions {
     auto_delete: false,
     nowait: false,
 };
+/// The same, but not flushed to the disk before it is there.
+pub(crate) const TRANSIENT: QueueDeclareOptions = QueueDeclareOptions { durable: false, ..DURABLE };
 
 /// A broker that ends with its last test, and does not wait for clients whose runtime has ended with theirs.
 pub(crate) struct Running(pub(crate) Broker);

@@ -67,15 +67,15 @@ async fn a_queue_or_consumer_may_have_its_own_time() {
 
 #[tokio::test]
 async fn who_acks_in_time_stays() {
-    let settings = "[limits]\nconsumer_timeout_ms = 400";
+    let settings = "[limits]\nconsumer_timeout_ms = 2000";
     let Some(broker) = broker_with(settings) else { return };
     let client = Client::connect_to(&broker).await;
     let queue = client.queue([]).await;
     let mut consumer = client.consume(&queue).await;
-    for round in 0..8 {
+    for round in 0..6 {
         client.send(&queue, &round.to_string()).await;
         let delivery = next(&mut consumer).await;
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
         client.ack(delivery.delivery_tag).await;
     }
 }

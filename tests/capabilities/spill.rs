@@ -10,7 +10,8 @@ use lapin::{
 };
 
 use crate::client::{
-    Client, DURABLE, Running, alone, body, broker_with, eventually, header, int, next, text,
+    Client, DURABLE, Running, TRANSIENT, alone, body, broker_with, eventually, header, int, next,
+    text,
 };
 
 /// More than ten times what a queue keeps in memory.
@@ -19,7 +20,6 @@ const BODY_BYTES: usize = 4000;
 const SETTINGS: &str = "[store]\nqueue_resident_bytes_max = '256KiB'\nsegment_bytes_max = '1MiB'\n";
 /// What may be left of what was spilled: the segment that is written to.
 const LEFT_BYTES_MAX: u64 = 1 << 20;
-const TRANSIENT: QueueDeclareOptions = QueueDeclareOptions { durable: false, ..DURABLE };
 
 /// A body that no other message has.
 fn content(n: usize) -> String {

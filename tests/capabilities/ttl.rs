@@ -6,7 +6,8 @@ use futures_util::FutureExt as _;
 use lapin::BasicProperties;
 
 use crate::client::{
-    Client, body, check_refused, eventually, int, next, refusal, text, with_headers,
+    Client, TRANSIENT, body, check_refused, eventually, int, next, refusal, table, text, unique,
+    with_headers,
 };
 
 fn expiring(ms: &str) -> BasicProperties {
@@ -141,13 +142,15 @@ async fn an_unused_queue_expires() {
 #[tokio::test]
 async fn a_queue_in_use_does_not_expire() {
     let client = Client::connect().await;
-    let [consumed, fetched, declared] = [
-        client.queue([("x-expires", int(400))]).await,
-        client.queue([("x-expires", int(400))]).await,
-        client.queue([("x-expires", int(400))]).await,
-    ];
+    let names = ["consumed", "fetched", "declared"].map(unique);
+    // Durable ones are there when they are flushed, which a busy disk may do later than they expire.
+    for name in &names {
+        let declared = client.declare(name, TRANSIENT, table([("x-expires", int(1000))])).await;
+        declared.expect("the queue can be declared");
+    }
+    let [consumed, fetched, declared] = names;
     let mut consumer = client.consume(&consumed).await;
-    let end = Instant::now() + Duration::from_millis(900);
+    let end = Instant::now() + Duration::from_millis(2000);
     while Instant::now() < end {
         client.get(&fetched).await;
         client.passive(&declared).await.expect("to declare it again is to use it");
