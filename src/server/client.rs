@@ -31,6 +31,10 @@ use crate::outbox::{ClientOutbox, DeliveryLink};
 use crate::queue_cell::{Effects, QueueCell};
 use crate::vhost::Vhost;
 
+/// How many messages a publisher has spilled when it rests for a moment. Nobody consumes them as fast as they come, so it
+/// is not to take the processor from others, whose messages are awaited; a larger message costs the disk more than us.
+const SPILLED_BETWEEN_RESTS: usize = 4096;
+
 /// A client, from its first octet to its last.
 #[derive(Debug)]
 pub(crate) struct Client {
@@ -38,8 +42,10 @@ pub(crate) struct Client {
     pub(crate) entry: Arc<ConnectionEntry>,
     /// The time of the input that is being handled.
     pub(crate) now: Timestamp,
-    /// A queue it published to holds too much, or spills more than the disk takes: it is read more slowly.
+    /// A queue it published to holds too much, or spills many messages: it is read more slowly.
     pub(crate) is_slowed: bool,
+    /// How many messages it has spilled since it was last slowed for that.
+    spilled: usize,
     /// It published something since this was last reset.
     pub(crate) has_published: bool,
     /// Some of that was logged.
@@ -77,6 +83,7 @@ impl Client {
             id,
             now: shared.clock.now(),
             is_slowed: false,
+            spilled: 0,
             has_published: false,
             has_logged: false,
             look_within_ms: None,
@@ -115,6 +122,11 @@ impl Client {
         self.route_letters();
         self.effects.wake();
         self.is_slowed |= std::mem::take(&mut self.effects.is_too_fast);
+        self.spilled += std::mem::take(&mut self.effects.spilled);
+        if self.spilled >= SPILLED_BETWEEN_RESTS {
+            self.spilled = 0;
+            self.is_slowed = true;
+        }
     }
 
     /// Routes the dead letters of the last visits. Called after each method, so that their order is the client's.

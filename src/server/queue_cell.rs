@@ -89,6 +89,8 @@ pub(crate) struct Effects {
     pub(crate) letters: VecDeque<(Arc<QueueCell>, DeadLetter)>,
     /// Where in the log the last of what was logged is.
     pub(crate) logged_at: Option<LogPosition>,
+    /// How many messages were spilled.
+    pub(crate) spilled: usize,
     /// What is published is spilled faster than the disk takes it.
     pub(crate) is_too_fast: bool,
     /// What the log and the spill are told of the queue that is being visited; empty between visits.
@@ -416,7 +418,9 @@ impl Sink for ServerSink<'_> {
     fn spill(&mut self, arrival: &Arrival<'_>) -> bool {
         let put = self.shared.spill().map_or(Put::Refused, |spill| spill.put(self.cell, arrival));
         self.effects.is_too_fast |= put == Put::DoneTooFast;
-        put != Put::Refused
+        let is_spilled = put != Put::Refused;
+        self.effects.spilled += usize::from(is_spilled);
+        is_spilled
     }
 
     fn want(&mut self, sequence: Sequence, backing: Backing) {
