@@ -2,6 +2,7 @@
 //!
 //! [`Server::start`] listens, [`Server::stop`] ends every connection with a reason and waits for them.
 
+pub mod admin;
 mod alarms;
 mod client;
 mod clock;
@@ -41,6 +42,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
+use self::admin::Admin;
 use self::clock::Clock;
 use self::control::Control;
 use self::data_dir::DataDir;
@@ -133,6 +135,11 @@ impl Server {
             Some(fault) => LogFailure(fault),
             None => std::future::pending().await,
         }
+    }
+
+    /// What an operator sees and changes.
+    pub fn admin(&self) -> Admin {
+        Admin::of(&self.node)
     }
 
     /// Where it listens, with the ports that were chosen.

@@ -1,0 +1,60 @@
+//! What an operator sees and changes while the node runs.
+//!
+//! [`Admin`] speaks of users, queues and numbers; who turns them into JSON or tables is not known here. A change that
+//! outlives the process is flushed before its future ends.
+
+use std::sync::Arc;
+
+use broker::Refusal;
+
+use crate::node::Node;
+
+/// Everything that an operator may see and change. A handle: its clones are the same node.
+///
+/// It asks for no permission by itself. Whoever acts for a user hands over the user's
+/// [`Authority`](broker::permission::Authority), and decides by the user's tags what else they may do.
+#[derive(Clone, Debug)]
+pub struct Admin {
+    pub(crate) node: Arc<Node>,
+}
+
+/// Why something was not done. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    /// There is no such thing.
+    #[error("there is no {what}")]
+    NotFound {
+        /// What was looked for, with its name.
+        what: String,
+    },
+    /// A client that asks for the same by AMQP is refused as well.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// It makes no sense.
+    #[error("{reason}")]
+    Invalid {
+        /// What is wrong with it, and how it should be.
+        reason: String,
+    },
+    /// It is forbidden to everybody for now.
+    #[error("{reason}")]
+    Denied {
+        /// What forbids it.
+        reason: String,
+    },
+}
+
+/// What has become of something that was to be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Put {
+    /// It was not there, and is now.
+    Created,
+    /// It was there, and is now as asked for.
+    Updated,
+}
+
+impl Admin {
+    pub(crate) fn of(node: &Arc<Node>) -> Self {
+        Self { node: Arc::clone(node) }
+    }
+}
