@@ -4,6 +4,37 @@
 //! is found without looking at any other.
 
 use super::{ConsumerId, ConsumerSettings};
+use crate::Timestamp;
+
+/// What a consumer of a queue does, and what it has got so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConsumerStatus {
+    /// Which one.
+    pub id: ConsumerId,
+    /// What it asked for.
+    pub settings: ConsumerSettings,
+    /// Why it gets nothing, if it gets nothing.
+    pub waits_for: ConsumerWait,
+    /// How many unacked messages it holds.
+    pub unacked: u32,
+    /// When it last got a message.
+    pub delivered_at: Option<Timestamp>,
+    /// When it last acked one.
+    pub acked_at: Option<Timestamp>,
+}
+
+/// What a consumer waits for before it can get a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConsumerWait {
+    /// Only for a message.
+    Message,
+    /// For credit: it holds as many unacked messages as it may.
+    Credit,
+    /// For room where its deliveries go.
+    Room,
+    /// For its turn to be the single active consumer.
+    Activity,
+}
 
 /// What a consumer waits for.
 ///
@@ -34,6 +65,10 @@ struct Consumer {
     settings: ConsumerSettings,
     state: State,
     unacked: u32,
+    /// 0 is never.
+    delivered_at: Timestamp,
+    /// 0 is never.
+    acked_at: Timestamp,
     /// When it came, relative to others.
     registration: u64,
     /// Its neighbours in the circle while it is `Ready`.
@@ -119,6 +154,21 @@ impl Consumers {
             .map(|(id, _)| ConsumerId(id))
     }
 
+    /// What everyone does who is not cancelled.
+    pub(super) fn statuses(&self) -> impl Iterator<Item = ConsumerStatus> {
+        let known = |at: Timestamp| (at > Timestamp(0)).then_some(at);
+        (0..).zip(&self.all).filter_map(move |(id, consumer)| {
+            Some(ConsumerStatus {
+                id: ConsumerId(id),
+                settings: consumer.settings,
+                waits_for: consumer.waits_for()?,
+                unacked: consumer.unacked,
+                delivered_at: known(consumer.delivered_at),
+                acked_at: known(consumer.acked_at),
+            })
+        })
+    }
+
     /// Whose turn it is, and whether deliveries to it count as settled.
     #[inline]
     pub(super) fn next(&self) -> Option<(ConsumerId, bool)> {
@@ -132,6 +182,8 @@ impl Consumers {
             settings,
             state: State::Inactive,
             unacked: 0,
+            delivered_at: Timestamp(0),
+            acked_at: Timestamp(0),
             registration: self.registrations,
             previous: 0,
             next: 0,
@@ -183,8 +235,9 @@ impl Consumers {
 
     /// The consumer whose turn it is got a message.
     #[inline]
-    pub(super) fn delivered(&mut self, id: ConsumerId) {
+    pub(super) fn delivered(&mut self, id: ConsumerId, now: Timestamp) {
         let consumer = &mut self.all[id.0 as usize];
+        consumer.delivered_at = now;
         if !consumer.settings.no_ack {
             consumer.unacked += 1;
             if !consumer.has_credit() {
@@ -216,6 +269,12 @@ impl Consumers {
             | State::Cancelled
             | State::Vacant => {}
         }
+    }
+
+    /// This consumer has acked something.
+    #[inline]
+    pub(super) fn note_ack(&mut self, id: ConsumerId, now: Timestamp) {
+        self.all[id.0 as usize].acked_at = now;
     }
 
     /// The sink refused the consumer whose turn it is.
@@ -342,6 +401,17 @@ impl Consumer {
         !matches!(self.state, State::Cancelled | State::Vacant)
     }
 
+    /// `None` if it is gone.
+    fn waits_for(&self) -> Option<ConsumerWait> {
+        match self.state {
+            State::Ready => Some(ConsumerWait::Message),
+            State::OutOfCredit => Some(ConsumerWait::Credit),
+            State::Starved => Some(ConsumerWait::Room),
+            State::Inactive => Some(ConsumerWait::Activity),
+            State::Cancelled | State::Vacant => None,
+        }
+    }
+
     #[inline]
     fn has_credit(&self) -> bool {
         self.settings.no_ack || self.settings.prefetch == 0 || self.unacked < self.settings.prefetch
@@ -361,7 +431,7 @@ mod tests {
         let mut served = Vec::new();
         for _ in 0..count {
             let Some((id, _)) = consumers.next() else { break };
-            consumers.delivered(id);
+            consumers.delivered(id, Timestamp(7));
             served.push(id.0);
         }
         served
