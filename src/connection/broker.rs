@@ -4,10 +4,12 @@
 //! receives goes through the same value, in the order of the calls, so that replies, returns, confirms and deliveries
 //! cannot overtake each other. On the way of a publish or a settlement nothing here allocates.
 
+use std::sync::Arc;
+
 use ::broker::{LogPosition, QueueName, Refusal, queue::Settlement};
 use amqp::{Method, ProtocolHeader, RawTable, ReplyCode};
 
-use crate::{ChannelNumber, DeliveryTag, PublishRun};
+use crate::{ChannelFigures, ChannelNumber, DeliveryTag, PublishRun};
 
 /// One client's access to the broker, and its outbox.
 ///
@@ -72,8 +74,8 @@ pub trait Broker {
 
     // Channels.
 
-    /// A channel begins.
-    fn open_channel(&mut self, channel: ChannelNumber);
+    /// A channel begins; `figures` will tell what it does.
+    fn open_channel(&mut self, channel: ChannelNumber, figures: &Arc<ChannelFigures>);
 
     /// A channel ends: its consumers are cancelled, and what is unacked or held by a transaction is requeued.
     fn close_channel(&mut self, channel: ChannelNumber);

@@ -3,11 +3,33 @@
 //! [`Admin`] speaks of users, queues and numbers; who turns them into JSON or tables is not known here. A change that
 //! outlives the process is flushed before its future ends.
 
+mod bindings;
+mod channels;
+mod connections;
+mod consumers;
+mod exchanges;
+mod node;
+mod overview;
+mod queues;
+mod sampler;
+mod stats;
+
 use std::sync::Arc;
 
-use broker::Refusal;
+use broker::{Refusal, Timestamp};
 
+pub use self::bindings::BindingInfo;
+pub use self::channels::ChannelInfo;
+pub use self::connections::{ConnectionInfo, ConnectionState};
+pub use self::consumers::{ConsumerInfo, ConsumerWait};
+pub use self::exchanges::ExchangeInfo;
+pub use self::node::{DiskInfo, LogInfo, MemoryInfo, NodeInfo};
+pub use self::overview::{ChurnRates, ListenerInfo, ObjectTotals, Overview, QueueTotals};
+pub use self::queues::{QueueInfo, QueueMessages, QueueState};
+pub(crate) use self::sampler::sample_for_ever;
+pub use self::stats::{Counter, Gauge, MessageStats};
 use crate::node::Node;
+use crate::vhost::Vhost;
 
 /// Everything that an operator may see and change. A handle: its clones are the same node.
 ///
@@ -56,5 +78,26 @@ pub enum Put {
 impl Admin {
     pub(crate) fn of(node: &Arc<Node>) -> Self {
         Self { node: Arc::clone(node) }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.node.shared.clock.now()
+    }
+
+    fn vhost(&self, name: &str) -> Option<Arc<Vhost>> {
+        self.node.vhosts.get(name).map(|vhost| Arc::clone(&vhost))
+    }
+
+    /// The vhost of this name if there is one, or all vhosts, by name.
+    fn vhosts_named(&self, name: Option<&str>) -> Vec<Arc<Vhost>> {
+        match name {
+            Some(name) => self.vhost(name).into_iter().collect(),
+            None => {
+                let all = self.node.vhosts.iter();
+                let mut all: Vec<_> = all.map(|vhost| Arc::clone(&vhost)).collect();
+                all.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+                all
+            }
+        }
     }
 }

@@ -16,19 +16,21 @@ use broker::queue::{Settlement, Slot};
 use broker::user::is_password_of;
 use broker::{ConsumerTag, LogPosition, Refusal, Timestamp};
 use connection::{
-    Bind, Broker, ChannelNumber, Consume, DeclareError, DeliveryTag, Durable, ExchangeDeclare, Got,
-    Login, LoginRefused, PublishOutcome, PublishRun, QueueDeclare, QueueDeclared, Tuning, Unacked,
-    UnknownDeliveryTag,
+    Bind, Broker, ChannelFigures, ChannelNumber, Consume, DeclareError, DeliveryTag, Durable,
+    ExchangeDeclare, Got, Login, LoginRefused, PublishOutcome, PublishRun, QueueDeclare,
+    QueueDeclared, Tuning, Unacked, UnknownDeliveryTag,
 };
 use tracing::{info, warn};
 
 use self::channel::ClientChannel;
 use self::routes::Routes;
 use self::topology::Waiting;
+use crate::connection_facts::Introduction;
 use crate::node::{ConnectionEntry, ConnectionId, Node, Shared};
 use crate::options::Account;
 use crate::outbox::{ClientOutbox, DeliveryLink};
 use crate::queue_cell::{Effects, QueueCell};
+use crate::totals::count;
 use crate::vhost::Vhost;
 
 /// How many messages a publisher has spilled when it rests for a moment. Nobody consumes them as fast as they come, so it
@@ -221,6 +223,15 @@ impl Broker for Client {
         let product = text_of(properties, "product").unwrap_or_default();
         self.live_prefetch = self.shared.options.live_prefetch.applies_to(&product);
         self.account = known;
+        let churn = &self.shared.totals.churn;
+        count(if verdict.is_ok() { &churn.logins_accepted } else { &churn.logins_refused });
+        if verdict.is_ok() {
+            self.entry.facts.introduction.get_or_init(|| Introduction {
+                user: login.user.into(),
+                mechanism: login.mechanism,
+                client_properties: properties.as_bytes().into(),
+            });
+        }
         verdict.map_err(|reason| {
             warn!(
                 peer = %self.entry.peer, connection = %self.id, user = login.user,
@@ -234,6 +245,7 @@ impl Broker for Client {
 
     fn tuned(&mut self, tuning: Tuning) {
         self.outbox.lock().frame_max = tuning.frame_max;
+        self.entry.facts.tuning.get_or_init(|| tuning);
         self.entry.set_heartbeat(tuning.heartbeat_secs);
     }
 
@@ -248,6 +260,8 @@ impl Broker for Client {
         };
         let (vhost_name, permission) = (found.name.clone(), permission.clone());
         self.authority = Some(Authority { user, vhost: vhost_name, permission });
+        self.entry.facts.vhost.get_or_init(|| found.name.clone());
+        count(&self.shared.totals.churn.connections_created);
         self.vhost = Some(found);
         info!(
             peer = %self.entry.peer, connection = %self.id, user = self.user(), vhost,
@@ -263,6 +277,7 @@ impl Broker for Client {
         }
         self.delete_exclusive_queues();
         self.finish();
+        count(&self.shared.totals.churn.connections_closed);
     }
 
     fn user_name(&self) -> &str {
@@ -273,9 +288,10 @@ impl Broker for Client {
         self.account.as_ref().is_some_and(|account| account.user.tags.may_impersonate())
     }
 
-    fn open_channel(&mut self, channel: ChannelNumber) {
-        let index = self.outbox.lock().open_channel(channel);
-        self.channels.insert(channel, Box::new(ClientChannel::new(index)));
+    fn open_channel(&mut self, channel: ChannelNumber, figures: &Arc<ChannelFigures>) {
+        count(&self.shared.totals.churn.channels_created);
+        let index = self.outbox.lock().open_channel(channel, figures);
+        self.channels.insert(channel, Box::new(ClientChannel::new(index, figures)));
     }
 
     fn close_channel(&mut self, channel: ChannelNumber) {

@@ -14,7 +14,9 @@ use broker::message::{Arrival, Sequence};
 use broker::record::{Definition, MessageDraft};
 use broker::{LogPosition, Timestamp};
 use parking_lot::Mutex;
-use store::{Appender, Fault, Log, Options, Position, Progress, ReadError, Recovery, Snapshot};
+use store::{
+    Appender, Fault, Log, Options, Position, Progress, ReadError, Recovery, Snapshot, Stats,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::data_dir::DataDir;
@@ -193,6 +195,11 @@ impl Journal {
     /// The log's files as they are flushed now; nothing else comes into them while it lives.
     pub(crate) fn snapshot(&self) -> Snapshot<LogFile> {
         self.log.snapshot()
+    }
+
+    /// How large the log is, and what it has done.
+    pub(crate) fn stats(&self) -> Stats {
+        self.log.stats()
     }
 
     /// Visits every definition, or everything else, that was found in the log as it was opened.

@@ -9,9 +9,12 @@ use broker::message::Sequence;
 use broker::queue::{ResidentBudget, SegmentPool};
 use broker::{LogPosition, Timestamp, UserName, VhostName};
 use dashmap::DashMap;
+use parking_lot::Mutex;
 
+use crate::admin::ListenerInfo;
 use crate::alarms::Alarms;
 use crate::clock::Clock;
+use crate::connection_facts::ConnectionFacts;
 use crate::data_dir::DataDir;
 use crate::journal::{Journal, Logged};
 use crate::memory::Memory;
@@ -21,6 +24,7 @@ use crate::pager::Pager;
 use crate::random::Random;
 use crate::spill::Spill;
 use crate::timer::Timers;
+use crate::totals::Totals;
 use crate::vhost::Vhost;
 
 /// A connection, numbered from the start of the process.
@@ -42,6 +46,7 @@ pub(crate) struct Shared {
     pub(crate) timers: Arc<Timers>,
     pub(crate) memory: Memory,
     pub(crate) alarms: Alarms,
+    pub(crate) totals: Totals,
     pub(crate) pager: Pager,
     pub(crate) pool: SegmentPool,
     /// What outlives the process; `None` if nothing does.
@@ -89,6 +94,9 @@ pub(crate) struct Node {
     pub(crate) connections: DashMap<ConnectionId, Arc<ConnectionEntry>, ahash::RandomState>,
     /// The consumers of `amq.rabbitmq.reply-to`, by their address.
     pub(crate) reply_consumers: DashMap<Box<str>, ReplyConsumer, ahash::RandomState>,
+    /// Where clients are listened for.
+    pub(crate) listeners: Mutex<Vec<ListenerInfo>>,
+    pub(crate) started_at: Timestamp,
     next_connection: AtomicU64,
 }
 
@@ -97,6 +105,7 @@ pub(crate) struct Node {
 pub(crate) struct ConnectionEntry {
     pub(crate) peer: SocketAddr,
     pub(crate) outbox: Arc<ClientOutbox>,
+    pub(crate) facts: ConnectionFacts,
     /// When the client was last heard, in milliseconds.
     last_heard: AtomicU64,
     heartbeat_secs: AtomicU64,
@@ -140,6 +149,7 @@ impl Node {
             timers: Arc::default(),
             memory: Memory::new(memory_limit),
             alarms: Alarms::default(),
+            totals: Totals::default(),
             pager,
             pool,
             data_dir,
@@ -153,6 +163,8 @@ impl Node {
             accounts: DashMap::default(),
             connections: DashMap::default(),
             reply_consumers: DashMap::default(),
+            listeners: Mutex::default(),
+            started_at: shared.clock.now(),
             next_connection: AtomicU64::new(1),
             shared,
         })
@@ -186,6 +198,7 @@ impl ConnectionEntry {
         Self {
             peer,
             outbox,
+            facts: ConnectionFacts::new(now),
             last_heard: AtomicU64::new(now.as_ms()),
             heartbeat_secs: AtomicU64::new(0),
         }
@@ -215,8 +228,13 @@ impl ConnectionEntry {
         self.heartbeat_secs.load(Ordering::Relaxed) * 1000
     }
 
+    /// When something last came from the client.
+    pub(crate) fn heard_at(&self) -> Timestamp {
+        Timestamp(self.last_heard.load(Ordering::Relaxed))
+    }
+
     /// For how long nothing came from the client.
     pub(crate) fn silent_ms(&self, now: Timestamp) -> u64 {
-        now.ms_since(Timestamp(self.last_heard.load(Ordering::Relaxed)))
+        now.ms_since(self.heard_at())
     }
 }

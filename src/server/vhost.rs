@@ -16,6 +16,7 @@ use mutants::Mutant;
 use parking_lot::Mutex;
 
 use crate::exchange_cell::ExchangeCell;
+use crate::exchange_traffic::ExchangeTraffic;
 use crate::journal::{Logged, Owner, Owners};
 use crate::node::Shared;
 use crate::queue_cell::{Effects, QueueCell};
@@ -45,6 +46,8 @@ pub(crate) struct Vhost {
     pub(crate) shared: Arc<Shared>,
     pub(crate) queues: DashMap<QueueName, Arc<QueueCell>, ahash::RandomState>,
     pub(crate) exchanges: DashMap<ExchangeName, Arc<ExchangeCell>, ahash::RandomState>,
+    /// What is published to the default exchange.
+    pub(crate) default_traffic: ExchangeTraffic,
     changes: Mutex<()>,
     /// Moves whenever a message with the same key might go elsewhere than before. Declaring a queue does not move it.
     epoch: AtomicU64,
@@ -74,6 +77,7 @@ impl Vhost {
                 shared: Arc::clone(shared),
                 queues: DashMap::default(),
                 exchanges,
+                default_traffic: ExchangeTraffic::default(),
                 changes: Mutex::new(()),
                 epoch: AtomicU64::new(0),
             }

@@ -239,11 +239,12 @@ impl<'i, B: Broker> Turn<'_, 'i, B> {
         if let Mode::Transaction(_) = &open.mode {
             let bytes = HeldMessage::bytes_of(properties, body);
             self.connection.charge(bytes, self.settings).map_err(|f| f.of(PUBLISH))?;
-            if let Some(OpenChannel { mode: Mode::Transaction(transaction), .. }) =
+            if let Some(OpenChannel { mode: Mode::Transaction(transaction), figures, .. }) =
                 self.connection.open_channel_mut(channel.0)
             {
                 let names = (exchange, routing_key);
                 transaction.hold(names, mandatory, (properties, body), inspected);
+                figures.set_uncommitted(transaction.messages.len());
             }
             return Ok(());
         }

@@ -13,6 +13,7 @@ use connection::{PublishOutcome, PublishRun, RunMessage};
 use super::Client;
 use super::routes::Route;
 use crate::exchange_cell::ExchangeCell;
+use crate::exchange_traffic::ExchangeTraffic;
 use crate::journal::Owners;
 use crate::queue_cell::QueueCell;
 
@@ -64,6 +65,7 @@ impl Client {
         match &route.queues {
             Some(queues) if run.carbon_keys.is_empty() && run.blind_keys.is_empty() => {
                 if self.publish_to(queues, &route.owners, run, outcome) {
+                    self.note_traffic(&route, run, queues.len());
                     return Ok(());
                 }
                 // The queues that the cache knew are gone, and the cache is empty now; another may have their name.
@@ -71,11 +73,36 @@ impl Client {
                 let queues = route.queues.as_deref().unwrap_or_default();
                 if !self.publish_to(queues, &route.owners, run, outcome) {
                     outcome.unroutable.extend(0..length_of(run));
+                    self.note_traffic(&route, run, 0);
+                } else {
+                    self.note_traffic(&route, run, queues.len());
                 }
             }
             _ => self.publish_each(&route, run, outcome)?,
         }
         Ok(())
+    }
+
+    /// Counts a run at the exchange that it came to.
+    #[inline]
+    fn note_traffic(&self, route: &Route, run: &PublishRun<'_>, queues: usize) {
+        if let Some(traffic) = self.traffic(route, run) {
+            traffic.add(run.len(), queues);
+        }
+    }
+
+    /// Where what comes to an exchange is counted; `None` if it is gone.
+    #[inline]
+    fn traffic<'a>(
+        &'a self,
+        route: &'a Route,
+        run: &PublishRun<'_>,
+    ) -> Option<&'a ExchangeTraffic> {
+        match (&route.exchange, &self.vhost) {
+            (Some(exchange), _) => Some(&exchange.traffic),
+            (None, Some(vhost)) if run.exchange.is_empty() => Some(&vhost.default_traffic),
+            (None, _) => None,
+        }
     }
 
     /// Where the run goes, from the cache or found anew.
@@ -240,6 +267,9 @@ impl Client {
             let (queues, _) = vhost.route(run.exchange, &input);
             if queues.is_empty() {
                 outcome.unroutable.push(index);
+            }
+            if let Some(traffic) = self.traffic(route, run) {
+                traffic.add(1, queues.len());
             }
             let (accepted, after) =
                 vhost.publish(self.now, &arrival, &queues, None, &mut self.effects);

@@ -18,6 +18,7 @@ use crate::exchange_cell::ExchangeCell;
 use crate::node::{ConnectionId, Shared};
 use crate::outbox::ClientEvent;
 use crate::queue_cell::QueueCell;
+use crate::totals::count as count_one;
 use crate::vhost::Vhost;
 
 /// A declare that waits until the silent owner of an exclusive queue is heard or gone.
@@ -286,6 +287,7 @@ impl Client {
             QueueCell::new(machine, definition, owner, vhost, logged.flatten())
         };
         let Ok(queue) = vhost.add_queue(make, declaration.name) else { return Ok(None) };
+        count_one(&self.shared.totals.churn.queues_created);
         if owner.is_some() {
             self.own(&queue);
         }
@@ -416,6 +418,7 @@ fn declared(
     queue: &QueueCell,
     (message_count, consumer_count): (u32, u32),
 ) -> Durable<QueueDeclared> {
+    count_one(&shared.totals.churn.queues_declared);
     let value = QueueDeclared { queue: queue.name.clone(), message_count, consumer_count };
     let is_awaited = !mutants::is_planted(Mutant::DeclaredBeforeFlush);
     Durable { value, after: shared.unflushed(queue.logged).filter(|_| is_awaited) }

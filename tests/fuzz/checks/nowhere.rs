@@ -10,9 +10,9 @@ use amqp::{
 };
 use broker::{LogPosition, Refusal, Timestamp, queue::Settlement};
 use connection::{
-    Bind, Broker, ChannelNumber, Consume, DeclareError, DeliveryTag, Durable, ExchangeDeclare, Got,
-    Login, LoginRefused, Next, PublishOutcome, PublishRun, QueueDeclare, QueueDeclared, Session,
-    Settings, Tuning, UnknownDeliveryTag,
+    Bind, Broker, ChannelFigures, ChannelNumber, Consume, DeclareError, DeliveryTag, Durable,
+    ExchangeDeclare, Got, Login, LoginRefused, Next, PublishOutcome, PublishRun, QueueDeclare,
+    QueueDeclared, Session, Settings, Tuning, UnknownDeliveryTag,
 };
 
 /// The frame size that the session negotiates.
@@ -64,7 +64,7 @@ impl Broker for Nowhere {
         false
     }
 
-    fn open_channel(&mut self, _: ChannelNumber) {}
+    fn open_channel(&mut self, _: ChannelNumber, _: &Arc<ChannelFigures>) {}
 
     fn close_channel(&mut self, _: ChannelNumber) {}
 

@@ -4,7 +4,10 @@
 //! one. The queue `full` refuses every message, every queue the message "unwanted"; declaring `waiting` and getting from `paged` have to wait once. While the
 //! log is held, changes of definitions, persistent messages that reach a queue and settlements in a transaction wait.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 use ::broker::{LogPosition, Refusal, Timestamp, VhostName, queue::Settlement};
 use amqp::{FrameType, HEARTBEAT_FRAME, Method, ProtocolHeader, ReplyCode, basic, decode_frame};
@@ -15,9 +18,9 @@ use super::{
 };
 
 use crate::{
-    Bind, Broker, ChannelNumber, Consume, DeclareError, Deliveries, DeliveryTag, Durable,
-    ExchangeDeclare, Got, Login, LoginRefused, PublishOutcome, PublishRun, QueueDeclare,
-    QueueDeclared, Tuning, Unacked, UnknownDeliveryTag,
+    Bind, Broker, ChannelCounts, ChannelFigures, ChannelNumber, Consume, DeclareError, Deliveries,
+    DeliveryTag, Durable, ExchangeDeclare, Got, Login, LoginRefused, PublishOutcome, PublishRun,
+    QueueDeclare, QueueDeclared, Tuning, Unacked, UnknownDeliveryTag,
 };
 
 #[derive(Debug, Default)]
@@ -46,6 +49,7 @@ struct Stored {
 
 #[derive(Debug, Default)]
 struct FakeChannel {
+    figures: Arc<ChannelFigures>,
     deliveries: Deliveries<u32>,
     held: Vec<Unacked<u32>>,
     consumers: Vec<String>,
@@ -57,6 +61,26 @@ struct FakeChannel {
 }
 
 impl FakeBroker {
+    /// Writes down what an open channel shows of itself, but for zeros.
+    pub(super) fn note_figures(&mut self, channel: u16) {
+        let counts = self.channels[&channel].figures.read();
+        let ChannelCounts { publish, confirm, return_unroutable, drop_unroutable, .. } = counts;
+        let ChannelCounts { ack, unconfirmed, uncommitted, acks_uncommitted, mode, .. } = counts;
+        let figures = [
+            ("publish", publish),
+            ("confirm", confirm),
+            ("return_unroutable", return_unroutable),
+            ("drop_unroutable", drop_unroutable),
+            ("ack", ack),
+            ("unconfirmed", unconfirmed),
+            ("uncommitted", uncommitted),
+            ("acks_uncommitted", acks_uncommitted),
+        ];
+        let figures = figures.iter().filter(|(_, count)| *count > 0);
+        let figures: String = figures.map(|(name, count)| format!(" {name}={count}")).collect();
+        self.log.push(format!("figures {mode:?}{figures}"));
+    }
+
     fn note(&mut self, channel: ChannelNumber, text: &str) {
         self.log.push(format!("{channel}: {text}"));
     }
@@ -227,8 +251,9 @@ impl Broker for FakeBroker {
         false
     }
 
-    fn open_channel(&mut self, channel: ChannelNumber) {
-        let known = self.channels.insert(channel.0, FakeChannel::default());
+    fn open_channel(&mut self, channel: ChannelNumber, figures: &Arc<ChannelFigures>) {
+        let opened = FakeChannel { figures: Arc::clone(figures), ..FakeChannel::default() };
+        let known = self.channels.insert(channel.0, opened);
         assert!(known.is_none(), "a channel is opened once");
     }
 
