@@ -5,7 +5,7 @@ use amqp::RawProperties;
 use bytes::Bytes;
 
 use crate::{
-    Broker, ChannelNumber, PublishOutcome, PublishRun, RunMessage, Settings,
+    Broker, ChannelNumber, PublishOutcome, PublishRun, RunMessage,
     channel::{
         Messages, content,
         inspect::{Inspected, inspect},
@@ -47,12 +47,12 @@ pub enum NotPublished {
 /// [`NotPublished`]; then it is in no queue.
 pub fn publish_alone<B: Broker>(
     broker: &mut B,
-    settings: &Settings,
+    message_bytes_max: u64,
     message: &LoneMessage<'_>,
     outcome: &mut PublishOutcome,
 ) -> Result<(), NotPublished> {
     let &LoneMessage { exchange, routing_key, properties, body } = message;
-    let (size, max) = (body.len() as u64, settings.message_bytes_max);
+    let (size, max) = (body.len() as u64, message_bytes_max);
     if size > max {
         return Err(Refusal::MessageTooLarge { size, max }.into());
     }

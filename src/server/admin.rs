@@ -8,11 +8,13 @@ mod channels;
 mod connections;
 mod consumers;
 mod exchanges;
+mod messages;
 mod node;
 mod overview;
 mod queues;
 mod sampler;
 mod stats;
+mod topology;
 
 use std::sync::Arc;
 
@@ -23,11 +25,13 @@ pub use self::channels::ChannelInfo;
 pub use self::connections::{ConnectionInfo, ConnectionState};
 pub use self::consumers::{ConsumerInfo, ConsumerWait};
 pub use self::exchanges::ExchangeInfo;
+pub use self::messages::{AckMode, FetchedMessage};
 pub use self::node::{DiskInfo, LogInfo, MemoryInfo, NodeInfo};
 pub use self::overview::{ChurnRates, ListenerInfo, ObjectTotals, Overview, QueueTotals};
 pub use self::queues::{QueueInfo, QueueMessages, QueueState};
 pub(crate) use self::sampler::sample_for_ever;
 pub use self::stats::{Counter, Gauge, MessageStats};
+pub use self::topology::{BindingKey, NewExchange, NewQueue};
 use crate::node::Node;
 use crate::vhost::Vhost;
 

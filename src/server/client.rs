@@ -2,6 +2,7 @@
 
 mod channel;
 mod consuming;
+mod operator;
 mod publishing;
 mod routes;
 mod topology;

@@ -6,11 +6,10 @@ use amqp::{Properties, ShortString};
 use bytes::Bytes;
 
 use super::fake_broker::FakeBroker;
-use crate::{Broker as _, ChannelNumber, LoneMessage, PublishOutcome, Settings, publish_alone};
+use crate::{Broker as _, ChannelNumber, LoneMessage, PublishOutcome, publish_alone};
 
 /// Publishes one, and says what the broker was asked and whether that is unroutable, or why it was not published.
 fn publish(exchange: &str, key: &str, body: &str, properties: &Properties) -> String {
-    let settings = Settings { message_bytes_max: 5, ..Settings::new(amqp::FieldTable::new()) };
     let mut broker = FakeBroker::default();
     broker.open_channel(ChannelNumber::CONNECTION, &Arc::default());
     let mut outcome = PublishOutcome::default();
@@ -20,7 +19,7 @@ fn publish(exchange: &str, key: &str, body: &str, properties: &Properties) -> St
         properties: &properties.to_bytes(),
         body: &Bytes::from(body.to_owned()),
     };
-    match publish_alone(&mut broker, &settings, &message, &mut outcome) {
+    match publish_alone(&mut broker, 5, &message, &mut outcome) {
         Ok(()) => format!("{} unroutable={}", broker.log.join("; "), outcome.unroutable.len()),
         Err(error) => error.to_string(),
     }
@@ -48,10 +47,9 @@ fn a_lone_message_is_checked_as_a_clients_is() {
 
 #[test]
 fn properties_that_are_none_are_refused() {
-    let settings = Settings::new(amqp::FieldTable::new());
     let mut outcome = PublishOutcome::default();
     let (body, properties) = (Bytes::new(), &b"\x80\0\xff"[..]);
     let message = LoneMessage { exchange: "", routing_key: b"q", properties, body: &body };
-    let refused = publish_alone(&mut FakeBroker::default(), &settings, &message, &mut outcome);
+    let refused = publish_alone(&mut FakeBroker::default(), 5, &message, &mut outcome);
     assert_eq!(refused.unwrap_err().to_string(), "INTERNAL_ERROR");
 }
