@@ -49,11 +49,10 @@ use self::{
     unacked::UnackedTable,
 };
 pub use self::{
-    consumers::{ConsumerStatus, ConsumerWait},
     dead_letter::{DeadLetter, DeathReason},
     delivery::{
-        Admission, Backing, Cancelled, Closed, ConsumerId, ConsumerSettings, Counters, Delivery,
-        Fate, Got, Purged, Settlement, Sink, Slot,
+        Admission, Backing, Cancelled, Closed, ConsumerId, ConsumerSettings, ConsumerStatus,
+        ConsumerWait, Counters, Delivery, Fate, Got, Purged, Settlement, Sink, Slot,
     },
     pool::{ResidentBudget, SegmentPool},
     recovery::QueueRecovery,

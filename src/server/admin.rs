@@ -105,3 +105,6 @@ impl Admin {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,38 +3,8 @@
 //! Only consumers that could take a message right now stand in a circle, one circle a priority, so that the next one
 //! is found without looking at any other.
 
-use super::{ConsumerId, ConsumerSettings};
+use super::{ConsumerId, ConsumerSettings, ConsumerStatus, ConsumerWait};
 use crate::Timestamp;
-
-/// What a consumer of a queue does, and what it has got so far.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ConsumerStatus {
-    /// Which one.
-    pub id: ConsumerId,
-    /// What it asked for.
-    pub settings: ConsumerSettings,
-    /// Why it gets nothing, if it gets nothing.
-    pub waits_for: ConsumerWait,
-    /// How many unacked messages it holds.
-    pub unacked: u32,
-    /// When it last got a message.
-    pub delivered_at: Option<Timestamp>,
-    /// When it last acked one.
-    pub acked_at: Option<Timestamp>,
-}
-
-/// What a consumer waits for before it can get a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ConsumerWait {
-    /// Only for a message.
-    Message,
-    /// For credit: it holds as many unacked messages as it may.
-    Credit,
-    /// For room where its deliveries go.
-    Room,
-    /// For its turn to be the single active consumer.
-    Activity,
-}
 
 /// What a consumer waits for.
 ///

@@ -3,6 +3,7 @@
 use std::ops::AddAssign;
 
 use crate::{
+    Timestamp,
     message::{Arrival, Body, Sequence},
     queue::{DeadLetter, DeathReason, Remains},
 };
@@ -28,6 +29,36 @@ pub struct ConsumerSettings {
     pub priority: i64,
     /// How many unacked messages it may hold; 0 is any number.
     pub prefetch: u32,
+}
+
+/// What a consumer of a queue does, and what it has got so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConsumerStatus {
+    /// Which one.
+    pub id: ConsumerId,
+    /// What it asked for.
+    pub settings: ConsumerSettings,
+    /// Why it gets nothing, if it gets nothing.
+    pub waits_for: ConsumerWait,
+    /// How many unacked messages it holds.
+    pub unacked: u32,
+    /// When it last got a message.
+    pub delivered_at: Option<Timestamp>,
+    /// When it last acked one.
+    pub acked_at: Option<Timestamp>,
+}
+
+/// What a consumer waits for before it can get a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConsumerWait {
+    /// Only for a message.
+    Message,
+    /// For credit: it holds as many unacked messages as it may.
+    Credit,
+    /// For room where its deliveries go.
+    Room,
+    /// For its turn to be the single active consumer.
+    Activity,
 }
 
 /// A message on its way to one consumer.

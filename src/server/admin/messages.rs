@@ -134,7 +134,7 @@ impl Admin {
     ) -> Result<Vec<FetchedMessage>, AdminError> {
         let client = self.act_for(authority)?;
         let queue = client.readable_queue(queue)?;
-        let mut fetch = Fetch { client, queue, messages: Vec::new(), slots: Vec::new(), bytes: 0 };
+        let mut fetch = Fetch::new(client, queue);
         let mut tries = 0;
         while fetch.messages.len() < count && fetch.bytes < FETCHED_BYTES_MAX {
             fetch.client.now = self.now();
@@ -158,7 +158,7 @@ impl Admin {
 }
 
 /// Messages that are being fetched. Dropped before its time, it puts them back.
-struct Fetch {
+pub(super) struct Fetch {
     client: Client,
     queue: Arc<QueueCell>,
     messages: Vec<FetchedMessage>,
@@ -167,7 +167,11 @@ struct Fetch {
 }
 
 impl Fetch {
-    fn take_one(&mut self) -> Result<Got, AdminError> {
+    pub(super) fn new(client: Client, queue: Arc<QueueCell>) -> Self {
+        Self { client, queue, messages: Vec::new(), slots: Vec::new(), bytes: 0 }
+    }
+
+    pub(super) fn take_one(&mut self) -> Result<Got, AdminError> {
         let Self { client, queue, messages, slots, bytes } = self;
         let (vhost, now) = (Arc::clone(client.entered()), client.now);
         let got = queue.visit(&vhost, now, client.effects_mut(), |machine, sink| {

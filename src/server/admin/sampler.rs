@@ -22,7 +22,7 @@ pub(crate) async fn sample_for_ever(node: Arc<Node>) {
 }
 
 impl Admin {
-    async fn sample(&self) {
+    pub(super) async fn sample(&self) {
         self.sample_totals(self.now());
         for vhost in self.vhosts_named(None) {
             let now = self.now();
