@@ -3,11 +3,21 @@
 //! [`Admin`] speaks of users, queues and numbers; who turns them into JSON or tables is not known here. A change that
 //! outlives the process is flushed before its future ends.
 
+mod limits;
+mod permissions;
+mod users;
+mod vhosts;
+
 use std::sync::Arc;
 
-use broker::Refusal;
+use broker::{LogPosition, Refusal};
 
+pub use self::limits::LimitInfo;
+pub use self::permissions::{PermissionInfo, TopicPermissionInfo};
+pub use self::users::NewPassword;
+pub use self::vhosts::VhostInfo;
 use crate::node::Node;
+use crate::rights::Rights;
 
 /// Everything that an operator may see and change. A handle: its clones are the same node.
 ///
@@ -57,4 +67,43 @@ impl Admin {
     pub(crate) fn of(node: &Arc<Node>) -> Self {
         Self { node: Arc::clone(node) }
     }
+
+    /// Changes what users may do, and waits until the log has it. The connections of the user, if one is named, are told.
+    async fn change<T>(
+        &self,
+        user: Option<&str>,
+        change: impl FnOnce(&mut Rights) -> Result<(T, Option<LogPosition>), AdminError>,
+    ) -> Result<T, AdminError> {
+        let (value, after) = change(&mut self.node.rights.write())?;
+        if let Some(user) = user {
+            self.node.tell_rights_changed(Some(user));
+        }
+        self.node.shared.flushed(after).await;
+        Ok(value)
+    }
 }
+
+impl Put {
+    fn of(was_there: bool) -> Self {
+        if was_there { Self::Updated } else { Self::Created }
+    }
+}
+
+fn no_such(what: &str, name: &str) -> AdminError {
+    AdminError::NotFound { what: format!("{what} '{name}'") }
+}
+
+/// The most octets of a name: as many as a shortstr carries.
+const NAME_BYTES_MAX: usize = 255;
+
+/// Checks the name of something new.
+fn check_name(what: &str, name: &str) -> Result<(), AdminError> {
+    if (1..=NAME_BYTES_MAX).contains(&name.len()) {
+        return Ok(());
+    }
+    let reason = format!("the name of a {what} has between 1 and {NAME_BYTES_MAX} octets");
+    Err(AdminError::Invalid { reason })
+}
+
+#[cfg(test)]
+mod tests;

@@ -14,6 +14,7 @@ mod files;
 mod journal;
 mod listener;
 mod log_disk;
+mod logins;
 mod memory;
 mod node;
 mod options;
@@ -23,6 +24,8 @@ mod pager;
 mod queue_cell;
 mod random;
 mod recovery;
+mod rights;
+mod seats;
 #[cfg(feature = "simulation")]
 pub mod simulation;
 mod spill;
