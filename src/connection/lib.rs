@@ -18,7 +18,7 @@ mod turn;
 
 pub use self::{
     broker::{
-        Bind, Broker, Consume, DeclareError, Durable, ExchangeDeclare, Got, Login, LoginRefused,
+        Bind, Broker, Consume, DeclareError, Durable, ExchangeDeclare, Got, Login, LoginError,
         Password, PublishOutcome, QueueDeclare, QueueDeclared, Tuning, UnknownDeliveryTag,
     },
     channel::{

@@ -77,7 +77,7 @@ impl OpenConnection {
         }
     }
 
-    /// `channel.open`, on a number that is not in use.
+    /// `channel.open`, on a number that is not in use, and within the limits.
     pub(crate) fn open_channel<B: Broker>(&mut self, number: ChannelNumber, broker: &mut B) {
         let open = OpenChannel::default();
         broker.open_channel(number, &open.figures);

@@ -167,12 +167,23 @@ impl Journal {
         Logged { id: entry.definition(&payload), at: entry.position() }
     }
 
-    /// Writes definitions, all of them or none.
-    pub(crate) fn define_together(&self, definitions: impl IntoIterator<Item = Definition>) {
+    /// Writes a definition in the place of another, if there is one: both, or nothing.
+    pub(crate) fn redefine(&self, definition: &Definition, old: Option<Owner>) -> Logged {
+        let payload = definition.encode();
         let mut entry = self.append();
-        for definition in definitions {
-            entry.definition(&definition.encode());
-        }
+        let id = entry.definition(&payload);
+        entry.release(DEFINITIONS, old.as_slice());
+        Logged { id, at: entry.position() }
+    }
+
+    /// Writes definitions, all of them or none; their numbers, in order.
+    pub(crate) fn define_together<'d>(
+        &self,
+        definitions: impl IntoIterator<Item = &'d Definition>,
+    ) -> Vec<Owner> {
+        let mut entry = self.append();
+        let definitions = definitions.into_iter();
+        definitions.map(|definition| entry.definition(&definition.encode())).collect()
     }
 
     /// Writes that definitions are no more, all of them or none.

@@ -16,6 +16,7 @@ mod files;
 mod journal;
 mod listener;
 mod log_disk;
+mod logins;
 mod memory;
 mod message_counts;
 mod node;
@@ -26,6 +27,8 @@ mod pager;
 mod queue_cell;
 mod random;
 mod recovery;
+mod rights;
+mod seats;
 #[cfg(feature = "simulation")]
 pub mod simulation;
 mod spill;

@@ -11,7 +11,7 @@ use connection::{ChannelFigures, ChannelNumber, Deliveries, Event, Next, Session
 use slab::Slab;
 use wake::{Buffer, Outbox};
 
-use crate::client::Client;
+use crate::client::{Client, Followed};
 use crate::message_counts::MessageCounts;
 use crate::outgoing::Outgoing;
 use crate::queue_cell::QueueCell;
@@ -67,6 +67,10 @@ pub(crate) enum ClientEvent {
     Probe,
     /// An alarm was raised or has ended.
     AlarmChanged,
+    /// The login that the client waits for has been checked.
+    LoginChecked,
+    /// What the client's user is or may do has changed, or what there is of vhosts.
+    RightsChanged,
 }
 
 impl ClientEvent {
@@ -84,9 +88,29 @@ impl ClientEvent {
             Self::Shutdown { explanation } => {
                 Event::Shutdown { code: ReplyCode::ConnectionForced, explanation }
             }
-            Self::Abandoned | Self::Probe | Self::AlarmChanged => return None,
+            Self::RightsChanged => return follow_rights(session, now),
+            Self::Abandoned | Self::Probe | Self::AlarmChanged | Self::LoginChecked => {
+                return None;
+            }
         };
         Some(session.handle_event(now, event))
+    }
+}
+
+/// Has a client look at its rights again: it may have to end, or to do without some of its consumers.
+fn follow_rights(session: &mut Session<Client>, now: Timestamp) -> Option<Next> {
+    match session.broker_mut().follow_rights() {
+        Followed::Ends { explanation } => {
+            let code = ReplyCode::ConnectionForced;
+            Some(session.handle_event(now, Event::Shutdown { code, explanation: &explanation }))
+        }
+        Followed::GoesOn { cancelled } => cancelled
+            .into_iter()
+            .map(|(channel, tag)| {
+                let event = Event::ConsumerCancelled { channel, consumer_tag: &tag };
+                session.handle_event(now, event)
+            })
+            .last(),
     }
 }
 

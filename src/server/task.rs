@@ -343,7 +343,13 @@ impl ConnectionTask {
                     self.outbox.lock().outgoing.bytes_mut().extend_from_slice(heartbeat);
                 }
                 ClientEvent::AlarmChanged => self.unblock(now),
-                ClientEvent::ConsumerCancelled { .. }
+                ClientEvent::LoginChecked => {
+                    if matches!(self.reading, Reading::Retry(_)) {
+                        self.read_tail(now)?;
+                    }
+                }
+                ClientEvent::RightsChanged
+                | ClientEvent::ConsumerCancelled { .. }
                 | ClientEvent::Replied { .. }
                 | ClientEvent::Shutdown { .. } => {
                     if let Some(next) = event.tell(&mut self.session, now) {

@@ -40,7 +40,7 @@ impl Admin {
 
     /// The bindings of which an exchange is the source; `None` if there is no such exchange.
     pub fn bindings_from(&self, vhost: &str, exchange: &str) -> Option<Vec<BindingInfo>> {
-        let vhost = self.vhost(vhost)?;
+        let vhost = self.node.vhost(vhost)?;
         if exchange.is_empty() {
             return Some(self.default_bindings(&vhost));
         }
@@ -49,7 +49,7 @@ impl Admin {
 
     /// The bindings that lead to a queue or exchange; `None` if there is none of this name.
     pub fn bindings_to(&self, vhost: &str, destination: &Destination) -> Option<Vec<BindingInfo>> {
-        let vhost = self.vhost(vhost)?;
+        let vhost = self.node.vhost(vhost)?;
         let mut infos = Vec::new();
         let sources = match destination {
             Destination::Queue(name) => {

@@ -42,7 +42,7 @@ impl Admin {
 
     /// One exchange; the default exchange has the empty name.
     pub fn exchange(&self, vhost: &str, name: &str) -> Option<ExchangeInfo> {
-        let (now, vhost) = (self.now(), self.vhost(vhost)?);
+        let (now, vhost) = (self.now(), self.node.vhost(vhost)?);
         if name.is_empty() {
             return Some(describe(now, &vhost, default_spec(), &vhost.default_traffic));
         }

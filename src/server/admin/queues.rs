@@ -106,7 +106,7 @@ impl Admin {
 
     /// One queue, with its consumers.
     pub fn queue(&self, vhost: &str, name: &str) -> Option<QueueInfo> {
-        let vhost = self.vhost(vhost)?;
+        let vhost = self.node.vhost(vhost)?;
         let cell = vhost.queue(name)?;
         let mut info = self.describe(self.now(), &vhost.name, &cell)?;
         info.consumer_details = consumers::of_queue(&self.node, &vhost.name, &cell);
@@ -115,7 +115,7 @@ impl Admin {
 
     /// The queues of a vhost, by name.
     pub(super) fn queue_cells(&self, vhost: &str) -> Vec<Arc<QueueCell>> {
-        let Some(vhost) = self.vhost(vhost) else { return Vec::new() };
+        let Some(vhost) = self.node.vhost(vhost) else { return Vec::new() };
         // What is found is cloned, so that nobody who declares a queue waits for what is done with it.
         let mut cells: Vec<_> = vhost.queues.iter().map(|cell| Arc::clone(&cell)).collect();
         cells.sort_unstable_by(|one, other| one.name.cmp(&other.name));

@@ -1,7 +1,6 @@
 //! What an operator declares, binds and deletes: with the checks that a client undergoes, and in its words.
 
 use std::future::poll_fn;
-use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -66,10 +65,8 @@ pub struct BindingKey<'a> {
 impl Admin {
     /// What a user may do in a vhost; `None` if they may not enter it, or if there is none of this name.
     pub fn authority(&self, user: &User, vhost: &str) -> Option<Authority> {
-        let vhost = self.vhost(vhost)?;
-        let account = self.node.accounts.get(&user.name).map(|account| Arc::clone(&account))?;
-        let permission = Arc::clone(account.permissions.get(&vhost.name)?);
-        Some(Authority { user: user.name.clone(), vhost: vhost.name.clone(), permission })
+        let vhost = self.node.vhost(vhost)?;
+        self.node.rights.read().authority(&user.name, &vhost.name)
     }
 
     /// Declares a queue.

@@ -20,12 +20,12 @@ impl Client {
     ///
     /// Nobody knows of this client, and nothing is ever sent to it. Exclusive queues are other clients' for it.
     pub(crate) fn of_operator(node: &Arc<Node>, authority: &Authority) -> Option<Self> {
-        let vhost = node.vhosts.get(&authority.vhost).map(|vhost| Arc::clone(&vhost))?;
+        let vhost = node.vhost(&authority.vhost).filter(|vhost| !vhost.is_deleted())?;
         let outbox = Arc::new(ClientOutbox::new(OutboxBuffer::new(FRAME_MAX)));
         let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let entry = ConnectionEntry::new(peer, outbox, node.shared.clock.now());
         let mut client = Self::new(node, node.next_connection_id(), Arc::new(entry));
-        client.account = node.accounts.get(&authority.user).map(|account| Arc::clone(&account));
+        client.user = node.rights.read().user(&authority.user).cloned();
         client.authority = Some(authority.clone());
         client.vhost = Some(vhost);
         Some(client)

@@ -50,6 +50,23 @@ impl Client {
         Ok(())
     }
 
+    /// Whether this client may publish with these keys: most may publish with any.
+    #[inline]
+    pub(super) fn check_publishing_topics(
+        &self,
+        exchange: &str,
+        routing_key: &[u8],
+        other_keys: [&[u8]; 2],
+    ) -> Result<(), Refusal> {
+        let is_any = self.authority.as_ref().is_none_or(|may| may.topics.of(exchange).is_none());
+        if is_any {
+            return Ok(());
+        }
+        let others = other_keys.into_iter().flat_map(short_strings);
+        let mut keys = std::iter::once(routing_key).chain(others);
+        keys.try_for_each(|key| self.authorize_topic(Action::Write, exchange, key))
+    }
+
     #[inline]
     pub(super) fn publish_run(
         &mut self,

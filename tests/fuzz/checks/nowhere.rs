@@ -11,7 +11,7 @@ use amqp::{
 use broker::{LogPosition, Refusal, Timestamp, queue::Settlement};
 use connection::{
     Bind, Broker, ChannelFigures, ChannelNumber, Consume, DeclareError, DeliveryTag, Durable,
-    ExchangeDeclare, Got, Login, LoginRefused, Next, PublishOutcome, PublishRun, QueueDeclare,
+    ExchangeDeclare, Got, Login, LoginError, Next, PublishOutcome, PublishRun, QueueDeclare,
     QueueDeclared, Session, Settings, Tuning, UnknownDeliveryTag,
 };
 
@@ -44,7 +44,7 @@ impl Broker for Nowhere {
         self.closings += 1;
     }
 
-    fn authenticate(&mut self, _: &Login<'_>) -> Result<(), LoginRefused> {
+    fn authenticate(&mut self, _: &Login<'_>) -> Result<(), LoginError> {
         Ok(())
     }
 
@@ -62,6 +62,10 @@ impl Broker for Nowhere {
 
     fn may_impersonate(&self) -> bool {
         false
+    }
+
+    fn check_channel(&mut self) -> Result<(), Refusal> {
+        Ok(())
     }
 
     fn open_channel(&mut self, _: ChannelNumber, _: &Arc<ChannelFigures>) {}
@@ -109,6 +113,10 @@ impl Broker for Nowhere {
 
     fn queue_delete(&mut self, _: &str, _: bool, _: bool) -> Result<Durable<u32>, Refusal> {
         Ok(0.into())
+    }
+
+    fn check_topics(&mut self, _: &str, _: &[u8], _: [&[u8]; 2]) -> Result<(), Refusal> {
+        Ok(())
     }
 
     fn check_publish(&mut self, _: ChannelNumber, _: &str, _: &[u8]) -> Result<(), Refusal> {

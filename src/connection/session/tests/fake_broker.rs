@@ -19,7 +19,7 @@ use super::{
 
 use crate::{
     Bind, Broker, ChannelCounts, ChannelFigures, ChannelNumber, Consume, DeclareError, Deliveries,
-    DeliveryTag, Durable, ExchangeDeclare, Got, Login, LoginRefused, PublishOutcome, PublishRun,
+    DeliveryTag, Durable, ExchangeDeclare, Got, Login, LoginError, PublishOutcome, PublishRun,
     QueueDeclare, QueueDeclared, Tuning, Unacked, UnknownDeliveryTag,
 };
 
@@ -28,6 +28,7 @@ pub(super) struct FakeBroker {
     pub(super) log: Vec<String>,
     pub(super) is_congested: bool,
     user: String,
+    login_rounds: u32,
     queues: BTreeMap<String, VecDeque<u32>>,
     messages: Vec<Stored>,
     channels: BTreeMap<u16, FakeChannel>,
@@ -224,9 +225,15 @@ impl Broker for FakeBroker {
 
     fn closing(&mut self, _: ChannelNumber, _: ReplyCode, _: &str) {}
 
-    fn authenticate(&mut self, login: &Login<'_>) -> Result<(), LoginRefused> {
+    /// A login takes as many rounds as the user's name says, as in `slow-2`.
+    fn authenticate(&mut self, login: &Login<'_>) -> Result<(), LoginError> {
+        let rounds = login.user.strip_prefix("slow-").and_then(|rounds| rounds.parse().ok());
+        if rounds.is_some_and(|rounds: u32| self.login_rounds < rounds) {
+            self.login_rounds += 1;
+            return Err(LoginError::Wait);
+        }
         if login.user != login.password.0.escape_ascii().to_string() {
-            return Err(LoginRefused);
+            return Err(LoginError::Refused);
         }
         login.user.clone_into(&mut self.user);
         Ok(())
@@ -249,6 +256,15 @@ impl Broker for FakeBroker {
 
     fn may_impersonate(&self) -> bool {
         false
+    }
+
+    /// The user `narrow` may have one.
+    fn check_channel(&mut self) -> Result<(), Refusal> {
+        if self.user != "narrow" || self.channels.is_empty() {
+            return Ok(());
+        }
+        let explanation = "the user has too many channels".to_owned();
+        Err(Refusal::NotAllowed { explanation })
     }
 
     fn open_channel(&mut self, channel: ChannelNumber, figures: &Arc<ChannelFigures>) {
@@ -343,6 +359,26 @@ impl Broker for FakeBroker {
             return Err(Refusal::InternalExchange { exchange, vhost });
         }
         Ok(())
+    }
+
+    /// Keys that begin with `secret` are nobody's.
+    fn check_topics(
+        &mut self,
+        exchange: &str,
+        routing_key: &[u8],
+        other_keys: [&[u8]; 2],
+    ) -> Result<(), Refusal> {
+        let others = other_keys.into_iter().flat_map(::broker::message::short_strings);
+        match std::iter::once(routing_key).chain(others).find(|key| key.starts_with(b"secret")) {
+            None => Ok(()),
+            Some(key) => Err(Refusal::TopicRefused(Box::new(::broker::TopicRefused {
+                action: ::broker::Action::Write,
+                key: String::from_utf8_lossy(key).into_owned(),
+                exchange: exchange.into(),
+                vhost: "/".into(),
+                user: self.user.as_str().into(),
+            }))),
+        }
     }
 
     fn publish(

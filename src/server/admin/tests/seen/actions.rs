@@ -105,7 +105,7 @@ async fn what_clients_use_is_not_an_operators() {
 async fn a_user_without_the_right_is_refused_first() {
     let stage = Stage::new().await;
     let (admin, bob) = (&stage.admin, stage.authority("bob", "/"));
-    let user = User::new("bob".into(), b"", [0; 4], UserTags::default(), true);
+    let user = admin.user("bob").unwrap();
     assert!(admin.authority(&user, "other").is_none() && admin.authority(&user, "none").is_none());
     let denied = |action: &str, what: &str| {
         format!("ACCESS_REFUSED - {action} access to {what} in vhost '/' refused for user 'bob'")

@@ -162,7 +162,7 @@ async fn who_does_not_wait_leaves_the_messages_there() {
     let stage = stage_with(&["1", "2"]).await;
     let client = stage.admin.act_for(&stage.guest()).unwrap();
     let queue = client.readable_queue("q").unwrap();
-    let mut fetch = super::super::messages::Fetch::new(client, queue);
+    let mut fetch = crate::admin::messages::Fetch::new(client, queue);
     assert_eq!(fetch.take_one().unwrap(), broker::queue::Got::Delivered);
     assert_eq!(stage.queue("q").messages.unacked.value, 1);
     drop(fetch);
