@@ -5,7 +5,6 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -359,10 +358,10 @@ impl Config {
                 }
                 let name = user.name.as_str().into();
                 let tags = UserTags::new(user.tags.iter().cloned());
-                let password = user.password.as_bytes();
-                let user = User::new(name, password, salt(), tags, user.loopback_only);
-                let account = Account { user, permissions };
-                Ok(NamedAccount { account, password: Password::new(password) })
+                let password = Password::new(user.password.as_bytes());
+                let loopback_only = user.loopback_only;
+                let user = User { name, tags, loopback_only, password: None };
+                Ok(NamedAccount { account: Account { user, permissions }, password })
             })
             .collect()
     }
@@ -412,12 +411,6 @@ impl Store {
 
 const SEGMENT_BYTES_LEAST: u64 = 1 << 20;
 const SEGMENT_BYTES_MOST: u64 = 1 << 30;
-
-/// Four bytes of the operating system's randomness, for a password's hash.
-fn salt() -> [u8; 4] {
-    let [s0, s1, s2, s3, ..] = RandomState::new().hash_one(()).to_le_bytes();
-    [s0, s1, s2, s3]
-}
 
 /// `60%`, `512MiB`, `2GB` or a number of bytes.
 fn parse_memory(text: &str) -> Result<MemoryLimit> {

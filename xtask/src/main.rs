@@ -3,6 +3,7 @@
 mod codegen;
 mod compare;
 mod mutants;
+mod page;
 mod test;
 mod torture;
 
@@ -24,6 +25,8 @@ enum Chore {
     Compare(compare::Arguments),
     /// Plant mistakes, and see that tests find them.
     Mutants(mutants::Arguments),
+    /// Build the web page, with Node.
+    Page,
     /// Test everything, the real clients included.
     Test(test::Arguments),
     /// Try to make the broker lose a message, for as long as wanted.
@@ -35,6 +38,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Codegen(arguments) => codegen::run(&arguments),
         Chore::Compare(arguments) => compare::run(&arguments),
         Chore::Mutants(arguments) => mutants::run(&arguments),
+        Chore::Page => page::run(),
         Chore::Test(arguments) => test::run(&arguments),
         Chore::Torture(arguments) => torture::run(&arguments),
     }
