@@ -11,6 +11,7 @@ mod data_dir;
 mod differences;
 mod exchange_cell;
 mod files;
+mod guesses;
 mod journal;
 mod listener;
 mod log_disk;

@@ -174,3 +174,53 @@ async fn a_crowd_gets_in_one_after_the_other() {
     })
     .await;
 }
+
+/// From elsewhere, that is: on this machine all programs have the same address.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_guesses_waits_for_longer_and_longer() {
+    let started = Started::with_ann().await;
+    let admin = started.admin();
+    let (guesser, other) = ("10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap());
+    let since = std::time::Instant::now();
+    for _ in 0..14 {
+        assert!(admin.log_in("ann", b"guess", guesser).await.is_none());
+    }
+    // Of the last four, each waited for twice as long as the one before it.
+    assert!(since.elapsed().as_millis() >= 100 + 200 + 400 + 800, "{:?}", since.elapsed());
+    let now = admin.node.shared.clock.now();
+    assert!(admin.node.guesses.wait_ms(guesser, now).is_some());
+    assert!(admin.log_in("ann", b"secret", other).await.is_some());
+}
+
+/// How long a refusal takes tells neither whether there is such a user nor how their password is kept.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_refusal_takes_as_long() {
+    let started = Started::with_ann().await;
+    let admin = started.admin();
+    let hash = NewPassword::Hash(PasswordHash::sha256(b"secret", [1, 2, 3, 4]));
+    admin.put_user("old", hash, UserTags::default()).await.unwrap();
+    admin.put_user("none", NewPassword::None, UserTags::default()).await.unwrap();
+    // The least of some, as the machine has more to do.
+    let mut least = Vec::new();
+    for user in ["ann", "old", "none", "nobody"] {
+        let mut times = Vec::new();
+        for _ in 0..5 {
+            let since = std::time::Instant::now();
+            assert!(admin.log_in(user, b"wrong", HERE).await.is_none());
+            times.push(since.elapsed());
+        }
+        least.push(times.into_iter().min().unwrap());
+    }
+    let (shortest, longest) = (least.iter().min().unwrap(), least.iter().max().unwrap());
+    assert!(*longest < *shortest * 4, "{least:?}");
+}
+
+#[test]
+fn a_new_password_never_shows() {
+    let shown = format!(
+        "{:?} {:?}",
+        text("secret"),
+        NewPassword::Hash(PasswordHash::sha256(b"secret", [7; 4]))
+    );
+    assert_eq!(shown, "Text(…) Hash(…)");
+}
