@@ -8,7 +8,7 @@ use broker::record::Definition;
 use broker::user::{Password, PasswordHash, User, UserTags};
 use tracing::{info, warn};
 
-use super::{Admin, AdminError, Put, check_name, no_such};
+use super::{Admin, AdminError, Put, check_name, check_texts, no_such};
 use crate::node::Node;
 use crate::rights::Rights;
 
@@ -93,7 +93,7 @@ impl Admin {
     /// A new user named `guest` may log in from this machine only, as in RabbitMQ.
     ///
     /// # Errors
-    /// [`AdminError::Invalid`] if the name cannot be one.
+    /// [`AdminError::Invalid`] if the name cannot be one, or there are too many tags.
     pub async fn put_user(
         &self,
         name: &str,
@@ -101,6 +101,7 @@ impl Admin {
         tags: UserTags,
     ) -> Result<Put, AdminError> {
         check_name("user", name)?;
+        check_texts(tags.iter())?;
         let known = self.user(name);
         let hash = self.hash(password, known.as_ref()).await;
         let put = |rights: &mut Rights| {

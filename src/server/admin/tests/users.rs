@@ -144,6 +144,19 @@ async fn a_name_has_an_end_and_a_beginning() {
     admin.put_user(&"x".repeat(255), NewPassword::None, UserTags::default()).await.unwrap();
 }
 
+/// What was accepted once is read again by every start.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn there_are_only_so_many_tags() {
+    let mut started = Started::with_nobody().await;
+    let admin = started.admin();
+    let tags = |count: usize| UserTags::new((0..count).map(|_| String::new()));
+    let refused = admin.put_user("ann", NewPassword::None, tags(65_537)).await;
+    assert!(matches!(refused, Err(AdminError::Invalid { .. })));
+    admin.put_user("ann", NewPassword::None, tags(65_536)).await.unwrap();
+    started.restart().await;
+    assert_eq!(started.admin().user("ann").unwrap().tags, tags(65_536));
+}
+
 /// Many logins at once are checked by few threads; the others wait, and get in.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crowd_gets_in_one_after_the_other() {

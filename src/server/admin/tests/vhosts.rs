@@ -139,6 +139,9 @@ async fn a_new_vhost_is_closed_to_everybody() {
         let expected = format!("NOT_ALLOWED - access to vhost 'shop' refused for user '{user}'");
         assert_eq!(close_of(refused), (530, expected));
     }
-    let refused = admin.put_vhost("", VhostSettings::default()).await;
-    assert!(matches!(refused, Err(AdminError::Invalid { .. })));
+    let wordy = VhostSettings { description: "x".repeat(65_536), ..VhostSettings::default() };
+    for (name, settings) in [("", VhostSettings::default()), ("wordy", wordy)] {
+        let refused = admin.put_vhost(name, settings).await;
+        assert!(matches!(refused, Err(AdminError::Invalid { .. })), "{name}");
+    }
 }
