@@ -2,6 +2,7 @@
 
 use broker::UserTags;
 use broker::user::{HashAlgorithm, PasswordHash};
+use broker::vhost::VhostSettings;
 use pillarbox_client::Error;
 
 use super::started::{HERE, Started, everything, text, within};
@@ -40,6 +41,25 @@ async fn a_user_is_there_with_what_was_said_of_them_also_after_a_restart() {
         assert_eq!(again.to_string(), "there is no user 'bob'");
         started.restart().await;
     }
+}
+
+/// Of what was said before nothing is left in the log, or it would be what counts once the last word is gone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_changed_before_it_was_deleted_does_not_come_back() {
+    let mut started = Started::with_ann().await;
+    let admin = started.admin();
+    for tag in ["monitoring", "management"] {
+        admin.put_user("bob", NewPassword::None, tags(tag)).await.unwrap();
+        let settings = VhostSettings { description: tag.to_owned(), ..VhostSettings::default() };
+        admin.put_vhost("shop", settings).await.unwrap();
+        admin.put_permission(everything("bob", "shop")).await.unwrap();
+    }
+    admin.delete_user("bob").await.unwrap();
+    admin.delete_vhost("shop").await.unwrap();
+    started.restart().await;
+    let admin = started.admin();
+    assert!(admin.user("bob").is_none() && admin.vhost("shop").is_none());
+    assert_eq!(admin.permissions(), [everything("ann", "/")]);
 }
 
 /// Users of an older data folder, and of RabbitMQ's definitions.
