@@ -381,15 +381,18 @@ impl OutboxConsumer {
             is_equal(&known.routing_key, routing_key) && is_equal(&known.exchange, exchange)
         });
         if !known {
-            let frame = DeliverTemplate::new(channel.0, self.tag.as_bytes(), exchange, routing_key)
-                .expect("tags, names and keys came as short strings");
-            self.template = Some(Box::new(Addressed {
-                exchange: exchange.into(),
-                routing_key: routing_key.into(),
-                frame,
-            }));
+            self.address_anew(channel, exchange, routing_key);
         }
         &self.template.as_ref().expect("it was built above").frame
+    }
+
+    /// Apart, so that the rest is small enough to be part of each delivery.
+    #[cold]
+    fn address_anew(&mut self, channel: ChannelNumber, exchange: &[u8], routing_key: &[u8]) {
+        let frame = DeliverTemplate::new(channel.0, self.tag.as_bytes(), exchange, routing_key)
+            .expect("tags, names and keys came as short strings");
+        let (exchange, routing_key) = (exchange.into(), routing_key.into());
+        self.template = Some(Box::new(Addressed { exchange, routing_key, frame }));
     }
 }
 
