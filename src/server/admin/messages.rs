@@ -24,6 +24,9 @@ const OVERHEAD_BYTES: usize = 512;
 /// How many messages are settled before the queue is somebody else's.
 const SETTLED_AT_ONCE: usize = 1_000;
 
+/// How long a publisher waits whose queue holds too much.
+const SLOWED: Duration = Duration::from_millis(10);
+
 /// How long to wait before asking again for a message that is read from disk.
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(2);
 
@@ -111,6 +114,9 @@ impl Admin {
             ..MessageCounts::default()
         });
         self.flushed(outcome.after).await?;
+        if client.is_slowed {
+            tokio::time::sleep(SLOWED).await;
+        }
         if outcome.rejected.is_empty() {
             return Ok(is_routed);
         }
