@@ -36,6 +36,9 @@ export async function start() {
   return {
     front,
     browser,
+    async closePages() {
+      for (const context of browser.contexts()) await context.close()
+    },
     async stop() {
       await browser.close()
       await front.stop()
@@ -47,7 +50,7 @@ export async function start() {
 export async function open({ browser, front }, { options = {}, hash = '' } = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, ...options })
   const page = await context.newPage()
-  page.setDefaultTimeout(15_000)
+  page.setDefaultTimeout(12_000)
   page.faults = []
   page.on('pageerror', (error) => page.faults.push(String(error)))
   page.on('console', (message) => {
@@ -73,6 +76,16 @@ export async function openAt(setting, hash, more = {}) {
   await logIn(page)
   await page.locator('main#main').waitFor()
   return page
+}
+
+/** Leads to another page, as a click on a link does. */
+export function go(page, hash) {
+  return page.evaluate((next) => { location.hash = next }, hash)
+}
+
+/** Waits for a short message to the user. */
+export function told(page, text) {
+  return page.locator('.toasts').getByText(text).last().waitFor()
 }
 
 /** A request to the API, past the page. */
