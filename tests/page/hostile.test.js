@@ -161,6 +161,7 @@ test('reasons of refusals are text', async () => {
   await page.getByRole('button', { name: 'New queue' }).click()
   const dialog = page.getByRole('dialog')
   await dialog.getByLabel('Name', { exact: true }).fill(HOSTILE[2])
+  await dialog.getByLabel(/^Durable/).uncheck()
   await dialog.getByRole('button', { name: 'Declare' }).click()
   await dialog.getByRole('alert').getByText(HOSTILE[2]).waitFor()
   await nothingRan('refusal')
