@@ -1,15 +1,17 @@
-// What the tests need of the world: a broker, whose addresses come from the environment, and a browser.
+// What the tests need of the world: a broker and a browser.
 //
-//   MANAGEMENT_URL   the HTTP API, such as http://guest:guest@127.0.0.1:15672
+//   PILLARBOX_BIN    the broker; by default target/release/pillarbox. It is started anew, on free ports, for each file.
+//   MANAGEMENT_URL   the HTTP API of a broker that runs already, such as http://guest:guest@127.0.0.1:15672
 //   AMQP_URL         the same broker's AMQP, such as amqp://guest:guest@127.0.0.1:5672
 //   CHROMIUM         the browser; by default what Debian and others call it
 //
-// The user must be an administrator. The broker should have nothing else to do.
+// The user must be an administrator. A broker that runs already should have nothing else to do.
 
 import { existsSync, mkdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import amqp from 'amqplib'
 import { chromium } from 'playwright-core'
+import { findBroker } from './broker.js'
 import { Front } from './front.js'
 
 const BROWSERS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
@@ -17,15 +19,10 @@ const BROWSERS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/go
 /** Build output, to be looked at by whoever changes the page. */
 const SCREENSHOTS = fileURLToPath(new URL('../../target/page-screenshots/', import.meta.url))
 
-const management = new URL(environment('MANAGEMENT_URL'))
+const { managementUrl, amqpUrl } = await findBroker()
+const management = new URL(managementUrl)
 export const USER = decodeURIComponent(management.username || 'guest')
 export const PASSWORD = decodeURIComponent(management.password || 'guest')
-
-function environment(name) {
-  const value = process.env[name]
-  if (!value) throw new Error(`${name} must say where the broker is; see the top of tests/page/setting.js`)
-  return value
-}
 
 /** A browser and the page in front of the broker; `stop` ends both. */
 export async function start() {
@@ -36,6 +33,9 @@ export async function start() {
   return {
     front,
     browser,
+    async closePages() {
+      for (const context of browser.contexts()) await context.close()
+    },
     async stop() {
       await browser.close()
       await front.stop()
@@ -47,7 +47,7 @@ export async function start() {
 export async function open({ browser, front }, { options = {}, hash = '' } = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, ...options })
   const page = await context.newPage()
-  page.setDefaultTimeout(15_000)
+  page.setDefaultTimeout(12_000)
   page.faults = []
   page.on('pageerror', (error) => page.faults.push(String(error)))
   page.on('console', (message) => {
@@ -75,6 +75,16 @@ export async function openAt(setting, hash, more = {}) {
   return page
 }
 
+/** Leads to another page, as a click on a link does. */
+export function go(page, hash) {
+  return page.evaluate((next) => { location.hash = next }, hash)
+}
+
+/** Waits for a short message to the user. */
+export function told(page, text) {
+  return page.locator('.toasts').getByText(text).last().waitFor()
+}
+
 /** A request to the API, past the page. */
 export async function api(method, path, body) {
   const response = await fetch(new URL(`api/${path}`, management.origin), {
@@ -97,7 +107,7 @@ export function at(...parts) {
 
 /** An AMQP client, which takes its name with it. */
 export async function connect(name = 'page test', vhost = '/') {
-  const url = new URL(environment('AMQP_URL'))
+  const url = new URL(amqpUrl)
   url.pathname = encodeURIComponent(vhost)
   const connection = await amqp.connect(url.href, { clientProperties: { connection_name: name } })
   connection.on('error', () => {})

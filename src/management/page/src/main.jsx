@@ -7,6 +7,8 @@ import './style/colours.css'
 import './style/base.css'
 import './style/frame.css'
 import './style/parts.css'
+import './style/charts.css'
+import './style/notices.css'
 import './style/tables.css'
 import './style/forms.css'
 

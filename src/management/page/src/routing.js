@@ -74,12 +74,17 @@ function matches(type, binding, keys, headers) {
   }
 }
 
+/** An empty key has no words, while `.` has two that are empty. */
+function wordsOf(key) {
+  return key === '' ? [] : key.split('.')
+}
+
 /** `*` stands for one word, `#` for any number of them. */
 export function topicMatches(pattern, key) {
-  const words = key.split('.')
+  const words = wordsOf(key)
   // Whether the pattern so far matches the first `n` words.
   let reached = [true, ...words.map(() => false)]
-  for (const part of pattern.split('.')) {
+  for (const part of wordsOf(pattern)) {
     const next = words.map(() => false)
     next.unshift(part === '#' && reached[0])
     for (let n = 1; n <= words.length; n += 1) {

@@ -91,7 +91,8 @@ async function send(method, path, { body, text, headers, signal }) {
   const timeout = AbortSignal.timeout(TIMEOUT_MS)
   const init = {
     method,
-    headers: { Accept: 'application/json', ...headers },
+    // RabbitMQ refuses what asks for JSON alone, where it has none to give.
+    headers: { Accept: 'application/json, */*;q=0.1', ...headers },
     // No cookies, and no window of the browser's own that asks for a password.
     credentials: 'omit',
     cache: 'no-store',

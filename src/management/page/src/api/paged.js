@@ -1,7 +1,8 @@
 // A list of which the broker sends one page: filtered, sorted and cut by it, as the address says.
 
-import { useEffect } from 'preact/hooks'
+import { useEffect, useMemo } from 'preact/hooks'
 import { setQuery, useRoute } from '../route.js'
+import { cut } from './cut.js'
 import { useLive } from './live.js'
 import { withQuery } from './paths.js'
 
@@ -13,10 +14,8 @@ export const PAGE_SIZE = 100
  * `columns` are the fields that are shown; the broker sends no others. `sort` is what is sorted by at first.
  */
 export function usePaged(kind, { columns, sort: first }) {
-  const { query } = useRoute()
-  const page = Math.max(1, Number.parseInt(query.get('page'), 10) || 1)
-  const sort = { by: query.get('sort') ?? first, reverse: query.get('reverse') === 'true' }
-  const filter = { name: query.get('name') ?? '', regex: query.get('regex') === 'true' }
+  const wish = useWish(first)
+  const { page, sort, filter } = wish
   const live = useLive(
     withQuery(kind, {
       page,
@@ -29,7 +28,8 @@ export function usePaged(kind, { columns, sort: first }) {
       columns: columns.join(','),
     }),
   )
-  const { data } = live
+  // Some lists RabbitMQ always sends as a whole.
+  const data = useMemo(() => (Array.isArray(live.data) ? cut(live.data, wish, PAGE_SIZE) : live.data), [live.data])
   const pages = data?.page_count ?? 1
 
   useEffect(() => {
@@ -51,5 +51,15 @@ export function usePaged(kind, { columns, sort: first }) {
       total: data?.total_count ?? 0,
       onPage: (next) => setQuery({ page: next === 1 ? null : next }),
     },
+  }
+}
+
+/** What the address says. */
+function useWish(first) {
+  const { query } = useRoute()
+  return {
+    page: Math.max(1, Number.parseInt(query.get('page'), 10) || 1),
+    sort: { by: query.get('sort') ?? first, reverse: query.get('reverse') === 'true' },
+    filter: { name: query.get('name') ?? '', regex: query.get('regex') === 'true' },
   }
 }

@@ -1,15 +1,20 @@
-// A window over the page. The browser's own `dialog` keeps the focus inside, closes with Escape and gives the focus back.
+// A window over the page. The browser's own `dialog` keeps the focus inside and closes with Escape.
 
-import { useEffect, useId, useRef } from 'preact/hooks'
+import { useId, useLayoutEffect, useRef } from 'preact/hooks'
 import { Icon } from './icon.jsx'
 
 export function Dialog({ title, onClose, wide = false, children }) {
   const dialog = useRef(null)
   const id = useId()
-  useEffect(() => {
+  useLayoutEffect(() => {
+    const opener = document.activeElement
     const element = dialog.current
     element.showModal()
-    return () => element.close()
+    return () => {
+      element.close()
+      // A window that is gone from the page already does not give it back.
+      opener.focus({ preventScroll: true })
+    }
   }, [])
   return (
     <dialog ref={dialog} class={wide ? 'wide' : ''} aria-labelledby={id} onCancel={onClose}>

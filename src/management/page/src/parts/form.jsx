@@ -39,7 +39,7 @@ export function useAction(action, { done, then } = {}) {
   return { ...state, run }
 }
 
-export function Form({ action, button, danger = false, onCancel, children, inline = false }) {
+export function Form({ action, button, danger = false, cancel = 'Cancel', onCancel, children, inline = false }) {
   function submit(event) {
     event.preventDefault()
     action.run()
@@ -49,7 +49,7 @@ export function Form({ action, button, danger = false, onCancel, children, inlin
       <div class="fields">{children}</div>
       <Problem of={action.error} />
       <footer>
-        {onCancel && <button type="button" onClick={onCancel}>Cancel</button>}
+        {onCancel && <button type="button" onClick={onCancel}>{cancel}</button>}
         <button type="submit" class={danger ? 'danger' : 'primary'} aria-busy={action.isBusy}>
           {button}
         </button>
@@ -120,7 +120,7 @@ export function CheckField({ label, value, onChange }) {
   return (
     <label class="check">
       <input type="checkbox" checked={value} onChange={(event) => onChange(event.currentTarget.checked)} />
-      {label}
+      <span>{label}</span>
     </label>
   )
 }

@@ -5,7 +5,7 @@
 
 export function Table({ label, columns, rows, rowKey, sort, onSort, empty = 'Nothing here.', isOld }) {
   return (
-    <div class={`table ${isOld ? 'old' : ''}`} role="region" aria-label={label} tabIndex={0}>
+    <div class={`table ${isOld ? 'old' : ''}`} role="group" aria-label={label} tabIndex={0}>
       <table>
         <thead>
           <tr>

@@ -8,7 +8,8 @@ let told = 0
 
 export function say(text, tone = 'good') {
   const toast = { id: (told += 1), text, tone }
-  toasts.set([...toasts.get().slice(-3), toast])
+  // The same words once more are not one more line.
+  toasts.set([...toasts.get().filter((other) => other.text !== text).slice(-3), toast])
   setTimeout(() => toasts.set(toasts.get().filter(({ id }) => id !== toast.id)), SHOWN_MS)
 }
 

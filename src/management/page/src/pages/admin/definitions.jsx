@@ -83,7 +83,9 @@ function Import() {
 async function read(file) {
   if (!file) throw new Mistake('Choose a file first.')
   if (file.size > FILE_BYTES_MAX) throw new Mistake('The file is larger than 16 MiB.')
-  const text = await file.text()
+  const text = await file.text().catch(() => {
+    throw new Mistake('The file has changed since, or cannot be read: choose it again.')
+  })
   try {
     JSON.parse(text)
   } catch {

@@ -29,7 +29,7 @@ export function GetMessages({ vhost, name, onClose }) {
   )
   return (
     <>
-      <Form action={action} button="Get" onCancel={onClose}>
+      <Form action={action} button="Get" cancel="Close" onCancel={onClose}>
         <TextField label="How many" type="number" min="1" max="1000" required {...bind('count')} />
         <SelectField
           label="Then" options={MODES} {...bind('mode')}
