@@ -18,7 +18,7 @@ mod turn;
 pub use self::{
     broker::{
         Bind, Broker, Consume, DeclareError, Durable, ExchangeDeclare, Got, Login, LoginRefused,
-        Password, PublishOutcome, QueueDeclare, QueueDeclared, Tuning, UnknownDeliveryTag,
+        Password, Proof, PublishOutcome, QueueDeclare, QueueDeclared, Tuning, UnknownDeliveryTag,
     },
     channel::{ChannelNumber, Deliveries, DeliveryTag, PublishRun, RunMessage, Unacked},
     session::{Event, Next, Progress, Session},

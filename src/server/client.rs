@@ -17,8 +17,8 @@ use broker::user::is_password_of;
 use broker::{ConsumerTag, LogPosition, Refusal, Timestamp};
 use connection::{
     Bind, Broker, ChannelNumber, Consume, DeclareError, DeliveryTag, Durable, ExchangeDeclare, Got,
-    Login, LoginRefused, PublishOutcome, PublishRun, QueueDeclare, QueueDeclared, Tuning, Unacked,
-    UnknownDeliveryTag,
+    Login, LoginRefused, Proof, PublishOutcome, PublishRun, QueueDeclare, QueueDeclared, Tuning,
+    Unacked, UnknownDeliveryTag,
 };
 use tracing::{info, warn};
 
@@ -143,10 +143,20 @@ impl Client {
         self.vhost.as_ref().expect("a session asks for this only after it has opened the vhost")
     }
 
+    /// Whether a client that speaks TLS has only come to the wrong port.
+    fn has_tls_port(&self) -> bool {
+        self.shared.options.tls.as_ref().is_some_and(|tls| !tls.bind.is_empty())
+    }
+
     /// Whether a login is right, and if not, why.
-    fn judge(&self, account: Option<&Account>, password: &[u8]) -> Result<(), &'static str> {
-        // Asked even if there is no such user, who would be told apart by the time that it takes.
-        let is_right = is_password_of(account.map(|account| &account.user), password);
+    fn judge(&self, account: Option<&Account>, proof: Proof<'_>) -> Result<(), &'static str> {
+        let is_right = match proof {
+            // Asked even if there is no such user, who would be told apart by the time that it takes.
+            Proof::Password(password) => {
+                is_password_of(account.map(|account| &account.user), password.0)
+            }
+            Proof::Certificate => true,
+        };
         let Some(Account { user, .. }) = account else { return Err("there is no such user") };
         if !is_right {
             return Err("the password is wrong");
@@ -189,6 +199,9 @@ impl Broker for Client {
         let peer = self.entry.peer;
         let hint = match header {
             ProtocolHeader::Http => "this is HTTP: the AMQP port does not serve the management API",
+            ProtocolHeader::Tls if self.has_tls_port() => {
+                "this is TLS, which another port speaks: use that of [tls] bind, or amqp:// instead of amqps://"
+            }
             ProtocolHeader::Tls => {
                 "this is TLS, which is not served on this port: use amqp:// instead of amqps://"
             }
@@ -213,9 +226,13 @@ impl Broker for Client {
         }
     }
 
+    fn certified_user(&self) -> Option<&str> {
+        self.entry.tls.as_ref()?.user.as_deref()
+    }
+
     fn authenticate(&mut self, login: &Login<'_>) -> Result<(), LoginRefused> {
         let known = self.node.accounts.get(login.user).map(|account| Arc::clone(&account));
-        let verdict = self.judge(known.as_deref(), login.password.0);
+        let verdict = self.judge(known.as_deref(), login.proof);
         let properties = login.client_properties;
         self.name = text_of(properties, "connection_name");
         let product = text_of(properties, "product").unwrap_or_default();
@@ -251,7 +268,8 @@ impl Broker for Client {
         self.vhost = Some(found);
         info!(
             peer = %self.entry.peer, connection = %self.id, user = self.user(), vhost,
-            name = self.name.as_deref().unwrap_or(""), "connection opened"
+            name = self.name.as_deref().unwrap_or(""),
+            tls = self.entry.tls.as_ref().map(|tls| tls.version), "connection opened"
         );
         Ok(())
     }

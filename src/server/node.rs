@@ -21,6 +21,7 @@ use crate::pager::Pager;
 use crate::random::Random;
 use crate::spill::Spill;
 use crate::timer::Timers;
+use crate::tls::TlsPeer;
 use crate::vhost::Vhost;
 
 /// A connection, numbered from the start of the process.
@@ -97,6 +98,8 @@ pub(crate) struct Node {
 pub(crate) struct ConnectionEntry {
     pub(crate) peer: SocketAddr,
     pub(crate) outbox: Arc<ClientOutbox>,
+    /// What is known of it by TLS, if it comes by TLS.
+    pub(crate) tls: Option<Box<TlsPeer>>,
     /// When the client was last heard, in milliseconds.
     last_heard: AtomicU64,
     heartbeat_secs: AtomicU64,
@@ -186,9 +189,15 @@ impl ConnectionEntry {
         Self {
             peer,
             outbox,
+            tls: None,
             last_heard: AtomicU64::new(now.as_ms()),
             heartbeat_secs: AtomicU64::new(0),
         }
+    }
+
+    /// The same, of a client that comes by TLS.
+    pub(crate) fn with_tls(self, tls: TlsPeer) -> Self {
+        Self { tls: Some(Box::new(tls)), ..self }
     }
 
     /// Tells the client's task something.

@@ -16,7 +16,7 @@ use super::{
 
 use crate::{
     Bind, Broker, ChannelNumber, Consume, DeclareError, Deliveries, DeliveryTag, Durable,
-    ExchangeDeclare, Got, Login, LoginRefused, PublishOutcome, PublishRun, QueueDeclare,
+    ExchangeDeclare, Got, Login, LoginRefused, Proof, PublishOutcome, PublishRun, QueueDeclare,
     QueueDeclared, Tuning, Unacked, UnknownDeliveryTag,
 };
 
@@ -24,6 +24,8 @@ use crate::{
 pub(super) struct FakeBroker {
     pub(super) log: Vec<String>,
     pub(super) is_congested: bool,
+    /// Whom the client's certificate names.
+    pub(super) certified_user: Option<String>,
     user: String,
     queues: BTreeMap<String, VecDeque<u32>>,
     messages: Vec<Stored>,
@@ -200,8 +202,16 @@ impl Broker for FakeBroker {
 
     fn closing(&mut self, _: ChannelNumber, _: ReplyCode, _: &str) {}
 
+    fn certified_user(&self) -> Option<&str> {
+        self.certified_user.as_deref()
+    }
+
     fn authenticate(&mut self, login: &Login<'_>) -> Result<(), LoginRefused> {
-        if login.user != login.password.0.escape_ascii().to_string() {
+        let is_right = match login.proof {
+            Proof::Password(password) => login.user == password.0.escape_ascii().to_string(),
+            Proof::Certificate => self.certified_user.as_deref() == Some(login.user),
+        };
+        if !is_right {
             return Err(LoginRefused);
         }
         login.user.clone_into(&mut self.user);
