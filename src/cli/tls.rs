@@ -35,7 +35,7 @@ enum Command {
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   pillarbox tls self-signed                                  for clients on this machine, in the folder \"tls\"
-  pillarbox tls self-signed --host broker.example.org        for clients elsewhere too, which know the broker by this name
+  pillarbox tls self-signed --host broker.example.org        for clients elsewhere, which know the broker by this name
   pillarbox tls self-signed --client anna --client worker    with certificates for two clients")]
 struct SelfSigned {
     /// The folder for the files; made if there is none

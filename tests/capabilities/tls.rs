@@ -155,6 +155,7 @@ const ANNA: Wanted<'static> = Wanted {
     hosts: &["anna.example.org"],
     email: Some("anna@example.org"),
     is_expired: false,
+    is_for_brokers: false,
 };
 
 /// Small bodies, which are copied together, and large ones, which are sent by reference, more than a socket takes.

@@ -27,6 +27,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) hosts: &'a [&'a str],
     pub(crate) email: Option<&'a str>,
     pub(crate) is_expired: bool,
+    /// Whether it is good for a broker alone, and not for a client.
+    pub(crate) is_for_brokers: bool,
 }
 
 /// What a broker is known by.
@@ -35,6 +37,7 @@ pub(crate) const BROKER: Wanted<'static> = Wanted {
     hosts: &["localhost", "127.0.0.1"],
     email: None,
     is_expired: false,
+    is_for_brokers: false,
 };
 
 /// A certificate and its key, as PEM.
@@ -58,15 +61,17 @@ impl Authority {
         self.0.pem()
     }
 
-    /// Issues a certificate, which is good for both sides.
+    /// Issues a certificate.
     pub(crate) fn issue(&self, wanted: Wanted<'_>) -> Issued {
         let hosts: Vec<_> = wanted.hosts.iter().map(|&host| host.to_owned()).collect();
         let mut params = CertificateParams::new(hosts).expect("the hosts are well-formed");
         params.distinguished_name = rcgen::DistinguishedName::new();
         params.distinguished_name.push(DnType::OrganizationName, "Post Office");
         params.distinguished_name.push(DnType::CommonName, wanted.name);
-        params.extended_key_usages =
-            vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        if !wanted.is_for_brokers {
+            params.extended_key_usages.push(ExtendedKeyUsagePurpose::ClientAuth);
+        }
         if let Some(email) = wanted.email {
             let email = email.try_into().expect("the address is ASCII");
             params.subject_alt_names.push(SanType::Rfc822Name(email));

@@ -172,6 +172,10 @@ async fn a_certificate_of_a_client_is_verified() {
             let refused = refusal(&tls, client(&ca, Some(&late), version)).await;
             assert!(refused.contains("the client's certificate has expired"), "{refused}");
 
+            let brokers = ca.issue(Wanted { is_for_brokers: true, ..anna });
+            let refused = refusal(&tls, client(&ca, Some(&brokers), version)).await;
+            assert!(refused.contains("certificate does not allow extended key usage"), "{refused}");
+
             let without = client(&ca, None, version);
             if is_required {
                 let refused = refusal(&tls, without).await;
