@@ -7,7 +7,10 @@ use std::{
     os::unix::fs::PermissionsExt as _,
     path::Path,
     process::Command,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -19,7 +22,7 @@ use rustls::{
     version::{TLS12, TLS13},
 };
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::{AsyncReadExt as _, AsyncWriteExt as _, split},
     net::{TcpListener, TcpStream},
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
@@ -112,18 +115,68 @@ async fn connect(
 
 /// A port without TLS, behind which the broker's is with it: for a client that need not know of it.
 async fn tunnel(broker: SocketAddr, config: ClientConfig) -> SocketAddr {
+    tunnel_with(broker, config, Arc::default()).await
+}
+
+/// The same, which takes nothing from the broker while `is_stopped`.
+async fn tunnel_with(
+    broker: SocketAddr,
+    config: ClientConfig,
+    is_stopped: Arc<AtomicBool>,
+) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
     tokio::spawn(async move {
-        while let Ok((mut near, _)) = listener.accept().await {
-            let config = config.clone();
+        while let Ok((near, _)) = listener.accept().await {
+            let (config, is_stopped) = (config.clone(), Arc::clone(&is_stopped));
             tokio::spawn(async move {
-                let mut far = connect(broker, config).await?;
-                tokio::io::copy_bidirectional(&mut near, &mut far).await
+                let (mut from_far, mut to_far) = split(connect(broker, config).await?);
+                let (mut from_near, mut to_near) = near.into_split();
+                tokio::spawn(async move {
+                    tokio::io::copy(&mut from_near, &mut to_far).await?;
+                    to_far.shutdown().await
+                });
+                let mut bytes = vec![0; 16 * 1024];
+                loop {
+                    while is_stopped.load(Ordering::Relaxed) {
+                        tokio::time::sleep(Duration::from_millis(5)).await;
+                    }
+                    match from_far.read(&mut bytes).await? {
+                        0 => return to_near.shutdown().await,
+                        count => to_near.write_all(&bytes[..count]).await?,
+                    }
+                }
             });
         }
     });
     addr
+}
+
+/// What a client that does not read holds up is not lost, also not the last of it.
+#[tokio::test]
+async fn a_client_that_reads_late_gets_everything() {
+    let Some(secured) = Secured::start("", "") else { return };
+    let is_stopped = Arc::new(AtomicBool::new(false));
+    let config = secured.trusting(None);
+    let tunnel = tunnel_with(secured.broker.tls_addr(), config, Arc::clone(&is_stopped)).await;
+    let uri = format!("amqp://guest:guest@{tunnel}/%2f");
+    let late = Client::login(&secured.broker, &uri).await.unwrap();
+    let queue = late.queue([]).await;
+    let consumer = late.consume(&queue).await;
+    late.barrier().await.unwrap();
+    is_stopped.store(true, Ordering::Relaxed);
+    let publisher = Client::connect_to(&secured.broker).await;
+    publisher.confirm_select().await;
+    let body = "x".repeat(1_000_000);
+    for _ in 0..30 {
+        publisher.publish("", &queue, &body, BasicProperties::default()).await;
+    }
+    publisher.channel.wait_for_confirms().await.unwrap();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    is_stopped.store(false, Ordering::Relaxed);
+    let received = consumer.take(30).map(|delivery| delivery.unwrap().data.len());
+    let received = tokio::time::timeout(PATIENCE, received.collect::<Vec<_>>()).await;
+    assert_eq!(received.expect("all of them come"), vec![1_000_000; 30]);
 }
 
 /// A user `anna` who has no password, and for each other way to be named a user as well.

@@ -2,18 +2,23 @@
 mod certificates;
 
 use std::fs;
+use std::future::poll_fn;
+use std::io::IoSlice;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::Poll;
 use std::time::{Instant, SystemTime};
 
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
+use tokio::io::ReadBuf;
 use tokio::net::TcpListener;
 use tokio_rustls::{TlsConnector, client};
 
 use self::certificates::{Authority, BROKER, Issued, Wanted};
 use super::*;
+use crate::stream::Stream;
 
 /// A folder with the broker's files, which goes with the test.
 struct Folder(PathBuf);
@@ -107,6 +112,16 @@ async fn shake(
             Ok(stream)
         }
     )
+}
+
+/// A connection, from both ends.
+async fn pair(tls: &Tls, client: ClientConfig) -> (Stream, client::TlsStream<TcpStream>) {
+    let (accepting, connecting) = sockets().await;
+    let connector = TlsConnector::from(Arc::new(client));
+    let name = ServerName::try_from("localhost").unwrap();
+    let (accepted, connected) =
+        tokio::join!(tls.accept(accepting), connector.connect(name, connecting));
+    (Stream::Tls(Box::new(accepted.unwrap().0)), connected.unwrap())
 }
 
 /// Why the broker refuses this client.
@@ -427,6 +442,59 @@ async fn a_handshake_has_16_kib() {
     let refused = beginning(&said).await.to_string();
     assert!(refused.contains("more than a handshake takes"), "{refused}");
     assert!(began.elapsed() < Duration::from_secs(4), "it is not waited for");
+}
+
+#[tokio::test]
+async fn what_the_socket_does_not_take_goes_with_the_flush() {
+    let (folder, ca) = (Folder::new(), Authority::new("ca"));
+    let tls = Tls::load(folder.options(&ca.issue(BROKER))).unwrap();
+    let (mut stream, mut client) = pair(&tls, client(&ca, None, TlsVersion::V13)).await;
+    let portion = vec![7; 100_000];
+    let mut taken = 0;
+    poll_fn(|cx| {
+        let slices = [IoSlice::new(&portion[..1]), IoSlice::new(&portion)];
+        while let Poll::Ready(count) = stream.poll_write_vectored(cx, &slices) {
+            taken += count.unwrap();
+        }
+        Poll::Ready(())
+    })
+    .await;
+    assert!(!stream.is_flushed(), "the client has read nothing of {taken} octets");
+    let mut read = vec![0; taken];
+    let done =
+        async { tokio::join!(poll_fn(|cx| stream.poll_flush(cx)), client.read_exact(&mut read)) };
+    let (flushed, whole) = tokio::time::timeout(Duration::from_secs(30), done).await.unwrap();
+    flushed.unwrap();
+    whole.unwrap();
+    assert!(stream.is_flushed() && read.iter().all(|&octet| octet == 7));
+}
+
+#[tokio::test]
+async fn an_end_is_an_end_with_a_goodbye_or_without() {
+    let (folder, ca) = (Folder::new(), Authority::new("ca"));
+    let tls = Tls::load(folder.options(&ca.issue(BROKER))).unwrap();
+    // Under 1.2 nothing is unread that would make a reset of the end.
+    let config = client(&ca, None, TlsVersion::V12);
+    // A client that gets no goodbye takes the end for an attack.
+    let (mut stream, mut client) = pair(&tls, config.clone()).await;
+    poll_fn(|cx| {
+        stream.say_goodbye(cx);
+        Poll::Ready(())
+    })
+    .await;
+    drop(stream);
+    assert_eq!(client.read(&mut [0; 8]).await.unwrap(), 0);
+    for says_goodbye in [true, false] {
+        let (mut stream, mut client) = pair(&tls, config.clone()).await;
+        if says_goodbye {
+            client.shutdown().await.unwrap();
+        }
+        drop(client);
+        let mut bytes = [0; 8];
+        let mut read = ReadBuf::new(&mut bytes);
+        poll_fn(|cx| stream.poll_read(cx, &mut read)).await.unwrap();
+        assert!(read.filled().is_empty());
+    }
 }
 
 #[test]
