@@ -3,6 +3,8 @@
 //! The only place that knows TOML. A file says only what differs from the defaults; the `broker.toml` that comes with the
 //! project spells all of them out.
 
+mod tls;
+
 use std::collections::HashSet;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -23,6 +25,7 @@ use server::{Account, LivePrefetch, MemoryLimit, NamedAccount, Options, StoreOpt
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Config {
     pub(crate) server: ServerConfig,
+    pub(crate) tls: tls::TlsConfig,
     pub(crate) limits: Limits,
     pub(crate) store: Store,
     pub(crate) log: Log,
@@ -199,6 +202,7 @@ impl Default for Config {
         };
         Self {
             server: ServerConfig::default(),
+            tls: tls::TlsConfig::default(),
             limits: Limits::default(),
             store: Store::default(),
             log: Log::default(),
@@ -287,7 +291,12 @@ impl Config {
     /// Names the first setting that is wrong, and what would be right.
     pub(crate) fn options(&self, memory_only: bool) -> Result<Options> {
         let Self { server, limits, store, compat, .. } = self;
-        ensure!(!server.bind.is_empty(), "[server] bind is empty: name at least one address");
+        let tls = self.tls.options()?;
+        let has_tls_port = tls.as_ref().is_some_and(|tls| !tls.bind.is_empty());
+        ensure!(
+            !server.bind.is_empty() || has_tls_port,
+            "[server] bind is empty: name at least one address"
+        );
         ensure!(
             limits.frame_max >= 4096,
             "[limits] frame_max is {}: at least 4096",
@@ -302,6 +311,7 @@ impl Config {
         );
         Ok(Options {
             bind: server.bind.iter().map(|&ip| SocketAddr::new(ip, server.port)).collect(),
+            tls,
             vhosts: self.vhosts.iter().map(|name| name.as_str().into()).collect(),
             accounts: self.accounts()?,
             guest_from_anywhere: compat.guest_from_anywhere,
@@ -461,6 +471,11 @@ mod tests {
             "port",
             "worker_threads",
             "cluster_name",
+            "certificate",
+            "client_ca",
+            "client_certificate",
+            "user_from",
+            "versions",
             "frame_max",
             "channel_max",
             "heartbeat_secs",

@@ -144,13 +144,13 @@ fn serve(arguments: Serve, started: Instant) -> Result<()> {
         );
         announce(&server).context("cannot print where it listens")?;
         let name = tokio::select! {
-            name = signals.next() => name,
+            name = signals.stop(&server) => name,
             failure = server.failed() => return Err(failure.into()),
         };
         info!(signal = name, "stopping; a second signal ends it at once");
         tokio::select! {
             stopped = server.stop("broker is shutting down") => stopped?,
-            name = signals.next() => bail!("ended at once by {name}"),
+            name = signals.end() => bail!("ended at once by {name}"),
         }
         info!("stopped");
         Ok(())
@@ -167,6 +167,9 @@ fn announce(server: &Server) -> std::io::Result<()> {
     for address in server.addresses() {
         writeln!(stdout, "listening on {address}")?;
     }
+    for address in server.tls_addresses() {
+        writeln!(stdout, "listening on {address} for TLS")?;
+    }
     stdout.flush()
 }
 
@@ -177,6 +180,8 @@ fn start_log(config: &Config) -> Result<()> {
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // A terminal that is gone takes no complaint about that either, and a panic would end more than the log.
+        .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal());
     match config.log.format {
         LogFormat::Text => subscriber.init(),
@@ -186,8 +191,11 @@ fn start_log(config: &Config) -> Result<()> {
     Ok(())
 }
 
-/// What ends the broker.
+/// What ends the broker, or has it read its certificates again.
 struct Signals {
+    hang_up: Signal,
+    /// Whether its log goes to a terminal.
+    has_terminal: bool,
     terminate: Signal,
     interrupt: Signal,
 }
@@ -196,12 +204,32 @@ impl Signals {
     fn listen() -> Result<Self> {
         let listen = |kind| signal(kind).context("cannot listen for signals");
         Ok(Self {
+            hang_up: listen(SignalKind::hangup())?,
+            has_terminal: std::io::stderr().is_terminal(),
             terminate: listen(SignalKind::terminate())?,
             interrupt: listen(SignalKind::interrupt())?,
         })
     }
 
-    async fn next(&mut self) -> &'static str {
+    /// Waits for what ends the broker. SIGHUP has it read its certificates again; but with the terminal that it was
+    /// started from gone, it is what that ends programs with.
+    async fn stop(&mut self, server: &Server) -> &'static str {
+        loop {
+            tokio::select! {
+                _ = self.hang_up.recv() => {
+                    if self.has_terminal && !std::io::stderr().is_terminal() {
+                        return "SIGHUP";
+                    }
+                    server.reload_tls().await;
+                }
+                _ = self.terminate.recv() => return "SIGTERM",
+                _ = self.interrupt.recv() => return "SIGINT",
+            }
+        }
+    }
+
+    /// Waits for what ends it at once.
+    async fn end(&mut self) -> &'static str {
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",

@@ -7,6 +7,7 @@ pub mod log;
 pub mod process;
 mod progress_bar;
 mod source;
+pub mod tls;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -14,6 +15,7 @@ use std::process::ExitCode;
 pub use backup::Backup;
 pub use bench::Bench;
 pub use log::Log;
+pub use tls::Tls;
 
 /// What `pillarbox` can do apart from being the broker.
 #[derive(Debug, clap::Subcommand)]
@@ -24,6 +26,8 @@ pub enum Command {
     Log(Log),
     /// Copy what a broker keeps, also while it runs.
     Backup(Backup),
+    /// Make certificates for a try.
+    Tls(Tls),
 }
 
 /// Tells the data folder that the broker takes by itself, with these settings or without.
@@ -39,6 +43,7 @@ impl Command {
             Self::Bench(bench) => bench::run(*bench).map(|()| ExitCode::SUCCESS),
             Self::Log(log) => Ok(log::run(log, default_folder)),
             Self::Backup(backup) => backup::run(backup, default_folder).map(|()| ExitCode::SUCCESS),
+            Self::Tls(tls) => tls::run(tls).map(|()| ExitCode::SUCCESS),
         }
     }
 }

@@ -45,6 +45,9 @@ pub trait Broker {
     /// A channel, or with channel 0 the connection, is being closed for an error; told for the log.
     fn closing(&mut self, channel: ChannelNumber, code: ReplyCode, text: &str);
 
+    /// The user whom the client's certificate names, as TLS has verified it; with one, EXTERNAL is on offer.
+    fn certified_user(&self) -> Option<&str>;
+
     /// Checks a login, counts it, and remembers the user and who the client says it is.
     ///
     /// # Errors
@@ -277,10 +280,19 @@ pub struct Login<'a> {
     pub mechanism: &'static str,
     /// Who it claims to be.
     pub user: &'a str,
-    /// With what proof. Never logged.
-    pub password: Password<'a>,
+    /// With what proof.
+    pub proof: Proof<'a>,
     /// What the client tells of itself: `product`, `version`, `connection_name`, `capabilities`, ….
     pub client_properties: RawTable<'a>,
+}
+
+/// What a client proves with that it is who it claims to be.
+#[derive(Clone, Copy, Debug)]
+pub enum Proof<'a> {
+    /// A password, which is to be checked. Never logged.
+    Password(Password<'a>),
+    /// Its certificate, which was verified: see [`Broker::certified_user`]. There is no password to check.
+    Certificate,
 }
 
 /// A password on its way to be checked, which no log can show.

@@ -10,10 +10,10 @@ use amqp::{
 };
 
 use crate::{
-    Broker, ChannelNumber, Login, LoginError, Password, Settings, Tuning,
+    Broker, ChannelNumber, Login, LoginError, Settings, Tuning,
     failure::{Failure, Outcome, check_payload, ids},
     open_connection::OpenConnection,
-    sasl::{MECHANISMS, Mechanism},
+    sasl::{Mechanism, mechanisms},
 };
 
 /// How far the handshake has come.
@@ -76,7 +76,7 @@ impl Handshake {
             version_minor: 9,
             server_properties: RawTable::from_bytes(&server_properties)
                 .expect("a table within the limits was configured"),
-            mechanisms: MECHANISMS.as_bytes(),
+            mechanisms: mechanisms(broker.certified_user().is_some()).as_bytes(),
             locales: b"en_US",
         };
         broker.send(ChannelNumber::CONNECTION, &Method::ConnectionStart(start));
@@ -153,13 +153,14 @@ fn log_in<B: Broker>(
     broker: &mut B,
 ) -> Outcome<Advanced> {
     let capabilities = capabilities(start_ok.client_properties);
-    let mechanism = Mechanism::parse(start_ok.mechanism.as_bytes())?;
+    let certified_user = broker.certified_user().map(str::to_owned);
+    let mechanism = Mechanism::parse(start_ok.mechanism.as_bytes(), certified_user.as_deref())?;
     let credentials = mechanism.credentials(start_ok.response)?;
     let user = String::from_utf8_lossy(credentials.user);
     let login = Login {
         mechanism: mechanism.name(),
         user: &user,
-        password: Password(credentials.password),
+        proof: credentials.proof,
         client_properties: start_ok.client_properties,
     };
     match broker.authenticate(&login) {

@@ -19,7 +19,7 @@ mod turn;
 pub use self::{
     broker::{
         Bind, Broker, Consume, DeclareError, Durable, ExchangeDeclare, Got, Login, LoginError,
-        Password, PublishOutcome, QueueDeclare, QueueDeclared, Tuning, UnknownDeliveryTag,
+        Password, Proof, PublishOutcome, QueueDeclare, QueueDeclared, Tuning, UnknownDeliveryTag,
     },
     channel::{
         ChannelFigures, ChannelNumber, Deliveries, DeliveryTag, PublishRun, RunMessage, Unacked,

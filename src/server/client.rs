@@ -152,6 +152,11 @@ impl Client {
     fn opened(&self) -> &Arc<Vhost> {
         self.vhost.as_ref().expect("a session asks for this only after it has opened the vhost")
     }
+
+    /// Whether a client that speaks TLS has only come to the wrong port.
+    fn has_tls_port(&self) -> bool {
+        self.shared.options.tls.as_ref().is_some_and(|tls| !tls.bind.is_empty())
+    }
 }
 
 impl Broker for Client {
@@ -184,6 +189,9 @@ impl Broker for Client {
         let peer = self.entry.peer;
         let hint = match header {
             ProtocolHeader::Http => "this is HTTP: the AMQP port does not serve the management API",
+            ProtocolHeader::Tls if self.has_tls_port() => {
+                "this is TLS, which another port speaks: use that of [tls] bind, or amqp:// instead of amqps://"
+            }
             ProtocolHeader::Tls => {
                 "this is TLS, which is not served on this port: use amqp:// instead of amqps://"
             }
@@ -206,6 +214,10 @@ impl Broker for Client {
                 code = code.code(), "closing a channel: {text}"
             );
         }
+    }
+
+    fn certified_user(&self) -> Option<&str> {
+        self.entry.tls.as_ref()?.user.as_deref()
     }
 
     fn authenticate(&mut self, login: &Login<'_>) -> Result<(), LoginError> {

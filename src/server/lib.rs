@@ -36,8 +36,10 @@ mod spill;
 #[cfg(test)]
 mod stage;
 mod start_error;
+mod stream;
 mod task;
 mod timer;
+pub mod tls;
 mod totals;
 mod vhost;
 mod window;
@@ -46,7 +48,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use connection::Settings;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
@@ -56,13 +57,14 @@ use self::clock::Clock;
 use self::control::Control;
 use self::data_dir::DataDir;
 use self::journal::Journal;
-use self::listener::Listener;
+use self::listener::{Entrance, Listener};
 use self::node::Node;
 pub use self::options::{Account, LivePrefetch, MemoryLimit, NamedAccount, Options, StoreOptions};
 use self::outbox::ClientEvent;
 use self::pager::Pager;
 use self::spill::Spill;
 pub use self::start_error::{DataDirError, StartError};
+use self::tls::Tls;
 pub use store::Sync;
 
 /// A running node.
@@ -70,6 +72,8 @@ pub use store::Sync;
 pub struct Server {
     node: Arc<Node>,
     addresses: Vec<SocketAddr>,
+    tls_addresses: Vec<SocketAddr>,
+    tls: Option<Arc<Tls>>,
     connections: TaskTracker,
     stop: CancellationToken,
 }
@@ -94,11 +98,19 @@ impl Server {
     /// # Errors
     /// [`StartError`]; then nothing is served.
     pub async fn start(options: Options) -> Result<Self, StartError> {
+        let tls = options.tls.clone().map(Tls::load).transpose()?.map(Arc::new);
         let bind = options.bind.clone();
         let settings = Arc::new(options.session_settings());
         files::take_all();
         let node = open_node(options)?;
-        let (listeners, addresses) = match listen(&bind, &node, &settings).await {
+        let (stop, connections) = (CancellationToken::new(), TaskTracker::new());
+        let entrance = Entrance {
+            node: Arc::clone(&node),
+            settings,
+            tasks: connections.clone(),
+            stop: stop.clone(),
+        };
+        let listening = match listen(&bind, tls.as_ref(), &entrance).await {
             Ok(listening) => listening,
             Err(error) => {
                 // Nothing was delivered: the next start need not take it for that.
@@ -106,8 +118,6 @@ impl Server {
                 return Err(error);
             }
         };
-        let stop = CancellationToken::new();
-        let connections = TaskTracker::new();
         let (timers, clock) = (Arc::clone(&node.shared.timers), Arc::clone(&node.shared.clock));
         tokio::spawn(timers.run(clock));
         tokio::spawn(alarms::watch_memory(Arc::clone(&node)));
@@ -117,13 +127,18 @@ impl Server {
             tokio::spawn(control.run(stop.clone()));
         }
         recovery::catch_up(&node);
-        for &address in &addresses {
-            node.listeners.lock().push(ListenerInfo { protocol: "amqp", address });
+        let Listening { listeners, addresses, tls_addresses } = listening;
+        for (protocol, addresses) in [("amqp", &addresses), ("amqp/ssl", &tls_addresses)] {
+            let known = addresses.iter().map(|&address| ListenerInfo { protocol, address });
+            node.listeners.lock().extend(known);
         }
         for listener in listeners {
-            tokio::spawn(listener.run(connections.clone(), stop.clone()));
+            tokio::spawn(listener.run());
         }
-        Ok(Self { node, addresses, connections, stop })
+        if let Some(tls) = &tls {
+            tokio::spawn(Arc::clone(tls).watch(stop.clone()));
+        }
+        Ok(Self { node, addresses, tls_addresses, tls, connections, stop })
     }
 
     /// What a client may rely on, in words.
@@ -158,6 +173,26 @@ impl Server {
     /// Where it listens, with the ports that were chosen.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Where it listens for TLS, with the ports that were chosen.
+    pub fn tls_addresses(&self) -> &[SocketAddr] {
+        &self.tls_addresses
+    }
+
+    /// How it speaks TLS, for whatever else is served under it; `None` if it does not.
+    pub fn tls(&self) -> Option<&Arc<Tls>> {
+        self.tls.as_ref()
+    }
+
+    /// Reads the certificates again, for connections from now on. What is wrong with them is logged, and changes nothing.
+    pub async fn reload_tls(&self) {
+        let Some(tls) = self.tls.clone() else {
+            info!("there are no certificates to read again: TLS is not set up");
+            return;
+        };
+        // If it panicked, that has been said, and the old ones stay.
+        let _ = tokio::task::spawn_blocking(move || tls.reload()).await;
     }
 
     /// The memory above which publishers are blocked, in bytes.
@@ -200,19 +235,41 @@ impl Server {
     }
 }
 
+/// The listening sockets, and where they listen.
+#[derive(Debug, Default)]
+struct Listening {
+    listeners: Vec<Listener>,
+    addresses: Vec<SocketAddr>,
+    tls_addresses: Vec<SocketAddr>,
+}
+
 async fn listen(
     bind: &[SocketAddr],
-    node: &Arc<Node>,
-    settings: &Arc<Settings>,
-) -> Result<(Vec<Listener>, Vec<SocketAddr>), StartError> {
-    let (mut listeners, mut addresses) = (Vec::new(), Vec::new());
+    tls: Option<&Arc<Tls>>,
+    entrance: &Entrance,
+) -> Result<Listening, StartError> {
+    let mut listening = Listening::default();
     for &address in bind {
-        let failed = |source| StartError::Bind { address, source };
-        let listener = Listener::bind(address, node, settings).await.map_err(failed)?;
-        addresses.push(listener.address().map_err(failed)?);
-        listeners.push(listener);
+        let (listener, address) = listen_on(address, entrance).await?;
+        listening.addresses.push(address);
+        listening.listeners.push(listener);
     }
-    Ok((listeners, addresses))
+    for (tls, &address) in tls.iter().flat_map(|tls| tls.bind().iter().map(move |at| (tls, at))) {
+        let (listener, address) = listen_on(address, entrance).await?;
+        listening.tls_addresses.push(address);
+        listening.listeners.push(listener.with_tls(tls));
+    }
+    Ok(listening)
+}
+
+async fn listen_on(
+    address: SocketAddr,
+    entrance: &Entrance,
+) -> Result<(Listener, SocketAddr), StartError> {
+    let failed = |source| StartError::Bind { address, source };
+    let listener = Listener::bind(address, entrance).await.map_err(failed)?;
+    let address = listener.address().map_err(failed)?;
+    Ok((listener, address))
 }
 
 /// Closes the log, and then the spill, in a thread of its own: on a disk that stands still that takes for ever, and who

@@ -14,9 +14,11 @@ use tracing::{debug, warn};
 
 use crate::client::Client;
 use crate::files::Files;
-use crate::node::{ConnectionEntry, Node};
+use crate::node::{ConnectionEntry, ConnectionId, Node};
 use crate::outbox::{ClientOutbox, OutboxBuffer};
+use crate::stream::Stream;
 use crate::task::ConnectionTask;
+use crate::tls::{HandshakeError, Tls, TlsPeer};
 
 /// How long accepting rests when the process has no more file descriptors, or no memory.
 const REST: Duration = Duration::from_millis(200);
@@ -28,30 +30,43 @@ const FRAME_MAX_AT_FIRST: u32 = 4096;
 #[derive(Debug)]
 pub(crate) struct Listener {
     socket: TcpListener,
-    node: Arc<Node>,
-    settings: Arc<Settings>,
+    entrance: Entrance,
+    /// How TLS is spoken, if it is spoken here.
+    tls: Option<Arc<Tls>>,
     files: Files,
+}
+
+/// Where streams become connections.
+#[derive(Clone, Debug)]
+pub(crate) struct Entrance {
+    pub(crate) node: Arc<Node>,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) stop: CancellationToken,
 }
 
 impl Listener {
     /// # Errors
     /// If the address cannot be listened on.
-    pub(crate) async fn bind(
-        address: SocketAddr,
-        node: &Arc<Node>,
-        settings: &Arc<Settings>,
-    ) -> io::Result<Self> {
+    pub(crate) async fn bind(address: SocketAddr, entrance: &Entrance) -> io::Result<Self> {
         let socket = TcpListener::bind(address).await?;
         let files = Files::beside(socket.as_fd());
-        Ok(Self { socket, node: Arc::clone(node), settings: Arc::clone(settings), files })
+        Ok(Self { socket, entrance: entrance.clone(), tls: None, files })
+    }
+
+    /// The same, for clients that speak TLS.
+    pub(crate) fn with_tls(self, tls: &Arc<Tls>) -> Self {
+        Self { tls: Some(Arc::clone(tls)), ..self }
     }
 
     pub(crate) fn address(&self) -> io::Result<SocketAddr> {
         self.socket.local_addr()
     }
 
-    /// Accepts connections until `stop`. What goes wrong with one of them, or for want of resources, ends nothing.
-    pub(crate) async fn run(self, tasks: TaskTracker, stop: CancellationToken) {
+    /// Accepts connections until the node stops. What goes wrong with one of them, or for want of resources, ends
+    /// nothing.
+    pub(crate) async fn run(self) {
+        let stop = &self.entrance.stop;
         let mut is_resting = false;
         loop {
             let accepted = tokio::select! {
@@ -74,7 +89,7 @@ impl Listener {
                             () = self.wait_for_files(&stream) => {}
                         }
                     }
-                    self.serve(stream, peer, &tasks);
+                    self.serve(stream, peer);
                 }
                 Err(error) if is_about_one_connection(&error) => {
                     debug!(%error, "a connection ended before it was accepted");
@@ -97,22 +112,60 @@ impl Listener {
         }
     }
 
-    fn serve(&self, stream: TcpStream, peer: SocketAddr, tasks: &TaskTracker) {
-        if let Err(error) = stream.set_nodelay(true) {
+    /// Serves a client in a task of its own. A handshake of TLS waits for the client, but nobody waits for it.
+    fn serve(&self, socket: TcpStream, peer: SocketAddr) {
+        if let Err(error) = socket.set_nodelay(true) {
             debug!(%peer, %error, "cannot turn off Nagle's algorithm");
         }
+        let Some(tls) = &self.tls else {
+            return self.entrance.admit(Stream::Plain(socket), peer, None);
+        };
+        let (entrance, tls) = (self.entrance.clone(), Arc::clone(tls));
+        self.entrance.tasks.spawn(async move {
+            let accepted = tokio::select! {
+                () = entrance.stop.cancelled() => return,
+                accepted = tls.accept(socket) => accepted,
+            };
+            match accepted {
+                Ok((stream, known)) => {
+                    entrance.admit(Stream::Tls(Box::new(stream)), peer, Some(known));
+                }
+                Err(HandshakeError::Gone) => debug!(%peer, "a client of TLS went away at once"),
+                Err(error) => warn!(%peer, "refused a connection: {error}"),
+            }
+        });
+    }
+}
+
+impl Entrance {
+    /// Makes a connection of a stream, and serves it.
+    fn admit(&self, stream: Stream, peer: SocketAddr, tls: Option<TlsPeer>) {
         let now = self.node.shared.clock.now();
         let outbox = Arc::new(ClientOutbox::new(OutboxBuffer::new(FRAME_MAX_AT_FIRST)));
-        let entry = ConnectionEntry::new(peer, outbox, now);
-        if let Ok(local) = stream.local_addr() {
+        let mut entry = ConnectionEntry::new(peer, outbox, now);
+        if let Ok(local) = stream.local_address() {
             entry.facts.local.get_or_init(|| local);
         }
-        let entry = Arc::new(entry);
         let id = self.node.next_connection_id();
+        if let Some(tls) = tls {
+            tell(&tls, peer, id);
+            entry = entry.with_tls(tls);
+        }
+        let entry = Arc::new(entry);
         self.node.connections.insert(id, Arc::clone(&entry));
         let client = Client::new(&self.node, id, entry);
         let session = Session::new(client, Arc::clone(&self.settings), now);
-        tasks.spawn(ConnectionTask::new(stream, Arc::clone(&self.node), session));
+        self.tasks.spawn(ConnectionTask::new(stream, Arc::clone(&self.node), session));
+    }
+}
+
+/// Says what was agreed on, and why a client with a certificate cannot log in by it.
+fn tell(tls: &TlsPeer, peer: SocketAddr, connection: ConnectionId) {
+    let subject = tls.certificate.as_ref().map(|certificate| certificate.subject.as_str());
+    let (version, cipher_suite) = (tls.version, tls.cipher_suite);
+    debug!(%peer, %connection, version, cipher_suite, subject, "TLS is agreed on");
+    if subject.is_some() && tls.user.is_none() {
+        warn!(%peer, %connection, subject, "the client's certificate names no user: EXTERNAL is not offered");
     }
 }
 

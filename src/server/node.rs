@@ -28,6 +28,7 @@ use crate::rights::Rights;
 use crate::seats::Seats;
 use crate::spill::Spill;
 use crate::timer::Timers;
+use crate::tls::TlsPeer;
 use crate::totals::Totals;
 use crate::vhost::Vhost;
 
@@ -116,6 +117,8 @@ pub(crate) struct ConnectionEntry {
     pub(crate) peer: SocketAddr,
     pub(crate) outbox: Arc<ClientOutbox>,
     pub(crate) facts: ConnectionFacts,
+    /// What is known of it by TLS, if it comes by TLS.
+    pub(crate) tls: Option<Box<TlsPeer>>,
     /// Who it claims to be, once it has said so.
     pub(crate) user: OnceLock<UserName>,
     /// It was told that rights have changed, and has not looked at them since.
@@ -228,11 +231,17 @@ impl ConnectionEntry {
             peer,
             outbox,
             facts: ConnectionFacts::new(now),
+            tls: None,
             user: OnceLock::new(),
             has_rights_to_follow: AtomicBool::new(false),
             last_heard: AtomicU64::new(now.as_ms()),
             heartbeat_secs: AtomicU64::new(0),
         }
+    }
+
+    /// The same, of a client that comes by TLS.
+    pub(crate) fn with_tls(self, tls: TlsPeer) -> Self {
+        Self { tls: Some(Box::new(tls)), ..self }
     }
 
     /// Tells the client's task something.

@@ -14,12 +14,15 @@ use store::Sync;
 
 use crate::memory::available_bytes;
 use crate::random;
+use crate::tls::TlsOptions;
 
 /// Everything that can be set, with names and users already checked.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Where to listen; port 0 takes a free one.
     pub bind: Vec<SocketAddr>,
+    /// How TLS is spoken; `None`: it is not.
+    pub tls: Option<TlsOptions>,
     /// The vhosts that exist.
     pub vhosts: Vec<VhostName>,
     /// The users that exist.

@@ -89,6 +89,7 @@ impl Settings {
         };
         let options = Options {
             bind: Vec::new(),
+            tls: None,
             vhosts: vec![vhost],
             accounts: vec![NamedAccount {
                 account: Account { user, permissions },

@@ -112,6 +112,7 @@ pub(crate) fn arrival(sequence: Sequence, body: &[u8], persistent: bool) -> Arri
 pub(crate) fn options(data_dir: PathBuf) -> Options {
     Options {
         bind: Vec::new(),
+        tls: None,
         vhosts: Vec::new(),
         accounts: Vec::new(),
         guest_from_anywhere: false,

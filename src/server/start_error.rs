@@ -8,6 +8,7 @@ use std::sync::Arc;
 use store::{Fault, OpenError};
 
 pub use crate::data_dir::DataDirError;
+use crate::tls::TlsError;
 
 /// Why a node does not start. Nothing is served then.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +21,9 @@ pub enum StartError {
         /// What the operating system says.
         source: io::Error,
     },
+    /// TLS cannot be set up.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The data folder cannot be used.
     #[error(transparent)]
     DataDir(#[from] DataDirError),

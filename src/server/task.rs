@@ -15,8 +15,7 @@ use std::task::{Context, Poll, ready};
 
 use broker::{LogPosition, Timestamp};
 use connection::{Event, Next, Session};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::io::ReadBuf;
 use tokio::time::Sleep;
 use tracing::{debug, info, warn};
 
@@ -25,6 +24,7 @@ use crate::connection_facts::Served;
 use crate::node::Node;
 use crate::outbox::{ClientEvent, ClientOutbox, Starved};
 use crate::outgoing::Outgoing;
+use crate::stream::Stream;
 
 /// How much is read at once.
 const READ_BYTES: usize = 64 * 1024;
@@ -51,7 +51,7 @@ thread_local! {
 
 /// A connection, served until it ends.
 pub(crate) struct ConnectionTask {
-    stream: TcpStream,
+    stream: Stream,
     node: Arc<Node>,
     session: Session<Client>,
     outbox: Arc<ClientOutbox>,
@@ -104,6 +104,7 @@ impl Future for ConnectionTask {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let task = self.get_mut();
         let Ended(error) = ready!(task.poll_turn(cx));
+        task.stream.say_goodbye(cx);
         task.end(error);
         Poll::Ready(())
     }
@@ -120,7 +121,7 @@ impl Drop for ConnectionTask {
 }
 
 impl ConnectionTask {
-    pub(crate) fn new(stream: TcpStream, node: Arc<Node>, session: Session<Client>) -> Self {
+    pub(crate) fn new(stream: Stream, node: Arc<Node>, session: Session<Client>) -> Self {
         let outbox = Arc::clone(&session.broker().entry.outbox);
         let now = node.shared.clock.now();
         let armed = now.plus_ms(IDLE_CHECK_MS);
@@ -276,7 +277,9 @@ impl ConnectionTask {
     /// Whether an ending connection has had its time, and what was to be written to it is written.
     fn is_over(&self, now: Timestamp) -> bool {
         let Some(end_at) = self.end_at.filter(|&end_at| end_at <= now) else { return false };
-        let is_written = self.writing.is_empty() && self.outbox.lock().outgoing.is_empty();
+        let is_written = self.writing.is_empty()
+            && self.outbox.lock().outgoing.is_empty()
+            && self.stream.is_flushed();
         is_written || end_at.plus_ms(LAST_WRITE_MS) <= now
     }
 
@@ -308,14 +311,14 @@ impl ConnectionTask {
             if self.writing.is_empty() {
                 let mut outbox = self.outbox.lock();
                 if outbox.outgoing.is_empty() {
-                    return Poll::Ready(Ok(()));
+                    drop(outbox);
+                    return self.stream.poll_flush(cx);
                 }
                 outbox.take_outgoing(&mut self.writing);
             }
             let mut slices = Outgoing::no_slices();
             let count = self.writing.slices(&mut slices);
-            let stream = Pin::new(&mut self.stream);
-            let written = ready!(stream.poll_write_vectored(cx, &slices[..count]))?;
+            let written = ready!(self.stream.poll_write_vectored(cx, &slices[..count]))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
@@ -477,7 +480,7 @@ impl ConnectionTask {
                 buffer.resize(tail + READ_BYTES, 0);
             }
             let mut read = ReadBuf::new(&mut buffer[tail..tail + READ_BYTES]);
-            match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut read)) {
+            match ready!(self.stream.poll_read(cx, &mut read)) {
                 Ok(()) => {}
                 Err(error) => return Poll::Ready(Err(Ended(Some(error)))),
             }

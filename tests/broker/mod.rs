@@ -28,6 +28,8 @@ const ADDR_VARIABLE: &str = "PILLARBOX_TEST_ADDR";
 /// A running broker: a child process with a folder of its own, or the one that `PILLARBOX_TEST_ADDR` names.
 pub(crate) struct Broker {
     addr: SocketAddr,
+    /// Where it listens for TLS, if its settings say so.
+    tls_addr: Option<SocketAddr>,
     started: Option<Started>,
 }
 
@@ -47,12 +49,11 @@ impl Broker {
     /// Starts a broker with `config_toml` as its settings, on a free port.
     pub(crate) fn start_with(config_toml: &str) -> Self {
         if let Some(addr) = foreign_addr() {
-            return Self { addr, started: None };
+            return Self { addr, tls_addr: None, started: None };
         }
         let folder = new_folder();
         fs::write(folder.join("broker.toml"), config_toml).expect("the settings can be written");
-        let (started, addr) = Started::start(folder);
-        Self { addr, started: Some(started) }
+        Self::serve(folder)
     }
 
     /// Starts a broker on data that is moved to it; `None` if another broker is asked.
@@ -63,8 +64,13 @@ impl Broker {
         let folder = new_folder();
         fs::write(folder.join("broker.toml"), "").expect("the settings can be written");
         fs::rename(data_dir, folder.join("data")).expect("the data can be moved");
-        let (started, addr) = Started::start(folder);
-        Some(Self { addr, started: Some(started) })
+        Some(Self::serve(folder))
+    }
+
+    /// Starts a broker in a folder that was prepared.
+    fn serve(folder: PathBuf) -> Self {
+        let (started, addr, tls_addr) = Started::start(folder);
+        Self { addr, tls_addr, started: Some(started) }
     }
 
     /// Where it keeps its data.
@@ -106,8 +112,8 @@ impl Broker {
     /// The broker goes on in another process, on another port.
     fn start_again(&mut self) {
         let Some(ended) = &self.started else { return };
-        let (started, addr) = Started::start(ended.folder.clone());
-        self.addr = addr;
+        let (started, addr, tls_addr) = Started::start(ended.folder.clone());
+        (self.addr, self.tls_addr) = (addr, tls_addr);
         self.started = Some(started);
     }
 
@@ -119,6 +125,11 @@ impl Broker {
     /// Where it listens for AMQP.
     pub(crate) fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// Where it listens for AMQP under TLS.
+    pub(crate) fn tls_addr(&self) -> SocketAddr {
+        self.tls_addr.expect("the settings have it listen for TLS")
     }
 
     /// Where it listens, with the default user, as client libraries want it.
@@ -138,8 +149,8 @@ impl Broker {
 }
 
 impl Started {
-    /// Starts a broker with the settings and the data of `folder`; also where it listens.
-    fn start(folder: PathBuf) -> (Self, SocketAddr) {
+    /// Starts a broker with the settings and the data of `folder`; also where it listens, and where for TLS.
+    fn start(folder: PathBuf) -> (Self, SocketAddr, Option<SocketAddr>) {
         let mut child = Command::new(env!("CARGO_BIN_EXE_pillarbox"))
             .args(["--port", "0", "--config"])
             .arg(folder.join("broker.toml"))
@@ -172,10 +183,13 @@ impl Started {
         });
         let mut started = Self { child, folder, log };
         let addr = started.wait_for_address(&lines);
-        (started, addr)
+        let settings = fs::read_to_string(started.folder.join("broker.toml"));
+        let has_tls = settings.is_ok_and(|settings| settings.contains("[tls]"));
+        let tls_addr = has_tls.then(|| started.wait_for_address(&lines));
+        (started, addr, tls_addr)
     }
 
-    /// The address out of the line that ends in `listening on <ip>:<port>`.
+    /// The address out of the next line with `listening on <ip>:<port>`.
     fn wait_for_address(&mut self, lines: &mpsc::Receiver<String>) -> SocketAddr {
         let give_up = Instant::now() + START_TIMEOUT;
         while let Ok(line) = lines.recv_timeout(give_up.saturating_duration_since(Instant::now())) {
@@ -242,6 +256,13 @@ const _: fn() = || {
     broker.restart_with("");
     broker.kill_and_restart();
     broker.restart_changed(|_| {});
-    let _ = (broker.addr(), broker.uri(), broker.pid(), broker.log_text(), broker.is_foreign());
+    let _ = (
+        broker.addr(),
+        broker.tls_addr(),
+        broker.uri(),
+        broker.pid(),
+        broker.log_text(),
+        broker.is_foreign(),
+    );
     let _ = Broker::start_on(&broker.data_dir());
 };

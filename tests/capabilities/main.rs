@@ -8,6 +8,8 @@
 
 #[path = "../broker/mod.rs"]
 mod broker;
+#[path = "../certificates/mod.rs"]
+mod certificates;
 mod client;
 mod raw_client;
 mod tool;
@@ -41,5 +43,6 @@ mod routing_hashes;
 mod routing_headers;
 mod single_active_consumer;
 mod spill;
+mod tls;
 mod ttl;
 mod tx;

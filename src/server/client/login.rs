@@ -5,7 +5,7 @@ use std::sync::Arc;
 use broker::permission::Authority;
 use broker::user::User;
 use broker::{Action, ConsumerTag, Permission, Refusal, ResourceKind, TopicPermissions};
-use connection::{ChannelNumber, Login, LoginError};
+use connection::{ChannelNumber, Login, LoginError, Password, Proof};
 use tracing::{info, warn};
 
 use super::{Client, text_of};
@@ -91,7 +91,9 @@ impl Client {
         let mut pending = match pending {
             Some(pending) => pending,
             None => {
-                let given = login.password.0;
+                let Proof::Password(Password(given)) = login.proof else {
+                    return Ok(known.ok_or("there is no such user"));
+                };
                 let hash = known.as_ref().and_then(|user| user.password.as_ref());
                 if let Some(user) =
                     known.as_ref().filter(|_| hash.is_some_and(|h| h.is_quickly(given)))
@@ -134,7 +136,8 @@ impl Client {
         self.vhost = Some(found);
         info!(
             peer = %self.entry.peer, connection = %self.id, user = self.user(), vhost,
-            name = self.name.as_deref().unwrap_or(""), "connection opened"
+            name = self.name.as_deref().unwrap_or(""),
+            tls = self.entry.tls.as_ref().map(|tls| tls.version), "connection opened"
         );
         Ok(())
     }

@@ -9,10 +9,9 @@ import { fileURLToPath } from 'node:url';
 
 const fromHere = (path) => fileURLToPath(new URL(path, import.meta.url));
 const IS_RABBITMQ = process.env.BROKER === 'rabbitmq';
-const BROKER =
-  IS_RABBITMQ
-    ? fromHere('../rabbitmq.sh')
-    : process.env.PILLARBOX_BIN || fromHere('../../../target/release/pillarbox');
+/** Our binary. */
+export const PILLARBOX = process.env.PILLARBOX_BIN || fromHere('../../../target/release/pillarbox');
+const BROKER = IS_RABBITMQ ? fromHere('../rabbitmq.sh') : PILLARBOX;
 
 /** A new folder for the data of a broker, which is gone when the tests are. */
 function newFolder() {
@@ -23,11 +22,13 @@ function newFolder() {
 
 /**
  * Resolves once the broker listens. `stop()` ends it as an operator would, `kill()` where it stands; a `port` of 0 takes
- * any free one, and without a `dataDir` it begins empty.
+ * any free one, and without a `dataDir` it begins empty. With `settings`, a file, it is always Pillarbox, which alone has
+ * such a file, and it listens for TLS too: then `hangUp()` has it read its certificates again.
  */
-export async function startBroker({ port = 0, dataDir = newFolder() } = {}) {
+export async function startBroker({ port = 0, dataDir = newFolder(), settings } = {}) {
   const options = ['--port', String(port), '--data-dir', dataDir];
-  const process_ = spawn(BROKER, options, { stdio: ['ignore', 'pipe', 'inherit'] });
+  if (settings) options.push('--config', settings);
+  const process_ = spawn(settings ? PILLARBOX : BROKER, options, { stdio: ['ignore', 'pipe', 'inherit'] });
   const exited = once(process_, 'exit');
   const end = async (signal) => {
     // RabbitMQ's process is a script, which takes its broker along unless it is killed; but it ends with its broker.
@@ -35,16 +36,20 @@ export async function startBroker({ port = 0, dataDir = newFolder() } = {}) {
     else process_.kill(signal);
     await exited;
   };
+  const ports = [];
   for await (const line of createInterface({ input: process_.stdout })) {
     const listening = /listening on \S+:(\d+)/.exec(line);
-    if (!listening) continue;
+    if (listening) ports.push(Number(listening[1]));
+    if (ports.length < (settings ? 2 : 1)) continue;
     process_.stdout.resume();
     return {
-      port: Number(listening[1]),
-      url: `amqp://guest:guest@127.0.0.1:${listening[1]}`,
+      port: ports[0],
+      tlsPort: ports[1],
+      url: `amqp://guest:guest@127.0.0.1:${ports[0]}`,
       dataDir,
       stop: () => end('SIGTERM'),
       kill: () => end('SIGKILL'),
+      hangUp: () => process_.kill('SIGHUP'),
     };
   }
   throw new Error(`${BROKER} ended before it listened`);

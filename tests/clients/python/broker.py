@@ -13,12 +13,17 @@ from pathlib import Path
 CLIENTS = Path(__file__).resolve().parent.parent
 REPOSITORY = CLIENTS.parent.parent
 IS_RABBITMQ = os.environ.get("BROKER") == "rabbitmq"
-BINARY = (
-    CLIENTS / "rabbitmq.sh"
-    if IS_RABBITMQ
-    else Path(os.environ.get("PILLARBOX_BIN", REPOSITORY / "target/release/pillarbox"))
-)
+PILLARBOX = Path(os.environ.get("PILLARBOX_BIN", REPOSITORY / "target/release/pillarbox"))
+BINARY = CLIENTS / "rabbitmq.sh" if IS_RABBITMQ else PILLARBOX
 HOST = "127.0.0.1"
+
+
+def listening_port(process: subprocess.Popen) -> int:
+    """Return the port of the next line in which a broker says where it listens."""
+    for line in process.stdout:
+        if listening := re.search(r"listening on \S+:(\d+)", line):
+            return int(listening[1])
+    raise RuntimeError(f"the broker ended with {process.wait()} before it listened")
 
 
 @dataclass
@@ -29,16 +34,22 @@ class Broker:
     port: int
     data_dir: Path
     host: str = HOST
+    tls_port: int = 0
 
     @classmethod
     def start(cls, data_dir: Path, port: int = 0) -> "Broker":
         """Start a broker and wait until it listens; port 0 takes any free one."""
         command = [BINARY, "--port", str(port), "--data-dir", data_dir]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        for line in process.stdout:
-            if listening := re.search(r"listening on \S+:(\d+)", line):
-                return cls(process, int(listening[1]), data_dir)
-        raise RuntimeError(f"{BINARY} ended with {process.wait()} before it listened")
+        return cls(process, listening_port(process), data_dir)
+
+    @classmethod
+    def start_with_tls(cls, data_dir: Path, settings: Path) -> "Broker":
+        """Start Pillarbox, as only it has such a file, with settings that have it listen for TLS too."""
+        command = [PILLARBOX, "--config", settings, "--port", "0", "--data-dir", data_dir]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        port, tls_port = listening_port(process), listening_port(process)
+        return cls(process, port, data_dir, tls_port=tls_port)
 
     @property
     def url(self) -> str:

@@ -6,16 +6,20 @@ they run side by side. Nothing may fail or be skipped but what `../left_out.toml
     .venv/bin/python upstream.py [suite…]
 """
 
+import contextlib
 import os
+import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from broker import Broker, running_broker
+from broker import IS_RABBITMQ, Broker, running_broker
+from certificates import Certificates
 
 HERE = Path(__file__).resolve().parent
 CACHE = HERE / ".venv" / "upstream"
@@ -66,6 +70,37 @@ def unpack(suite: Suite) -> None:
     subprocess.run(["tar", "--extract", "--file", archive, "--directory", CACHE], check=True)
 
 
+@contextlib.contextmanager
+def broker_for(suite: Suite) -> Iterator[Broker]:
+    """Start a broker for a suite. That of py-amqp speaks TLS, with certificates where the suite looks for them."""
+    if suite.package != "amqp" or IS_RABBITMQ:
+        with running_broker() as broker:
+            yield broker
+        return
+    folder = suite.source / "t" / "certs"
+    shutil.rmtree(folder, ignore_errors=True)
+    certificates = Certificates.make(folder)
+    for ours, theirs in [
+        ("ca.pem", "ca_certificate.pem"),
+        ("client-anna.pem", "client_certificate.pem"),
+        ("client-anna-key.pem", "client_key.pem"),
+    ]:
+        shutil.copy(folder / ours, folder / theirs)
+    for broken in ("client_certificate_broken.pem", "client_key_broken.pem"):
+        (folder / broken).write_text("-----BEGIN NOTHING-----\n")
+    broker = Broker.start_with_tls(folder / "data", certificates.settings_file())
+    try:
+        yield broker
+    finally:
+        broker.stop()
+
+
+def arguments(suite: Suite) -> list[str]:
+    """Tell pytest which tests are meant. Those of TLS are for Pillarbox."""
+    without_tls = ["-k", "not tls"] if suite.package == "amqp" and IS_RABBITMQ else []
+    return [*suite.arguments, *without_tls]
+
+
 def environment(suite: Suite, broker: Broker) -> dict[str, str]:
     """Tell the suite where the broker is, and otherwise what its own CI tells it."""
     return {
@@ -75,6 +110,7 @@ def environment(suite: Suite, broker: Broker) -> dict[str, str]:
         "LEFT_OUT_SUITE": suite.package,
         "RABBITMQ_HOST": broker.host,
         "RABBITMQ_5672_TCP": str(broker.port),
+        "RABBITMQ_5671_TCP": str(broker.tls_port),
         "RABBITMQ_URL": f"{broker.url}/%2f",
         "TEST_BROKER": f"pyamqp://guest:guest@{broker.host}:{broker.port}//",
         "TEST_BACKEND": "rpc",
@@ -87,12 +123,12 @@ def run(name: str) -> bool:
     suite = SUITES[name]
     log = CACHE / f"{name}.log"
     started = time.monotonic()
-    with running_broker() as broker, log.open("w") as output:
+    with broker_for(suite) as broker, log.open("w") as output:
         passed = (
             subprocess.run(
                 [
                     *(sys.executable, "-m", "pytest", "-p", "left_out", "-p", "no:cacheprovider"),
-                    *("-ra", "--disable-warnings", *suite.arguments),
+                    *("-ra", "--disable-warnings", *arguments(suite)),
                 ],
                 cwd=suite.source,
                 env=environment(suite, broker),

@@ -44,6 +44,10 @@ impl Broker for Nowhere {
         self.closings += 1;
     }
 
+    fn certified_user(&self) -> Option<&str> {
+        None
+    }
+
     fn authenticate(&mut self, _: &Login<'_>) -> Result<(), LoginError> {
         Ok(())
     }

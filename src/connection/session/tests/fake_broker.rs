@@ -19,14 +19,16 @@ use super::{
 
 use crate::{
     Bind, Broker, ChannelCounts, ChannelFigures, ChannelNumber, Consume, DeclareError, Deliveries,
-    DeliveryTag, Durable, ExchangeDeclare, Got, Login, LoginError, PublishOutcome, PublishRun,
-    QueueDeclare, QueueDeclared, Tuning, Unacked, UnknownDeliveryTag,
+    DeliveryTag, Durable, ExchangeDeclare, Got, Login, LoginError, Proof, PublishOutcome,
+    PublishRun, QueueDeclare, QueueDeclared, Tuning, Unacked, UnknownDeliveryTag,
 };
 
 #[derive(Debug, Default)]
 pub(super) struct FakeBroker {
     pub(super) log: Vec<String>,
     pub(super) is_congested: bool,
+    /// Whom the client's certificate names.
+    pub(super) certified_user: Option<String>,
     user: String,
     login_rounds: u32,
     queues: BTreeMap<String, VecDeque<u32>>,
@@ -225,6 +227,10 @@ impl Broker for FakeBroker {
 
     fn closing(&mut self, _: ChannelNumber, _: ReplyCode, _: &str) {}
 
+    fn certified_user(&self) -> Option<&str> {
+        self.certified_user.as_deref()
+    }
+
     /// A login takes as many rounds as the user's name says, as in `slow-2`.
     fn authenticate(&mut self, login: &Login<'_>) -> Result<(), LoginError> {
         let rounds = login.user.strip_prefix("slow-").and_then(|rounds| rounds.parse().ok());
@@ -232,7 +238,11 @@ impl Broker for FakeBroker {
             self.login_rounds += 1;
             return Err(LoginError::Wait);
         }
-        if login.user != login.password.0.escape_ascii().to_string() {
+        let is_right = match login.proof {
+            Proof::Password(password) => login.user == password.0.escape_ascii().to_string(),
+            Proof::Certificate => self.certified_user.as_deref() == Some(login.user),
+        };
+        if !is_right {
             return Err(LoginError::Refused);
         }
         login.user.clone_into(&mut self.user);

@@ -15,7 +15,8 @@
 //! next: Linger { ms: 30000 }                        what the caller does next, unless it is to read on
 //! ```
 //!
-//! `session open` as the first line does the handshake, with every capability, and opens channels 1 and 2.
+//! `session open` as the first line does the handshake, with every capability, and opens channels 1 and 2; `certificate
+//! USER` gives the client a certificate that names this user.
 
 use std::{fs, path::Path, sync::Arc};
 
@@ -97,6 +98,9 @@ impl ScriptedClient {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         match *words.as_slice() {
             ["session", "open"] => self.open(),
+            ["certificate", user] => {
+                self.session.broker_mut().certified_user = Some(user.to_owned());
+            }
             ["raw", ref bytes @ ..] => self.pending.extend(bytes.iter().flat_map(|w| raw(w))),
             ["+", ms] => {
                 self.flush();
