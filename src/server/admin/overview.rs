@@ -3,12 +3,13 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use broker::queue::Counters;
-use broker::{QueueKind, Timestamp};
+use broker::QueueKind;
+use broker::queue::{Counters, Queue};
 
 use super::{Admin, Counter, Gauge, MessageStats};
 use crate::message_counts::MessageCounts;
-use crate::totals::NodeCounts;
+use crate::node::Node;
+use crate::totals::{Gone, NodeCounts};
 use crate::window::Base;
 
 /// The node at a glance.
@@ -87,16 +88,74 @@ pub struct ListenerInfo {
     pub address: SocketAddr,
 }
 
-/// Sums over what there is now.
-#[derive(Default)]
-struct Sums {
+/// Sums over what there is and what is gone.
+pub(super) struct Sums {
     objects: ObjectTotals,
     bytes: u64,
     persistent: u64,
     paged_out: u64,
+    ready: u64,
+    unacked: u64,
     classic: Counters,
     quorum: Counters,
-    counts: NodeCounts,
+    channels: MessageCounts,
+}
+
+impl Sums {
+    /// Begins with what is gone: what goes meanwhile is missing then, rather than counted twice.
+    pub(super) fn of_the_gone(node: &Node) -> Self {
+        let Gone { channels, classic, quorum } = node.shared.totals.gone();
+        Self {
+            objects: ObjectTotals::default(),
+            bytes: 0,
+            persistent: 0,
+            paged_out: 0,
+            ready: 0,
+            unacked: 0,
+            classic,
+            quorum,
+            channels,
+        }
+    }
+
+    pub(super) fn add_queue(&mut self, queue: &Queue) {
+        self.objects.queues += 1;
+        self.objects.consumers += queue.consumer_count() as usize;
+        self.bytes += queue.ready_bytes() + queue.unacked_bytes();
+        self.persistent += queue.persistent();
+        self.paged_out += queue.paged_out();
+        self.ready += queue.ready();
+        self.unacked += queue.unacked();
+        match queue.settings().kind {
+            QueueKind::Classic => self.classic += queue.counters(),
+            QueueKind::Quorum => self.quorum += queue.counters(),
+        }
+    }
+
+    pub(super) fn add_channel(&mut self, counts: &MessageCounts) {
+        self.objects.channels += 1;
+        self.channels += *counts;
+    }
+
+    /// What is sampled of them. Clients publish on channels; everything else happens at queues, to whomever.
+    pub(super) fn counts(&self, node: &Node) -> NodeCounts {
+        let mut at_queues = MessageCounts::of_queue(self.classic);
+        at_queues += MessageCounts::of_queue(self.quorum);
+        let messages = MessageCounts {
+            publish: self.channels.publish,
+            confirm: self.channels.confirm,
+            return_unroutable: self.channels.return_unroutable,
+            drop_unroutable: self.channels.drop_unroutable,
+            ..at_queues
+        };
+        let totals = &node.shared.totals;
+        NodeCounts {
+            messages: totals.risen(messages),
+            churn: totals.churn.read(),
+            ready: self.ready,
+            unacked: self.unacked,
+        }
+    }
 }
 
 impl Admin {
@@ -104,7 +163,7 @@ impl Admin {
     pub fn overview(&self) -> Overview {
         let sums = self.sum();
         let base = self.node.shared.totals.with_window(|window| window.base(self.now()));
-        let (now, before) = (&sums.counts, &base.counts);
+        let (now, before) = (&sums.counts(&self.node), &base.counts);
         Overview {
             objects: sums.objects,
             queues: QueueTotals {
@@ -127,61 +186,21 @@ impl Admin {
         }
     }
 
-    /// Samples what the overview shows.
-    pub(super) fn sample_totals(&self, now: Timestamp) {
-        let counts = self.sum().counts;
-        self.node.shared.totals.with_window(|window| window.sample(now, counts));
-    }
-
     fn sum(&self) -> Sums {
-        // What is gone first: what goes meanwhile is missing then, rather than counted twice.
-        let gone = self.node.shared.totals.gone();
-        let mut sums = Sums { classic: gone.classic, quorum: gone.quorum, ..Sums::default() };
+        let mut sums = Sums::of_the_gone(&self.node);
         for vhost in self.vhosts_named(None) {
             sums.objects.exchanges += 1 + vhost.exchanges.len();
             let cells: Vec<_> = vhost.queues.iter().map(|cell| Arc::clone(&cell)).collect();
             for cell in cells {
-                cell.look(|look| {
-                    let queue = look.queue;
-                    sums.objects.queues += 1;
-                    sums.objects.consumers += queue.consumer_count() as usize;
-                    sums.bytes += queue.ready_bytes() + queue.unacked_bytes();
-                    sums.persistent += queue.persistent();
-                    sums.paged_out += queue.paged_out();
-                    sums.counts.ready += queue.ready();
-                    sums.counts.unacked += queue.unacked();
-                    match queue.settings().kind {
-                        QueueKind::Classic => sums.classic += queue.counters(),
-                        QueueKind::Quorum => sums.quorum += queue.counters(),
-                    }
-                });
+                cell.look(|look| sums.add_queue(look.queue));
             }
         }
-        let mut channels = gone.channels;
         for entry in self.entries() {
             sums.objects.connections += 1;
-            for channel in entry.outbox.lock().channels() {
-                sums.objects.channels += 1;
-                channels += channel.counts();
-            }
+            let outbox = entry.outbox.lock();
+            outbox.channels().for_each(|channel| sums.add_channel(&channel.counts()));
         }
-        let totals = &self.node.shared.totals;
-        sums.counts.messages = totals.risen(together(&sums, &channels));
-        sums.counts.churn = totals.churn.read();
         sums
-    }
-}
-
-/// Clients publish on channels; everything else happens at queues, to whomever.
-fn together(sums: &Sums, channels: &MessageCounts) -> MessageCounts {
-    let mut counts = MessageCounts::of_queue(sums.classic);
-    counts += MessageCounts::of_queue(sums.quorum);
-    MessageCounts {
-        publish: channels.publish,
-        confirm: channels.confirm,
-        return_unroutable: channels.return_unroutable,
-        drop_unroutable: channels.drop_unroutable,
-        ..counts
     }
 }
 

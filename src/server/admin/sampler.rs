@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Admin;
+use super::overview::Sums;
 use crate::node::Node;
 use crate::window::SAMPLE_EVERY_MS;
 
@@ -23,7 +24,7 @@ pub(crate) async fn sample_for_ever(node: Arc<Node>) {
 
 impl Admin {
     pub(super) async fn sample(&self) {
-        self.sample_totals(self.now());
+        let mut sums = Sums::of_the_gone(&self.node);
         for vhost in self.vhosts_named(None) {
             let now = self.now();
             let traffic = &vhost.default_traffic;
@@ -41,6 +42,7 @@ impl Admin {
                 let now = self.now();
                 for cell in portion {
                     cell.look(|look| {
+                        sums.add_queue(look.queue);
                         let counts = look.counts();
                         look.window.sample(now, counts);
                     });
@@ -54,10 +56,13 @@ impl Admin {
                 entry.facts.window.lock().sample(now, entry.facts.traffic.read());
                 for channel in entry.outbox.lock().channels_mut() {
                     let counts = channel.counts();
+                    sums.add_channel(&counts);
                     channel.window.sample(now, counts);
                 }
             }
             tokio::task::yield_now().await;
         }
+        let (now, counts) = (self.now(), sums.counts(&self.node));
+        self.node.shared.totals.with_window(|window| window.sample(now, counts));
     }
 }

@@ -1,0 +1,94 @@
+//! What it takes to look at a node with very many queues, a tenth of which hold messages.
+//!
+//! `cargo bench --bench admin`; with `-- --test` each runs once, with few queues.
+
+use std::{sync::Arc, time::Duration};
+
+use amqp::{FieldTable, Properties};
+use broker::{
+    QueueKind,
+    arguments::Compat,
+    permission::{Authority, Permission},
+    user::{Password, User, UserTags},
+};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use server::{
+    Account, LivePrefetch, MemoryLimit, NamedAccount, Options, Server,
+    admin::{Admin, NewQueue},
+};
+use tokio::runtime::Runtime;
+
+const QUEUES: u64 = 50_000;
+/// Enough to see that it works.
+const QUEUES_OF_A_TEST: u64 = 100;
+
+fn options() -> Options {
+    let user = User::new("guest".into(), b"guest", [0; 4], UserTags::default(), true);
+    let permissions = [("/".into(), Arc::new(Permission::full()))].into_iter().collect();
+    let account = Account { user, permissions };
+    Options {
+        bind: vec!["127.0.0.1:0".parse().expect("this is an address")],
+        vhosts: vec!["/".into()],
+        accounts: vec![NamedAccount { account, password: Password::new(b"guest") }],
+        guest_from_anywhere: false,
+        frame_max: 131_072,
+        channel_max: 2047,
+        heartbeat_secs: 60,
+        handshake_ms: 10_000,
+        message_bytes_max: 16 << 20,
+        memory_limit: MemoryLimit::Percent(60),
+        store: None,
+        consumer_timeout_ms: None,
+        consumer_timeout_closes_channel: false,
+        default_queue_type: QueueKind::Classic,
+        live_prefetch: LivePrefetch::Auto,
+        deny_global_prefetch: false,
+        compat: Compat::default(),
+        product: "RabbitMQ".to_owned(),
+        version: "3.13.7".to_owned(),
+        cluster_name: "pillarbox".to_owned(),
+    }
+}
+
+async fn declare_all(admin: &Admin, queues: u64) {
+    let authority = Authority {
+        user: "guest".into(),
+        vhost: "/".into(),
+        permission: Arc::new(Permission::full()),
+    };
+    let arguments = FieldTable::new();
+    for number in 0..queues {
+        let name = format!("queue-{number}");
+        let queue =
+            NewQueue { name: &name, durable: false, auto_delete: false, arguments: &arguments };
+        admin.declare_queue(&authority, &queue).await.expect("it can be declared");
+        if number % 10 == 0 {
+            let (to, properties) = (("", name.as_str()), Properties::default());
+            let published = admin.publish(&authority, to, &properties, "hello".into()).await;
+            assert!(published.expect("it can be published"), "there is a queue");
+        }
+    }
+}
+
+fn admin(criterion: &mut Criterion) {
+    let is_test = std::env::args().any(|argument| argument == "--test");
+    let queues = if is_test { QUEUES_OF_A_TEST } else { QUEUES };
+    let runtime = Runtime::new().expect("a runtime can be made");
+    let server = runtime.block_on(async {
+        let server = Server::start(options()).await.expect("it starts");
+        declare_all(&server.admin(), queues).await;
+        server
+    });
+    let admin = server.admin();
+    let mut group = criterion.benchmark_group("admin");
+    group.warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(3));
+    group.sample_size(10).throughput(Throughput::Elements(queues));
+    group.bench_function("queues", |bencher| bencher.iter(|| admin.queues(None)));
+    group.bench_function("overview", |bencher| bencher.iter(|| admin.overview()));
+    group.bench_function("bindings", |bencher| bencher.iter(|| admin.bindings(None)));
+    group.finish();
+    runtime.block_on(server.stop("done")).expect("it has no log that could fail");
+}
+
+criterion_group!(benches, admin);
+criterion_main!(benches);
