@@ -141,10 +141,34 @@ const NAME_BYTES_MAX: usize = 255;
 
 /// Checks the name of something new.
 fn check_name(what: &str, name: &str) -> Result<(), AdminError> {
-    if (1..=NAME_BYTES_MAX).contains(&name.len()) {
+    if name.is_empty() {
+        return Err(AdminError::Invalid { reason: format!("a {what} has a name") });
+    }
+    check_length(what, name)
+}
+
+/// Checks the length of a name.
+fn check_length(what: &str, name: &str) -> Result<(), AdminError> {
+    if name.len() <= NAME_BYTES_MAX {
         return Ok(());
     }
-    let reason = format!("the name of a {what} has between 1 and {NAME_BYTES_MAX} octets");
+    let reason = format!("the name of a {what} has no more than {NAME_BYTES_MAX} octets");
+    Err(AdminError::Invalid { reason })
+}
+
+/// The most octets of all that can be said of something besides its name. Whatever was accepted, a start must be able to
+/// read again, and every start reads all of it.
+const TEXT_BYTES_MAX: usize = 64 * 1024;
+
+/// Checks how much is said of something.
+fn check_texts<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<(), AdminError> {
+    // An empty text is something, too.
+    let octets: usize = texts.into_iter().map(|text| text.len() + 1).sum();
+    if octets <= TEXT_BYTES_MAX {
+        return Ok(());
+    }
+    let reason =
+        format!("descriptions, tags and patterns have no more than {TEXT_BYTES_MAX} octets");
     Err(AdminError::Invalid { reason })
 }
 

@@ -13,6 +13,7 @@ mod differences;
 mod exchange_cell;
 mod exchange_traffic;
 mod files;
+mod guesses;
 mod journal;
 mod listener;
 mod log_disk;

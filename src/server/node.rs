@@ -16,6 +16,7 @@ use crate::alarms::Alarms;
 use crate::clock::Clock;
 use crate::connection_facts::ConnectionFacts;
 use crate::data_dir::DataDir;
+use crate::guesses::Guesses;
 use crate::journal::{Journal, Logged};
 use crate::logins::Logins;
 use crate::memory::Memory;
@@ -96,6 +97,7 @@ pub(crate) struct Node {
     /// Whoever changes them holds the lock until the log has it in the same order.
     pub(crate) rights: RwLock<Rights>,
     pub(crate) logins: Arc<Logins>,
+    pub(crate) guesses: Guesses,
     pub(crate) seats: Arc<Seats>,
     /// Held by whoever adds or deletes a vhost, until all of it is there or gone.
     pub(crate) vhost_changes: Arc<tokio::sync::Mutex<()>>,
@@ -174,6 +176,7 @@ impl Node {
             vhosts: DashMap::default(),
             rights: RwLock::default(),
             logins: Arc::default(),
+            guesses: Guesses::default(),
             seats: Arc::default(),
             vhost_changes: Arc::default(),
             connections: DashMap::default(),

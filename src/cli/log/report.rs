@@ -87,15 +87,19 @@ impl Report {
         let exchanges =
             all().filter(|named| matches!(named, Named::Exchange { .. })).count() as u64;
         let count = |kind| self.names.count(kind);
-        [
+        let mut counts = vec![
             counted(queues, "queue"),
             counted(exchanges, "exchange"),
             counted(count(Kind::Binding), "binding"),
             counted(count(Kind::User), "user"),
             counted(count(Kind::Permission), "permission"),
             counted(count(Kind::Vhost), "vhost"),
-        ]
-        .join(", ")
+        ];
+        // What few have.
+        for (kind, name) in [(Kind::TopicPermission, "topic permission"), (Kind::Limits, "limit")] {
+            counts.extend(Some(count(kind)).filter(|&n| n > 0).map(|n| counted(n, name)));
+        }
+        counts.join(", ")
     }
 
     fn messages(&self) -> String {
@@ -185,7 +189,7 @@ fn counted(count: u64, what: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use broker::record::{Definition, DurableQueue};
+    use broker::record::{Definition, DurableQueue, LimitsDefinition};
 
     fn report() -> Report {
         let mut names = Names::default();
@@ -224,6 +228,15 @@ mod tests {
         assert!(text.contains("1 queue, 0 exchanges, 0 bindings, 0 users, 0 permissions, 1 vhost"));
         assert!(text.contains("queue \"or\\u{1b}ders\" in vhost \"/\": 3 messages\n"), "{text}");
         assert!(text.ends_with("sound\n"));
+    }
+
+    #[test]
+    fn what_few_have_is_counted_where_it_is() {
+        let mut report = report();
+        let limits = broker::limits::Limits::default();
+        let of_vhost = LimitsDefinition { owner: "/".into(), limits };
+        report.names.define(9, &Definition::VhostLimits(of_vhost));
+        assert!(report.definitions().ends_with("1 vhost, 1 limit"), "{}", report.definitions());
     }
 
     #[test]

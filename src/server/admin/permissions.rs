@@ -3,7 +3,7 @@
 use broker::record::{Definition, PermissionDefinition, TopicPermissionDefinition};
 use broker::{ExchangeName, Permission, TopicPermission, UserName, VhostName};
 
-use super::{Admin, AdminError, Put};
+use super::{Admin, AdminError, Put, check_length, check_texts};
 use crate::rights::Rights;
 
 /// What a user may do in a vhost.
@@ -55,6 +55,7 @@ impl Admin {
     /// # Errors
     /// [`AdminError::NotFound`] if there is no such user or vhost, [`AdminError::Invalid`] if a pattern is malformed.
     pub async fn put_permission(&self, of: PermissionInfo) -> Result<Put, AdminError> {
+        check_texts([&*of.configure, &of.write, &of.read])?;
         let permission = Permission::new(&of.configure, &of.write, &of.read).map_err(malformed)?;
         let PermissionInfo { user, vhost, .. } = of;
         let name = user.clone();
@@ -105,6 +106,8 @@ impl Admin {
     /// [`AdminError::NotFound`] if there is no such user or vhost, [`AdminError::Invalid`] if a pattern is malformed.
     pub async fn put_topic_permission(&self, of: TopicPermissionInfo) -> Result<Put, AdminError> {
         let TopicPermissionInfo { user, vhost, exchange, write, read } = of;
+        check_length("exchange", &exchange)?;
+        check_texts([&*write, &read])?;
         let permission = TopicPermission::new(&write, &read, &user, &vhost).map_err(malformed)?;
         let name = user.clone();
         let put = |rights: &mut Rights| {

@@ -2,12 +2,13 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use broker::record::Definition;
 use broker::user::{Password, PasswordHash, User, UserTags};
 use tracing::{info, warn};
 
-use super::{Admin, AdminError, Put, check_name, no_such};
+use super::{Admin, AdminError, Put, check_name, check_texts, no_such};
 use crate::node::Node;
 use crate::rights::Rights;
 
@@ -28,10 +29,24 @@ impl Admin {
     /// Whether this is the password of this user, who comes from `peer`; then it is who they are. The log says why not,
     /// if not.
     ///
-    /// That takes a while, and many at once wait for each other.
+    /// That takes a while, and many at once wait for each other; so does who comes from where too many were refused.
     pub async fn log_in(&self, user: &str, password: &[u8], peer: IpAddr) -> Option<Arc<User>> {
-        let verdict = self.check_login(user, password, peer).await;
-        verdict.inspect_err(|reason| warn!(%peer, user, "login refused: {reason}")).ok()
+        let Node { guesses, shared, .. } = &*self.node;
+        // Once: others from there must not hold this one up for ever.
+        if let Some(ms) = guesses.wait_ms(peer, shared.clock.now()) {
+            tokio::time::sleep(Duration::from_millis(ms)).await;
+        }
+        match self.check_login(user, password, peer).await {
+            Ok(user) => {
+                guesses.accepted(peer);
+                Some(user)
+            }
+            Err(reason) => {
+                guesses.refused(peer, shared.clock.now());
+                warn!(%peer, user, "login refused: {reason}");
+                None
+            }
+        }
     }
 
     async fn check_login(
@@ -78,7 +93,7 @@ impl Admin {
     /// A new user named `guest` may log in from this machine only, as in RabbitMQ.
     ///
     /// # Errors
-    /// [`AdminError::Invalid`] if the name cannot be one.
+    /// [`AdminError::Invalid`] if the name cannot be one, or there are too many tags.
     pub async fn put_user(
         &self,
         name: &str,
@@ -86,6 +101,7 @@ impl Admin {
         tags: UserTags,
     ) -> Result<Put, AdminError> {
         check_name("user", name)?;
+        check_texts(tags.iter())?;
         let known = self.user(name);
         let hash = self.hash(password, known.as_ref()).await;
         let put = |rights: &mut Rights| {

@@ -7,7 +7,7 @@ use broker::record::Definition;
 use broker::vhost::{VhostDefinition, VhostSettings};
 use tracing::info;
 
-use super::{Admin, AdminError, Put, check_name, no_such};
+use super::{Admin, AdminError, Put, check_name, check_texts, no_such};
 use crate::vhost::Vhost;
 
 /// A vhost as it is now.
@@ -36,9 +36,11 @@ impl Admin {
     /// Adds a vhost, or says something else of one. Nobody may do anything in a new one.
     ///
     /// # Errors
-    /// [`AdminError::Invalid`] if the name cannot be one.
+    /// [`AdminError::Invalid`] if the name cannot be one, or too much is said of it.
     pub async fn put_vhost(&self, name: &str, settings: VhostSettings) -> Result<Put, AdminError> {
         check_name("vhost", name)?;
+        let tags = settings.tags.iter().map(String::as_str);
+        check_texts(tags.chain([&*settings.description]))?;
         let changes = self.node.vhost_changes.lock().await;
         let shared = &self.node.shared;
         let (was_there, after) = match self.node.vhost(name) {

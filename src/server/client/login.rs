@@ -35,13 +35,17 @@ impl Client {
     pub(super) fn log_in(&mut self, login: &Login<'_>) -> Result<(), LoginError> {
         // Set before the user is looked up: whoever changes them from here on tells this connection.
         self.entry.user.get_or_init(|| login.user.into());
+        let peer = self.entry.peer.ip();
+        if self.pending_login.is_none() && self.node.guesses.wait_ms(peer, self.now).is_some() {
+            return Err(LoginError::Wait);
+        }
         let checked = self.check_password(login)?;
         let properties = login.client_properties;
         self.name = text_of(properties, "connection_name");
         let product = text_of(properties, "product").unwrap_or_default();
         self.live_prefetch = self.shared.options.live_prefetch.applies_to(&product);
         let verdict = match checked {
-            Ok(user) if !self.node.may_come_from(&user, self.entry.peer.ip()) => {
+            Ok(user) if !self.node.may_come_from(&user, peer) => {
                 Err("this user may log in from this machine only")
             }
             checked => checked,
@@ -50,6 +54,7 @@ impl Client {
         count(if verdict.is_ok() { &churn.logins_accepted } else { &churn.logins_refused });
         match verdict {
             Ok(user) => {
+                self.node.guesses.accepted(peer);
                 self.user = Some(user);
                 self.entry.facts.introduction.get_or_init(|| Introduction {
                     user: login.user.into(),
@@ -59,6 +64,7 @@ impl Client {
                 Ok(())
             }
             Err(reason) => {
+                self.node.guesses.refused(peer, self.now);
                 warn!(
                     peer = %self.entry.peer, connection = %self.id, user = login.user,
                     mechanism = login.mechanism, "login refused: {reason}"

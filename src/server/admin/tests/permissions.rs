@@ -68,6 +68,10 @@ async fn a_permission_is_for_somebody_and_somewhere_and_makes_sense() {
     assert!(matches!(malformed, Err(AdminError::Invalid { .. })));
     let malformed = admin.put_topic_permission(topics("(", "")).await;
     assert!(matches!(malformed, Err(AdminError::Invalid { .. })));
+    let too_long = admin.put_topic_permission(topics(&"a".repeat(65_535), "")).await;
+    assert!(matches!(too_long, Err(AdminError::Invalid { .. })));
+    let too_long = admin.put_permission(permission(("ann", "/"), ["", "", &"a".repeat(65_534)]));
+    assert!(matches!(too_long.await, Err(AdminError::Invalid { .. })));
     let of_bob = TopicPermissionInfo { user: "bob".into(), ..topics("", "") };
     assert!(matches!(admin.put_topic_permission(of_bob).await, Err(AdminError::NotFound { .. })));
     assert_eq!(admin.permissions(), [everything("ann", "/")]);

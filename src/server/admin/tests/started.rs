@@ -17,7 +17,7 @@ use crate::{Server, stage};
 pub(super) const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// How long anything may take, on a machine that has more to do.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A server with a data folder, that is gone after its test.
 pub(super) struct Started {
@@ -59,6 +59,7 @@ impl Started {
     async fn start(&mut self) {
         let mut options = stage::options(self.folder.clone());
         options.bind = vec![(HERE, 0).into()];
+        options.handshake_ms = PATIENCE.as_secs() * 1000;
         self.server = Some(Server::start(options).await.unwrap());
     }
 
@@ -83,6 +84,7 @@ impl Started {
             user: user.to_owned(),
             password: password.to_owned(),
             vhost: vhost.to_owned(),
+            connect_timeout: PATIENCE,
             ..ConnectOptions::default()
         }
     }

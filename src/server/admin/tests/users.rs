@@ -2,6 +2,7 @@
 
 use broker::UserTags;
 use broker::user::{HashAlgorithm, PasswordHash};
+use broker::vhost::VhostSettings;
 use pillarbox_client::Error;
 
 use super::started::{HERE, Started, everything, text, within};
@@ -40,6 +41,25 @@ async fn a_user_is_there_with_what_was_said_of_them_also_after_a_restart() {
         assert_eq!(again.to_string(), "there is no user 'bob'");
         started.restart().await;
     }
+}
+
+/// Of what was said before nothing is left in the log, or it would be what counts once the last word is gone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_changed_before_it_was_deleted_does_not_come_back() {
+    let mut started = Started::with_ann().await;
+    let admin = started.admin();
+    for tag in ["monitoring", "management"] {
+        admin.put_user("bob", NewPassword::None, tags(tag)).await.unwrap();
+        let settings = VhostSettings { description: tag.to_owned(), ..VhostSettings::default() };
+        admin.put_vhost("shop", settings).await.unwrap();
+        admin.put_permission(everything("bob", "shop")).await.unwrap();
+    }
+    admin.delete_user("bob").await.unwrap();
+    admin.delete_vhost("shop").await.unwrap();
+    started.restart().await;
+    let admin = started.admin();
+    assert!(admin.user("bob").is_none() && admin.vhost("shop").is_none());
+    assert_eq!(admin.permissions(), [everything("ann", "/")]);
 }
 
 /// Users of an older data folder, and of RabbitMQ's definitions.
@@ -144,6 +164,19 @@ async fn a_name_has_an_end_and_a_beginning() {
     admin.put_user(&"x".repeat(255), NewPassword::None, UserTags::default()).await.unwrap();
 }
 
+/// What was accepted once is read again by every start.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn there_are_only_so_many_tags() {
+    let mut started = Started::with_nobody().await;
+    let admin = started.admin();
+    let tags = |count: usize| UserTags::new((0..count).map(|_| String::new()));
+    let refused = admin.put_user("ann", NewPassword::None, tags(65_537)).await;
+    assert!(matches!(refused, Err(AdminError::Invalid { .. })));
+    admin.put_user("ann", NewPassword::None, tags(65_536)).await.unwrap();
+    started.restart().await;
+    assert_eq!(started.admin().user("ann").unwrap().tags, tags(65_536));
+}
+
 /// Many logins at once are checked by few threads; the others wait, and get in.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crowd_gets_in_one_after_the_other() {
@@ -173,4 +206,54 @@ async fn a_crowd_gets_in_one_after_the_other() {
         }
     })
     .await;
+}
+
+/// From elsewhere, that is: on this machine all programs have the same address.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_guesses_waits_for_longer_and_longer() {
+    let started = Started::with_ann().await;
+    let admin = started.admin();
+    let (guesser, other) = ("10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap());
+    let since = std::time::Instant::now();
+    for _ in 0..14 {
+        assert!(admin.log_in("ann", b"guess", guesser).await.is_none());
+    }
+    // Of the last four, each waited for twice as long as the one before it.
+    assert!(since.elapsed().as_millis() >= 100 + 200 + 400 + 800, "{:?}", since.elapsed());
+    let now = admin.node.shared.clock.now();
+    assert!(admin.node.guesses.wait_ms(guesser, now).is_some());
+    assert!(admin.log_in("ann", b"secret", other).await.is_some());
+}
+
+/// How long a refusal takes tells neither whether there is such a user nor how their password is kept.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_refusal_takes_as_long() {
+    let started = Started::with_ann().await;
+    let admin = started.admin();
+    let hash = NewPassword::Hash(PasswordHash::sha256(b"secret", [1, 2, 3, 4]));
+    admin.put_user("old", hash, UserTags::default()).await.unwrap();
+    admin.put_user("none", NewPassword::None, UserTags::default()).await.unwrap();
+    // The least of some, as the machine has more to do.
+    let mut least = Vec::new();
+    for user in ["ann", "old", "none", "nobody"] {
+        let mut times = Vec::new();
+        for _ in 0..5 {
+            let since = std::time::Instant::now();
+            assert!(admin.log_in(user, b"wrong", HERE).await.is_none());
+            times.push(since.elapsed());
+        }
+        least.push(times.into_iter().min().unwrap());
+    }
+    let (shortest, longest) = (least.iter().min().unwrap(), least.iter().max().unwrap());
+    assert!(*longest < *shortest * 4, "{least:?}");
+}
+
+#[test]
+fn a_new_password_never_shows() {
+    let shown = format!(
+        "{:?} {:?}",
+        text("secret"),
+        NewPassword::Hash(PasswordHash::sha256(b"secret", [7; 4]))
+    );
+    assert_eq!(shown, "Text(…) Hash(…)");
 }

@@ -102,6 +102,24 @@ async fn what_is_in_a_vhost_goes_with_it_and_does_not_come_back() {
     }
 }
 
+/// Whatever is marked before something is added is found by who adds it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_new_comes_into_a_vhost_that_is_being_deleted() {
+    let started = Started::with_ann().await;
+    let vhost = started.admin().node.vhost("/").unwrap();
+    let (one, one_channel) = started.ann().await;
+    let (other, other_channel) = started.ann().await;
+    vhost.mark_deleted();
+    let down = (541, "INTERNAL_ERROR - vhost '/' is down".to_owned());
+    let refused = one_channel.queue_declare("q", durable()).await.unwrap_err();
+    assert_eq!(close_of(refused), down);
+    let exchange = ExchangeOptions { durable: true, ..ExchangeOptions::default() };
+    let refused = other_channel.exchange_declare("x", "topic", exchange).await.unwrap_err();
+    assert_eq!(close_of(refused), down);
+    assert!(vhost.queues.is_empty() && vhost.exchange("x").is_none());
+    drop((one, other));
+}
+
 /// A client that declares without an end while its vhost is deleted.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_left_of_what_is_declared_meanwhile() {
@@ -139,6 +157,9 @@ async fn a_new_vhost_is_closed_to_everybody() {
         let expected = format!("NOT_ALLOWED - access to vhost 'shop' refused for user '{user}'");
         assert_eq!(close_of(refused), (530, expected));
     }
-    let refused = admin.put_vhost("", VhostSettings::default()).await;
-    assert!(matches!(refused, Err(AdminError::Invalid { .. })));
+    let wordy = VhostSettings { description: "x".repeat(65_536), ..VhostSettings::default() };
+    for (name, settings) in [("", VhostSettings::default()), ("wordy", wordy)] {
+        let refused = admin.put_vhost(name, settings).await;
+        assert!(matches!(refused, Err(AdminError::Invalid { .. })), "{name}");
+    }
 }
