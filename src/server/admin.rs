@@ -8,6 +8,7 @@ mod channels;
 mod connections;
 mod consumers;
 mod exchanges;
+mod identity;
 mod limits;
 mod messages;
 mod node;

@@ -142,11 +142,12 @@ pub(crate) struct OutboxChannel {
     consumers: Slab<OutboxConsumer>,
 }
 
-/// How many messages a channel was given, and how.
-#[derive(Debug, Default)]
+/// How many messages a channel was given, and how. The others, which no consumer has to ack, are not counted for
+/// themselves: every message has a tag.
+#[derive(Clone, Copy, Debug, Default)]
 struct Delivered {
     deliver: u64,
-    deliver_no_ack: u64,
+    replies: u64,
     get: u64,
     get_no_ack: u64,
     redeliver: u64,
@@ -262,12 +263,11 @@ impl OutboxBuffer {
                 channel.delivered.deliver += 1;
                 channel.deliveries.push(DeliveryLink { link, slot }, now, true)
             }
-            None => {
-                channel.delivered.deliver_no_ack += 1;
-                channel.deliveries.next_tag()
-            }
+            None => channel.deliveries.next_tag(),
         };
-        channel.delivered.redeliver += u64::from(delivery.redelivered);
+        if delivery.redelivered {
+            channel.delivered.redeliver += 1;
+        }
         let number = channel.number;
         let Some(consumer) = channel.consumers.get_mut(consumer.0 as usize) else { return };
         let frame = consumer.address(number, delivery.exchange, delivery.routing_key);
@@ -301,6 +301,7 @@ impl OutboxBuffer {
                 break;
             }
             let tag = channel.deliveries.next_tag();
+            channel.delivered.replies += 1;
             template.append_content(
                 &mut frames,
                 self.frame_max,
@@ -335,7 +336,9 @@ impl OutboxBuffer {
                 channel.deliveries.next_tag()
             }
         };
-        channel.delivered.redeliver += u64::from(delivery.redelivered);
+        if delivery.redelivered {
+            channel.delivered.redeliver += 1;
+        }
         let number = channel.number.0;
         let ok = Method::BasicGetOk(basic::GetOk {
             delivery_tag: tag.0,
@@ -368,6 +371,8 @@ impl OutboxChannel {
     /// What it has done so far.
     pub(crate) fn counts(&self) -> MessageCounts {
         let figures = self.figures.read();
+        let Delivered { deliver, replies, get, get_no_ack, redeliver } = self.delivered;
+        let issued = self.deliveries.issued();
         MessageCounts {
             publish: figures.publish,
             confirm: figures.confirm,
@@ -375,11 +380,11 @@ impl OutboxChannel {
             drop_unroutable: figures.drop_unroutable,
             ack: figures.ack,
             get_empty: figures.get_empty,
-            deliver: self.delivered.deliver,
-            deliver_no_ack: self.delivered.deliver_no_ack,
-            get: self.delivered.get,
-            get_no_ack: self.delivered.get_no_ack,
-            redeliver: self.delivered.redeliver,
+            deliver,
+            deliver_no_ack: issued - deliver - replies - get - get_no_ack,
+            get,
+            get_no_ack,
+            redeliver,
             ..MessageCounts::default()
         }
     }

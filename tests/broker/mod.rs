@@ -28,15 +28,24 @@ const ADDR_VARIABLE: &str = "PILLARBOX_TEST_ADDR";
 /// A running broker: a child process with a folder of its own, or the one that `PILLARBOX_TEST_ADDR` names.
 pub(crate) struct Broker {
     addr: SocketAddr,
-    /// Where it listens for TLS, if its settings say so.
-    tls_addr: Option<SocketAddr>,
     started: Option<Started>,
+}
+
+/// Where a broker says that it listens.
+#[derive(Clone, Copy)]
+struct Addresses {
+    amqp: SocketAddr,
+    /// If its settings say so.
+    tls: Option<SocketAddr>,
+    management: Option<SocketAddr>,
+    metrics: Option<SocketAddr>,
 }
 
 /// What belongs to a broker that the test started itself.
 struct Started {
     child: Child,
     folder: PathBuf,
+    addresses: Addresses,
     log: Arc<Mutex<String>>,
 }
 
@@ -49,11 +58,12 @@ impl Broker {
     /// Starts a broker with `config_toml` as its settings, on a free port.
     pub(crate) fn start_with(config_toml: &str) -> Self {
         if let Some(addr) = foreign_addr() {
-            return Self { addr, tls_addr: None, started: None };
+            return Self { addr, started: None };
         }
         let folder = new_folder();
         fs::write(folder.join("broker.toml"), config_toml).expect("the settings can be written");
-        Self::serve(folder)
+        let started = Started::start(folder);
+        Self { addr: started.addresses.amqp, started: Some(started) }
     }
 
     /// Starts a broker on data that is moved to it; `None` if another broker is asked.
@@ -64,13 +74,8 @@ impl Broker {
         let folder = new_folder();
         fs::write(folder.join("broker.toml"), "").expect("the settings can be written");
         fs::rename(data_dir, folder.join("data")).expect("the data can be moved");
-        Some(Self::serve(folder))
-    }
-
-    /// Starts a broker in a folder that was prepared.
-    fn serve(folder: PathBuf) -> Self {
-        let (started, addr, tls_addr) = Started::start(folder);
-        Self { addr, tls_addr, started: Some(started) }
+        let started = Started::start(folder);
+        Some(Self { addr: started.addresses.amqp, started: Some(started) })
     }
 
     /// Where it keeps its data.
@@ -112,8 +117,8 @@ impl Broker {
     /// The broker goes on in another process, on another port.
     fn start_again(&mut self) {
         let Some(ended) = &self.started else { return };
-        let (started, addr, tls_addr) = Started::start(ended.folder.clone());
-        (self.addr, self.tls_addr) = (addr, tls_addr);
+        let started = Started::start(ended.folder.clone());
+        self.addr = started.addresses.amqp;
         self.started = Some(started);
     }
 
@@ -129,7 +134,20 @@ impl Broker {
 
     /// Where it listens for AMQP under TLS.
     pub(crate) fn tls_addr(&self) -> SocketAddr {
-        self.tls_addr.expect("the settings have it listen for TLS")
+        let started = self.started.as_ref().expect("only a broker of this test listens for TLS");
+        started.addresses.tls.expect("the settings have it listen for TLS")
+    }
+
+    /// Where its HTTP API is.
+    pub(crate) fn management(&self) -> SocketAddr {
+        let started = self.started.as_ref().expect("only a broker of this test has a known API");
+        started.addresses.management.expect("the management is on")
+    }
+
+    /// Where its metrics are.
+    pub(crate) fn metrics(&self) -> SocketAddr {
+        let started = self.started.as_ref().expect("only a broker of this test has known metrics");
+        started.addresses.metrics.expect("the metrics are on")
     }
 
     /// Where it listens, with the default user, as client libraries want it.
@@ -149,8 +167,8 @@ impl Broker {
 }
 
 impl Started {
-    /// Starts a broker with the settings and the data of `folder`; also where it listens, and where for TLS.
-    fn start(folder: PathBuf) -> (Self, SocketAddr, Option<SocketAddr>) {
+    /// Starts a broker with the settings and the data of `folder`.
+    fn start(folder: PathBuf) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_pillarbox"))
             .args(["--port", "0", "--config"])
             .arg(folder.join("broker.toml"))
@@ -181,27 +199,17 @@ impl Started {
                 kept.push('\n');
             }
         });
-        let mut started = Self { child, folder, log };
-        let addr = started.wait_for_address(&lines);
-        let settings = fs::read_to_string(started.folder.join("broker.toml"));
+        let settings = fs::read_to_string(folder.join("broker.toml"));
         let has_tls = settings.is_ok_and(|settings| settings.contains("[tls]"));
-        let tls_addr = has_tls.then(|| started.wait_for_address(&lines));
-        (started, addr, tls_addr)
-    }
-
-    /// The address out of the next line with `listening on <ip>:<port>`.
-    fn wait_for_address(&mut self, lines: &mpsc::Receiver<String>) -> SocketAddr {
-        let give_up = Instant::now() + START_TIMEOUT;
-        while let Ok(line) = lines.recv_timeout(give_up.saturating_duration_since(Instant::now())) {
-            let after = line.split_once("listening on ").map(|(_, after)| after);
-            let word = after.and_then(|after| after.split_whitespace().next());
-            if let Some(addr) = word.and_then(|word| word.parse().ok()) {
-                return addr;
+        match wait_for_addresses(&lines, has_tls) {
+            Some(addresses) => Self { child, folder, addresses, log },
+            None => {
+                let _ = child.kill();
+                let status = child.wait();
+                let log = log.lock().unwrap_or_else(PoisonError::into_inner);
+                panic!("the broker did not say where it listens ({status:?}); log:\n{log}");
             }
         }
-        let _ = self.child.kill();
-        let status = self.child.wait();
-        panic!("the broker did not say where it listens ({status:?}); log:\n{}", self.log_text());
     }
 
     fn log_text(&self) -> String {
@@ -221,6 +229,30 @@ impl Started {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The addresses out of the lines, of which those for AMQP are the last: `management on <ip>:<port>`,
+/// `metrics on <ip>:<port>`, `listening on <ip>:<port>`, and for TLS once more.
+fn wait_for_addresses(lines: &mpsc::Receiver<String>, has_tls: bool) -> Option<Addresses> {
+    let give_up = Instant::now() + START_TIMEOUT;
+    let (mut management, mut metrics, mut plain) = (None, None, None);
+    while let Ok(line) = lines.recv_timeout(give_up.saturating_duration_since(Instant::now())) {
+        let after = |words: &str| -> Option<SocketAddr> {
+            let (_, rest) = line.split_once(words)?;
+            rest.split_whitespace().next()?.parse().ok()
+        };
+        management = management.or(after("management on "));
+        metrics = metrics.or(after("metrics on "));
+        let Some(listening) = after("listening on ") else { continue };
+        match plain {
+            None if has_tls => plain = Some(listening),
+            None => return Some(Addresses { amqp: listening, tls: None, management, metrics }),
+            Some(amqp) => {
+                return Some(Addresses { amqp, tls: Some(listening), management, metrics });
+            }
+        }
+    }
+    None
 }
 
 impl Drop for Broker {
@@ -256,13 +288,8 @@ const _: fn() = || {
     broker.restart_with("");
     broker.kill_and_restart();
     broker.restart_changed(|_| {});
-    let _ = (
-        broker.addr(),
-        broker.tls_addr(),
-        broker.uri(),
-        broker.pid(),
-        broker.log_text(),
-        broker.is_foreign(),
-    );
+    let _ = (broker.addr(), broker.tls_addr(), broker.uri(), broker.pid());
+    let _ = (broker.log_text(), broker.is_foreign());
+    let _ = (broker.management(), broker.metrics());
     let _ = Broker::start_on(&broker.data_dir());
 };

@@ -70,6 +70,12 @@ impl<L: Copy> Deliveries<L> {
         DeliveryTag(self.last_tag)
     }
 
+    /// How many numbers were given.
+    #[must_use]
+    pub const fn issued(&self) -> u64 {
+        self.last_tag
+    }
+
     /// Numbers a delivery and keeps it until it is settled.
     #[inline]
     pub fn push(&mut self, link: L, now: Timestamp, in_window: bool) -> DeliveryTag {
@@ -292,6 +298,7 @@ mod tests {
     fn exactly_this_tag_has_to_be_unacked() {
         let mut deliveries = filled(3);
         assert_eq!(deliveries.next_tag(), DeliveryTag(4));
+        assert_eq!(deliveries.issued(), 4);
         assert_eq!(take(&mut deliveries, 0, false), None);
         assert_eq!(take(&mut deliveries, 4, false), None, "it needed no ack");
         assert_eq!(take(&mut deliveries, 4, true), None);

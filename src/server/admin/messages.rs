@@ -21,6 +21,9 @@ const FETCHED_BYTES_MAX: usize = 64 << 20;
 /// What a message is counted with beyond its content.
 const OVERHEAD_BYTES: usize = 512;
 
+/// How many messages are fetched before it is somebody else's turn.
+const FETCHED_IN_A_ROW: usize = 100;
+
 /// How many messages are settled before the queue is somebody else's.
 const SETTLED_AT_ONCE: usize = 1_000;
 
@@ -145,7 +148,12 @@ impl Admin {
         while fetch.messages.len() < count && fetch.bytes < FETCHED_BYTES_MAX {
             fetch.client.now = self.now();
             match fetch.take_one()? {
-                Got::Delivered => tries = 0,
+                Got::Delivered => {
+                    tries = 0;
+                    if fetch.messages.len().is_multiple_of(FETCHED_IN_A_ROW) {
+                        tokio::task::yield_now().await;
+                    }
+                }
                 Got::Empty => break,
                 Got::Wait if tries < TRIES_MAX => {
                     tries += 1;

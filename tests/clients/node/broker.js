@@ -26,7 +26,7 @@ function newFolder() {
  * such a file, and it listens for TLS too: then `hangUp()` has it read its certificates again.
  */
 export async function startBroker({ port = 0, dataDir = newFolder(), settings } = {}) {
-  const options = ['--port', String(port), '--data-dir', dataDir];
+  const options = ['--port', String(port), '--management-port', '0', '--data-dir', dataDir];
   if (settings) options.push('--config', settings);
   const process_ = spawn(settings ? PILLARBOX : BROKER, options, { stdio: ['ignore', 'pipe', 'inherit'] });
   const exited = once(process_, 'exit');

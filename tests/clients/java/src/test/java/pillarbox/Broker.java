@@ -29,7 +29,7 @@ final class Broker implements AutoCloseable {
     private Broker(boolean hasTls, String... command) throws IOException {
         String data = Files.createTempDirectory("pillarbox-java").toString();
         ProcessBuilder builder = new ProcessBuilder(command);
-        builder.command().addAll(List.of("--data-dir", data));
+        builder.command().addAll(List.of("--management-port", "0", "--data-dir", data));
         process = builder.redirectError(ProcessBuilder.Redirect.INHERIT).start();
         BufferedReader stdout = process.inputReader();
         port = listeningPort(stdout);
