@@ -28,6 +28,27 @@ async fn a_wrong_password_or_name_is_refused_in_the_same_words() {
     }
 }
 
+/// Neither a right password nor a wrong one, however much is logged.
+#[tokio::test]
+async fn no_password_gets_into_the_log() {
+    let settings = "[log]\nlevel = \"trace\"\n[[users]]\nname = \"guest\"\npassword = \"planted-right\"\n\
+                    [[users.permissions]]\nvhost = \"/\"\nread = \".*\"";
+    let Some(broker) = broker_with(settings) else { return };
+    for (mechanism, user) in
+        [("plain", "guest"), ("plain", "nobody"), ("amqplain", "guest"), ("amqplain", "nobody")]
+    {
+        for password in ["planted-right", "planted-wrong"] {
+            let addr = broker.addr();
+            let uri = format!("amqp://{user}:{password}@{addr}/%2f?auth_mechanism={mechanism}");
+            let is_right = user == "guest" && password == "planted-right";
+            assert_eq!(Client::login(&broker, &uri).await.is_ok(), is_right, "{uri}");
+        }
+    }
+    let log = broker.log_text();
+    assert!(log.contains("the password is wrong") && log.contains("there is no such user"));
+    assert!(!log.contains("planted"), "{log}");
+}
+
 #[tokio::test]
 async fn amqplain_is_as_good_as_plain() {
     let broker = shared_broker();
