@@ -5,7 +5,6 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -28,6 +27,7 @@ pub(crate) struct Config {
     pub(crate) store: Store,
     pub(crate) log: Log,
     pub(crate) compat: Compat,
+    pub(crate) management: ManagementConfig,
     pub(crate) vhosts: Vec<String>,
     pub(crate) users: Vec<UserConfig>,
 }
@@ -131,6 +131,18 @@ pub(crate) struct Compat {
     pub(crate) relaxed_quorum_redeclare: bool,
 }
 
+/// `[management]`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ManagementConfig {
+    /// The addresses of the HTTP API and the web page.
+    pub(crate) bind: Vec<SocketAddr>,
+    /// The addresses of the metrics for Prometheus, where nobody logs in.
+    pub(crate) metrics_bind: Vec<SocketAddr>,
+    /// A file of definitions that are made at every start; empty is none.
+    pub(crate) load_definitions: PathBuf,
+}
+
 /// The type of queues that are declared without one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -204,6 +216,7 @@ impl Default for Config {
             store: Store::default(),
             log: Log::default(),
             compat: Compat::default(),
+            management: ManagementConfig::default(),
             vhosts: vec!["/".to_owned()],
             users: vec![guest],
         }
@@ -251,6 +264,38 @@ impl Default for Store {
 impl Default for Log {
     fn default() -> Self {
         Self { format: LogFormat::Text, level: "info".to_owned() }
+    }
+}
+
+impl Default for ManagementConfig {
+    fn default() -> Self {
+        let local = |port| vec![SocketAddr::from((Ipv4Addr::LOCALHOST, port))];
+        Self { bind: local(15_672), metrics_bind: local(15_692), load_definitions: PathBuf::new() }
+    }
+}
+
+impl ManagementConfig {
+    /// The file of definitions that are made at every start, with what is in it.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub(crate) fn definitions(&self) -> Result<Option<(&Path, Vec<u8>)>> {
+        let path = self.load_definitions.as_path();
+        if path.as_os_str().is_empty() {
+            return Ok(None);
+        }
+        let text = fs::read(path).with_context(|| {
+            format!("[management] load_definitions: cannot read {}", path.display())
+        })?;
+        Ok(Some((path, text)))
+    }
+
+    /// Moves the API to this port. With 0 nobody else's ports are taken, so the metrics move as well.
+    pub(crate) fn set_port(&mut self, port: u16) {
+        self.bind.iter_mut().for_each(|address| address.set_port(port));
+        if port == 0 {
+            self.metrics_bind.iter_mut().for_each(|address| address.set_port(0));
+        }
     }
 }
 
@@ -337,6 +382,12 @@ impl Config {
         })
     }
 
+    /// What the management is started with.
+    pub(crate) fn management(&self) -> management::Settings {
+        let ManagementConfig { bind, metrics_bind, .. } = self.management.clone();
+        management::Settings { bind, metrics_bind, rabbitmq_version: self.compat.version.clone() }
+    }
+
     fn accounts(&self) -> Result<Vec<NamedAccount>> {
         let mut names = HashSet::new();
         self.users
@@ -359,10 +410,10 @@ impl Config {
                 }
                 let name = user.name.as_str().into();
                 let tags = UserTags::new(user.tags.iter().cloned());
-                let password = user.password.as_bytes();
-                let user = User::new(name, password, salt(), tags, user.loopback_only);
-                let account = Account { user, permissions };
-                Ok(NamedAccount { account, password: Password::new(password) })
+                let password = Password::new(user.password.as_bytes());
+                let loopback_only = user.loopback_only;
+                let user = User { name, tags, loopback_only, password: None };
+                Ok(NamedAccount { account: Account { user, permissions }, password })
             })
             .collect()
     }
@@ -412,12 +463,6 @@ impl Store {
 
 const SEGMENT_BYTES_LEAST: u64 = 1 << 20;
 const SEGMENT_BYTES_MOST: u64 = 1 << 30;
-
-/// Four bytes of the operating system's randomness, for a password's hash.
-fn salt() -> [u8; 4] {
-    let [s0, s1, s2, s3, ..] = RandomState::new().hash_one(()).to_le_bytes();
-    [s0, s1, s2, s3]
-}
 
 /// `60%`, `512MiB`, `2GB` or a number of bytes.
 fn parse_memory(text: &str) -> Result<MemoryLimit> {
@@ -492,6 +537,8 @@ mod tests {
             "deny_transient_queues",
             "deny_queue_master_locator",
             "relaxed_quorum_redeclare",
+            "metrics_bind",
+            "load_definitions",
             "vhosts",
             "name",
             "password",

@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::{ArgAction, Parser};
+use management::Management;
+use server::admin::Admin;
 use server::{LogFailure, Server, StartError};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info};
@@ -41,9 +43,12 @@ struct Serve {
     /// An address to listen on; may be given more than once.
     #[arg(long, value_name = "ADDRESS")]
     bind: Vec<IpAddr>,
-    /// The port for AMQP; 0 takes a free one.
+    /// The port for AMQP; 0 takes free ones for everything, and prints them.
     #[arg(long)]
     port: Option<u16>,
+    /// The port of the HTTP API and the web page; 0 takes free ones for them and for the metrics, and prints them.
+    #[arg(long, value_name = "PORT")]
+    management_port: Option<u16>,
     /// The folder for what outlives the process.
     #[arg(long, value_name = "FOLDER", conflicts_with = "memory_only")]
     data_dir: Option<PathBuf>,
@@ -97,6 +102,9 @@ impl Serve {
         if let Some(port) = self.port {
             config.server.port = port;
         }
+        if let Some(port) = self.management_port.or(self.port.filter(|&port| port == 0)) {
+            config.management.set_port(port);
+        }
         if let Some(data_dir) = &self.data_dir {
             config.store.data_dir.clone_from(data_dir);
         }
@@ -142,12 +150,21 @@ fn serve(arguments: Serve, started: Instant) -> Result<()> {
             "pillarbox is ready; {}",
             server.promise()
         );
-        announce(&server).context("cannot print where it listens")?;
+        let management = match manage(&config, &server.admin()).await {
+            Ok(management) => management,
+            Err(error) => {
+                // Nobody was told where to connect: the log is closed as it was opened.
+                server.stop("the management cannot be started").await?;
+                return Err(error);
+            }
+        };
+        announce(&server, &management).context("cannot print where it listens")?;
         let name = tokio::select! {
             name = signals.next() => name,
             failure = server.failed() => return Err(failure.into()),
         };
         info!(signal = name, "stopping; a second signal ends it at once");
+        drop(management);
         tokio::select! {
             stopped = server.stop("broker is shutting down") => stopped?,
             name = signals.next() => bail!("ended at once by {name}"),
@@ -161,9 +178,27 @@ fn serve(arguments: Serve, started: Instant) -> Result<()> {
     served
 }
 
+/// Makes what the definitions name, and starts the management.
+async fn manage(config: &Config, admin: &Admin) -> Result<Management> {
+    if let Some((path, text)) = config.management.definitions()? {
+        let loaded = management::load_definitions(admin, &text).await;
+        loaded.map_err(|reason| anyhow!("the definitions in {}: {reason}", path.display()))?;
+        info!(file = %path.display(), "the definitions are loaded");
+    }
+    Ok(Management::start(&config.management(), admin)?)
+}
+
 /// Prints a line for each address, for people and for scripts that asked for a free port.
-fn announce(server: &Server) -> std::io::Result<()> {
+///
+/// The lines for AMQP come last: whoever has read them knows that everything is ready.
+fn announce(server: &Server, management: &Management) -> std::io::Result<()> {
     let mut stdout = std::io::stdout().lock();
+    for address in management.addresses() {
+        writeln!(stdout, "management on {address}")?;
+    }
+    for address in management.metrics_addresses() {
+        writeln!(stdout, "metrics on {address}")?;
+    }
     for address in server.addresses() {
         writeln!(stdout, "listening on {address}")?;
     }

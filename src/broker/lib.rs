@@ -4,14 +4,17 @@
 
 pub mod arguments;
 pub mod exchange;
+pub mod limits;
 mod log_position;
 pub mod message;
 mod names;
+mod password;
 pub mod permission;
 pub mod queue;
 pub mod record;
 mod refusal;
 mod resource;
+pub mod rights;
 pub mod routing;
 mod time;
 pub mod user;
@@ -23,9 +26,9 @@ pub use self::{
     },
     log_position::LogPosition,
     names::{ConsumerTag, ExchangeName, QueueName, UserName, VhostName},
-    permission::{Action, Authority, Permission, Permissions},
+    permission::{Action, Authority, Permission, TopicPermission, TopicPermissions},
     queue::settings::{DeadLetterStrategy, DeadLetterTarget, Overflow, QueueKind, QueueSettings},
-    refusal::Refusal,
+    refusal::{Refusal, TopicRefused},
     resource::{Resource, ResourceKind},
     time::Timestamp,
     user::{PasswordHash, User, UserTags},

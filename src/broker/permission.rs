@@ -1,11 +1,15 @@
 //! Who may do what: three patterns for each user in each vhost.
 
+mod topic;
+
 use std::{fmt, sync::Arc};
 
-use ahash::AHashMap;
 use regex::{Regex, RegexBuilder};
 
-use crate::{Refusal, Resource, ResourceKind, UserName, VhostName};
+pub use self::topic::{TopicPermission, TopicPermissions};
+use crate::{
+    ExchangeName, Refusal, Resource, ResourceKind, UserName, VhostName, refusal::TopicRefused,
+};
 
 /// What is done to a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -68,7 +72,7 @@ impl Pattern {
         &self.source
     }
 
-    fn matches(&self, name: &str) -> bool {
+    pub(crate) fn matches(&self, name: &str) -> bool {
         match &self.matcher {
             Matcher::None => false,
             Matcher::All => true,
@@ -107,6 +111,12 @@ impl Permission {
         Self { configure: all.clone(), write: all.clone(), read: all }
     }
 
+    /// Nothing.
+    pub fn none() -> Self {
+        let none = Pattern { source: Box::from(""), matcher: Matcher::None };
+        Self { configure: none.clone(), write: none.clone(), read: none }
+    }
+
     /// Whether `action` is allowed on a queue or exchange of that name. The default exchange goes by `amq.default`.
     pub fn allows(&self, action: Action, kind: ResourceKind, name: &str) -> bool {
         let pattern = match action {
@@ -132,6 +142,8 @@ pub struct Authority {
     pub vhost: VhostName,
     /// As it was when the vhost was opened, or when permissions last changed.
     pub permission: Arc<Permission>,
+    /// Which topics, as of the same time.
+    pub topics: TopicPermissions,
 }
 
 impl Authority {
@@ -169,42 +181,29 @@ impl Authority {
         }
         self.authorize(Action::Configure, kind, name)
     }
-}
 
-/// The permissions of all users in all vhosts.
-#[derive(Debug, Clone, Default)]
-pub struct Permissions {
-    by_user: AHashMap<UserName, AHashMap<VhostName, Arc<Permission>>>,
-}
-
-impl Permissions {
-    /// Sets what a user may do in a vhost.
-    pub fn set(&mut self, user: UserName, vhost: VhostName, permission: Permission) {
-        self.by_user.entry(user).or_default().insert(vhost, Arc::new(permission));
-    }
-
-    /// Takes a user's access to a vhost away. Returns whether there was any.
-    pub fn clear(&mut self, user: &UserName, vhost: &VhostName) -> bool {
-        self.by_user.get_mut(user).is_some_and(|vhosts| vhosts.remove(vhost).is_some())
-    }
-
-    /// What a user may do in a vhost, if anything is said about it.
-    pub fn find(&self, user: &UserName, vhost: &VhostName) -> Option<&Arc<Permission>> {
-        self.by_user.get(user)?.get(vhost)
-    }
-
-    /// Opens a vhost that exists.
+    /// Checks a routing key with which something is published to a topic exchange (`write`), or a binding key with which
+    /// something is bound to one (`read`).
     ///
     /// # Errors
-    /// [`Refusal::VhostRefused`] if nothing is permitted to the user there.
-    pub fn open(&self, user: &UserName, vhost: &VhostName) -> Result<Authority, Refusal> {
-        let (user, vhost) = (user.clone(), vhost.clone());
-        match self.find(&user, &vhost) {
-            Some(permission) => {
-                let permission = Arc::clone(permission);
-                Ok(Authority { user, vhost, permission })
+    /// [`Refusal::TopicRefused`].
+    pub fn authorize_topic(
+        &self,
+        action: Action,
+        exchange: &ExchangeName,
+        key: &[u8],
+    ) -> Result<(), Refusal> {
+        match self.topics.of(exchange) {
+            Some(topics) if !topics.allows(action, key) => {
+                Err(Refusal::TopicRefused(Box::new(TopicRefused {
+                    action,
+                    key: String::from_utf8_lossy(key).into_owned(),
+                    exchange: exchange.clone(),
+                    vhost: self.vhost.clone(),
+                    user: self.user.clone(),
+                })))
             }
-            None => Err(Refusal::VhostRefused { vhost, user }),
+            Some(_) | None => Ok(()),
         }
     }
 }
@@ -214,10 +213,12 @@ mod tests {
     use super::*;
 
     fn authority(configure: &str, write: &str, read: &str) -> Authority {
-        let mut permissions = Permissions::default();
-        let permission = Permission::new(configure, write, read).unwrap();
-        permissions.set("bob".into(), "v".into(), permission);
-        permissions.open(&"bob".into(), &"v".into()).unwrap()
+        Authority {
+            user: "bob".into(),
+            vhost: "v".into(),
+            permission: Arc::new(Permission::new(configure, write, read).unwrap()),
+            topics: TopicPermissions::default(),
+        }
     }
 
     #[test]
@@ -254,17 +255,13 @@ mod tests {
     }
 
     #[test]
-    fn no_entry_is_no_access() {
-        let mut permissions = Permissions::default();
-        let (guest, vhost) = (UserName::from("guest"), VhostName::from("/"));
-        assert_eq!(
-            permissions.open(&guest, &vhost).unwrap_err().to_string(),
-            "NOT_ALLOWED - access to vhost '/' refused for user 'guest'"
-        );
-        permissions.set(guest.clone(), vhost.clone(), Permission::full());
-        assert!(permissions.open(&guest, &vhost).is_ok());
-        assert!(permissions.clear(&guest, &vhost));
-        assert!(!permissions.clear(&guest, &vhost));
+    fn all_and_nothing() {
+        for action in [Action::Configure, Action::Write, Action::Read] {
+            for name in ["", "q", "amq.topic"] {
+                assert!(Permission::full().allows(action, ResourceKind::Queue, name));
+                assert!(!Permission::none().allows(action, ResourceKind::Queue, name));
+            }
+        }
     }
 
     #[test]

@@ -21,6 +21,7 @@ mod dying;
 mod entry;
 mod expiry;
 mod fifo;
+mod figures;
 mod limits;
 mod paging;
 mod pool;
@@ -41,6 +42,7 @@ use self::{
     dead_letter::HeldLetters,
     deadlines::Deadlines,
     entry::{Entry, Mark},
+    figures::Persistent,
     paging::Paging,
     quorum::Returns,
     ready::Ready,
@@ -49,8 +51,8 @@ use self::{
 pub use self::{
     dead_letter::{DeadLetter, DeathReason},
     delivery::{
-        Admission, Backing, Cancelled, Closed, ConsumerId, ConsumerSettings, Counters, Delivery,
-        Fate, Got, Purged, Settlement, Sink, Slot,
+        Admission, Backing, Cancelled, Closed, ConsumerId, ConsumerSettings, ConsumerStatus,
+        ConsumerWait, Counters, Delivery, Fate, Got, Purged, Settlement, Sink, Slot,
     },
     pool::{ResidentBudget, SegmentPool},
     recovery::QueueRecovery,
@@ -69,6 +71,8 @@ pub struct Queue {
     /// The bodies of what is ready.
     ready_bytes: u64,
     unacked: UnackedTable,
+    /// What of all this is in the log.
+    persistent: Persistent,
     content: Content,
     consumers: Consumers,
     /// Of messages in a quorum queue that came back.
@@ -100,6 +104,7 @@ impl Queue {
             ready: Ready::default(),
             ready_bytes: 0,
             unacked: UnackedTable::default(),
+            persistent: Persistent::default(),
             content: Content::new(pool),
             consumers: Consumers::new(settings.single_active_consumer, is_quorum),
             returns: BTreeMap::new(),
@@ -187,6 +192,7 @@ impl Queue {
         let count = self.ready();
         let mut ready = std::mem::take(&mut self.ready);
         self.ready_bytes = 0;
+        self.persistent = self.persistent_of_the_others();
         if self.unacked.len() == 0 && !self.has_dying() {
             self.content.clear();
         } else {
@@ -232,6 +238,7 @@ impl Queue {
         let ready = std::mem::take(&mut self.ready);
         let unacked = std::mem::take(&mut self.unacked);
         self.ready_bytes = 0;
+        self.persistent = Persistent::default();
         self.content.clear();
         self.returns = BTreeMap::new();
         self.held = None;
@@ -248,59 +255,6 @@ impl Queue {
     /// What it was declared with.
     pub fn settings(&self) -> &QueueSettings {
         &self.settings
-    }
-
-    /// How many messages are ready.
-    #[inline]
-    pub fn ready(&self) -> u64 {
-        self.ready.len() as u64
-    }
-
-    /// The bodies of the ready messages, in bytes.
-    pub fn ready_bytes(&self) -> u64 {
-        self.ready_bytes
-    }
-
-    /// How many messages are delivered and not yet settled.
-    pub fn unacked(&self) -> u64 {
-        self.unacked.len() as u64 - self.held_dead_letters()
-    }
-
-    /// How many dead letters it holds until their targets accept them.
-    pub fn held_dead_letters(&self) -> u64 {
-        self.held.as_ref().map_or(0, |held| held.len() as u64)
-    }
-
-    /// How many consumers it has.
-    pub fn consumer_count(&self) -> u32 {
-        self.consumers.count()
-    }
-
-    /// The one consumer that is served, if the queue has a single active consumer.
-    pub fn single_active_consumer(&self) -> Option<ConsumerId> {
-        self.consumers.single_active()
-    }
-
-    /// The consumer that has the queue for itself.
-    pub fn exclusive_consumer(&self) -> Option<ConsumerId> {
-        self.consumers.exclusive()
-    }
-
-    /// How many unacked messages a consumer holds.
-    pub fn consumer_unacked(&self, id: ConsumerId) -> u32 {
-        self.consumers.unacked(id)
-    }
-
-    /// What its entries and contents occupy, in bytes. Shared bodies count in each of their queues.
-    pub fn memory_bytes(&self) -> u64 {
-        let entries = self.ready.len() * size_of::<Entry>() + self.unacked.memory_bytes();
-        let paging = self.paging.as_ref().map_or(0, |paging| paging.memory_bytes());
-        (entries + self.content.memory_bytes() + paging) as u64
-    }
-
-    /// What it did so far.
-    pub fn counters(&self) -> Counters {
-        self.counters
     }
 
     /// A message is no more.
@@ -320,6 +274,10 @@ impl Queue {
     fn release(&mut self, entry: Entry, bytes: u32) {
         if entry.is(Mark::Returned) {
             self.returns.remove(&entry.sequence);
+        }
+        if entry.is(Mark::Logged) {
+            let (_, body_bytes) = self.weigh(entry);
+            self.persistent.remove(body_bytes);
         }
         if entry.is(Mark::Paged) {
             self.release_paged(entry);

@@ -16,6 +16,8 @@ pub enum Refusal {
     // 403 ACCESS_REFUSED
     #[error("ACCESS_REFUSED - {action} access to {resource} refused for user '{user}'")]
     AccessRefused { action: crate::Action, resource: Resource, user: UserName },
+    #[error("ACCESS_REFUSED - {0}")]
+    TopicRefused(Box<TopicRefused>),
     #[error(
         "ACCESS_REFUSED - Login was refused using authentication mechanism {mechanism}. \
          For details see the broker logfile."
@@ -143,11 +145,26 @@ pub enum Refusal {
     InternalError { explanation: String },
 }
 
+/// A key that a user may not publish or bind with.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error(
+    "{action} access to topic '{key}' in exchange '{exchange}' in vhost '{vhost}' refused for user '{user}'"
+)]
+#[expect(missing_docs, reason = "the text says what each field means")]
+pub struct TopicRefused {
+    pub action: crate::Action,
+    pub key: String,
+    pub exchange: ExchangeName,
+    pub vhost: VhostName,
+    pub user: UserName,
+}
+
 impl Refusal {
     /// The reply code; its severity says whether the channel or the connection closes.
     pub fn code(&self) -> ReplyCode {
         match self {
             Self::AccessRefused { .. }
+            | Self::TopicRefused(_)
             | Self::LoginRefused { .. }
             | Self::ReservedName { .. }
             | Self::DefaultExchange

@@ -4,10 +4,12 @@
 //! receives goes through the same value, in the order of the calls, so that replies, returns, confirms and deliveries
 //! cannot overtake each other. On the way of a publish or a settlement nothing here allocates.
 
+use std::sync::Arc;
+
 use ::broker::{LogPosition, QueueName, Refusal, queue::Settlement};
 use amqp::{Method, ProtocolHeader, RawTable, ReplyCode};
 
-use crate::{ChannelNumber, DeliveryTag, PublishRun};
+use crate::{ChannelFigures, ChannelNumber, DeliveryTag, PublishRun};
 
 /// One client's access to the broker, and its outbox.
 ///
@@ -46,8 +48,9 @@ pub trait Broker {
     /// Checks a login, counts it, and remembers the user and who the client says it is.
     ///
     /// # Errors
-    /// [`LoginRefused`], whatever the reason; the implementation logs which it was.
-    fn authenticate(&mut self, login: &Login<'_>) -> Result<(), LoginRefused>;
+    /// [`LoginError::Refused`], whatever the reason; the implementation logs which it was. [`LoginError::Wait`] if the
+    /// password takes a while to be checked: the session asks again later.
+    fn authenticate(&mut self, login: &Login<'_>) -> Result<(), LoginError>;
 
     /// What was negotiated; from now on the outbox may cut bodies at `frame_max`.
     fn tuned(&mut self, tuning: Tuning);
@@ -72,8 +75,14 @@ pub trait Broker {
 
     // Channels.
 
-    /// A channel begins.
-    fn open_channel(&mut self, channel: ChannelNumber);
+    /// Checks whether the user may open one more channel.
+    ///
+    /// # Errors
+    /// Why not; the connection closes.
+    fn check_channel(&mut self) -> Result<(), Refusal>;
+
+    /// A channel begins; `figures` will tell what it does.
+    fn open_channel(&mut self, channel: ChannelNumber, figures: &Arc<ChannelFigures>);
 
     /// A channel ends: its consumers are cancelled, and what is unacked or held by a transaction is requeued.
     fn close_channel(&mut self, channel: ChannelNumber);
@@ -166,6 +175,20 @@ pub trait Broker {
         channel: ChannelNumber,
         exchange: &str,
         routing_key: &[u8],
+    ) -> Result<(), Refusal>;
+
+    /// Checks that this client may publish with these keys, if the exchange is one where that makes a difference. The
+    /// other keys are those of `CC` and `BCC`, as shortstrs.
+    ///
+    /// Called once a run, behind [`check_publish`](Self::check_publish) and once its first message was looked at.
+    ///
+    /// # Errors
+    /// Why it is refused; the channel closes.
+    fn check_topics(
+        &mut self,
+        exchange: &str,
+        routing_key: &[u8],
+        other_keys: [&[u8]; 2],
     ) -> Result<(), Refusal>;
 
     /// Publishes a run of messages, in order, and reports into the empty `outcome` what became of them.
@@ -270,9 +293,14 @@ impl std::fmt::Debug for Password<'_> {
     }
 }
 
-/// The login was refused. The client learns no reason.
+/// Why a login did not succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LoginRefused;
+pub enum LoginError {
+    /// It is refused. The client learns no reason.
+    Refused,
+    /// The password is being checked: ask again later.
+    Wait,
+}
 
 /// What `connection.tune-ok` settled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

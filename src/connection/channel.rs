@@ -5,20 +5,22 @@ pub(crate) mod confirms;
 pub(crate) mod content;
 mod deliveries;
 pub(crate) mod exchange;
+pub(crate) mod figures;
 pub(crate) mod inspect;
 mod publish_run;
 pub(crate) mod queue;
 pub(crate) mod transaction;
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use ::broker::QueueName;
 use amqp::{Method, ReplyCode, channel as wire, confirm, tx};
 
 pub(crate) use self::publish_run::{Item, Messages};
-use self::{confirms::Confirms, content::Content, transaction::Transaction};
+use self::{confirms::Confirms, content::Content, figures::ChannelMode, transaction::Transaction};
 pub use self::{
     deliveries::{Deliveries, Unacked},
+    figures::ChannelFigures,
     publish_run::{PublishRun, RunMessage},
 };
 use crate::failure::{Failure, Outcome};
@@ -69,6 +71,7 @@ pub(crate) struct OpenChannel {
     pub(crate) mode: Mode,
     /// The queue that an empty name means.
     pub(crate) last_queue: Option<QueueName>,
+    pub(crate) figures: Arc<ChannelFigures>,
 }
 
 /// What becomes of publishes.
@@ -109,7 +112,10 @@ impl OpenChannel {
     /// `confirm.select`.
     pub(crate) fn select_confirms(&mut self) -> Outcome {
         match self.mode {
-            Mode::Plain => self.mode = Mode::Confirm(Confirms::default()),
+            Mode::Plain => {
+                self.mode = Mode::Confirm(Confirms::default());
+                self.figures.set_mode(ChannelMode::Confirm);
+            }
             Mode::Confirm(_) => {}
             Mode::Transaction(_) => {
                 return Err(precondition("cannot switch from tx to confirm mode"));
@@ -121,7 +127,10 @@ impl OpenChannel {
     /// `tx.select`.
     pub(crate) fn select_transaction(&mut self) -> Outcome {
         match self.mode {
-            Mode::Plain => self.mode = Mode::Transaction(Transaction::default()),
+            Mode::Plain => {
+                self.mode = Mode::Transaction(Transaction::default());
+                self.figures.set_mode(ChannelMode::Transaction);
+            }
             Mode::Transaction(_) => {}
             Mode::Confirm(_) => return Err(precondition("cannot switch from confirm to tx mode")),
         }
@@ -131,7 +140,10 @@ impl OpenChannel {
     /// The transaction so far, of which nothing is left in the channel.
     pub(crate) fn take_transaction(&mut self) -> Outcome<Transaction> {
         match &mut self.mode {
-            Mode::Transaction(transaction) => Ok(std::mem::take(transaction)),
+            Mode::Transaction(transaction) => {
+                self.figures.set_uncommitted(0);
+                Ok(std::mem::take(transaction))
+            }
             Mode::Plain | Mode::Confirm(_) => Err(precondition("channel is not transactional")),
         }
     }

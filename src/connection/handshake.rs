@@ -10,7 +10,7 @@ use amqp::{
 };
 
 use crate::{
-    Broker, ChannelNumber, Login, LoginRefused, Password, Settings, Tuning,
+    Broker, ChannelNumber, Login, LoginError, Password, Settings, Tuning,
     failure::{Failure, Outcome, check_payload, ids},
     open_connection::OpenConnection,
     sasl::{MECHANISMS, Mechanism},
@@ -41,6 +41,8 @@ pub(crate) struct Capabilities {
 pub(crate) enum Advanced {
     Still(Handshake),
     Open(Box<OpenConnection>),
+    /// The frame is to be handled again later: its login is being checked.
+    Wait,
     /// The login was refused and the client does not want to be told.
     Silent,
 }
@@ -160,12 +162,16 @@ fn log_in<B: Broker>(
         password: Password(credentials.password),
         client_properties: start_ok.client_properties,
     };
-    if let Err(LoginRefused) = broker.authenticate(&login) {
-        if !capabilities.authentication_failure_close {
+    match broker.authenticate(&login) {
+        Ok(()) => {}
+        Err(LoginError::Wait) => return Ok(Advanced::Wait),
+        Err(LoginError::Refused) if !capabilities.authentication_failure_close => {
             return Ok(Advanced::Silent);
         }
-        let mechanism = mechanism.name().to_owned();
-        return Err(::broker::Refusal::LoginRefused { mechanism }.into());
+        Err(LoginError::Refused) => {
+            let mechanism = mechanism.name().to_owned();
+            return Err(::broker::Refusal::LoginRefused { mechanism }.into());
+        }
     }
     let tune = connection::Tune {
         channel_max: settings.channel_max,

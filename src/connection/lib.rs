@@ -10,6 +10,7 @@ mod handshake;
 mod heartbeat;
 mod held_replies;
 mod open_connection;
+mod publish_alone;
 mod sasl;
 mod session;
 mod settings;
@@ -17,10 +18,14 @@ mod turn;
 
 pub use self::{
     broker::{
-        Bind, Broker, Consume, DeclareError, Durable, ExchangeDeclare, Got, Login, LoginRefused,
+        Bind, Broker, Consume, DeclareError, Durable, ExchangeDeclare, Got, Login, LoginError,
         Password, PublishOutcome, QueueDeclare, QueueDeclared, Tuning, UnknownDeliveryTag,
     },
-    channel::{ChannelNumber, Deliveries, DeliveryTag, PublishRun, RunMessage, Unacked},
+    channel::{
+        ChannelFigures, ChannelNumber, Deliveries, DeliveryTag, PublishRun, RunMessage, Unacked,
+        figures::{ChannelCounts, ChannelMode},
+    },
+    publish_alone::{LoneMessage, NotPublished, publish_alone},
     session::{Event, Next, Progress, Session},
     settings::Settings,
 };

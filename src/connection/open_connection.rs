@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     mem,
+    sync::Arc,
 };
 
 use ::broker::{LogPosition, VhostName};
@@ -76,10 +77,11 @@ impl OpenConnection {
         }
     }
 
-    /// `channel.open`, on a number that is not in use.
+    /// `channel.open`, on a number that is not in use, and within the limits.
     pub(crate) fn open_channel<B: Broker>(&mut self, number: ChannelNumber, broker: &mut B) {
-        self.channels.insert(number.0, Channel::Open(OpenChannel::default()));
-        broker.open_channel(number);
+        let open = OpenChannel::default();
+        broker.open_channel(number, &open.figures);
+        self.channels.insert(number.0, Channel::Open(open));
         broker.send(number, &Method::ChannelOpenOk(channel::OpenOk));
     }
 
@@ -163,9 +165,9 @@ impl OpenConnection {
             .map_err(|refusal| Box::<Failure>::from(refusal).of(PUBLISH))?;
         return_unroutable(run, &self.outcome, broker);
         let number = run.channel.0;
-        if let Some(Channel::Open(OpenChannel { mode: Mode::Confirm(confirms), .. })) =
-            self.channels.get_mut(&number)
-        {
+        let Some(Channel::Open(open)) = self.channels.get_mut(&number) else { return Ok(()) };
+        open.figures.add_publishes(run.len(), self.outcome.unroutable.len(), run.mandatory);
+        if let Mode::Confirm(confirms) = &mut open.mode {
             settle_run(confirms, run.len() as u64, &self.outcome);
             if !self.unconfirmed.contains(&number) {
                 self.unconfirmed.push(number);
@@ -195,7 +197,11 @@ impl OpenConnection {
     }
 
     fn send_confirms_of<B: Broker>(&mut self, number: u16, broker: &mut B) {
-        let Some(confirms) = self.confirms_mut(number) else { return };
+        let Some(OpenChannel { mode: Mode::Confirm(confirms), figures, .. }) =
+            self.open_channel_mut(number)
+        else {
+            return;
+        };
         confirms.drain(|confirm| {
             let method = match confirm {
                 Confirm::Ack { delivery_tag, multiple } => {
@@ -210,6 +216,7 @@ impl OpenConnection {
             };
             broker.send(ChannelNumber(number), &method);
         });
+        figures.set_confirms(confirms.confirmed(), confirms.unconfirmed());
     }
 
     /// The lowest position of the log that a confirm or a reply waits for; nothing waits below it.
@@ -265,6 +272,7 @@ impl OpenConnection {
     pub(crate) fn commit<B: Broker>(&mut self, number: ChannelNumber, broker: &mut B) -> Outcome {
         let Some(open) = self.open_channel_mut(number.0) else { return Ok(()) };
         let transaction = open.take_transaction()?;
+        let figures = Arc::clone(&open.figures);
         self.release(transaction.held_bytes());
         let (mut is_complete, mut after) = (true, None);
         for message in &transaction.messages {
@@ -273,6 +281,8 @@ impl OpenConnection {
             match broker.publish(&run, &mut self.outcome) {
                 Ok(()) => {
                     return_unroutable(&run, &self.outcome, broker);
+                    let unroutable = self.outcome.unroutable.len();
+                    figures.add_publishes(1, unroutable, run.mandatory);
                     is_complete &= self.outcome.rejected.is_empty();
                     after = after.max(self.outcome.after);
                 }

@@ -75,8 +75,9 @@ pub struct Progress {
 pub enum Next {
     /// Read on.
     Read,
-    /// Call again with what is left after this time or sooner: a declare waits for the silent owner of a queue, or a get
-    /// for a message that has to be read from disk. Until then the client is not read.
+    /// Call again with what is left after this time or sooner: a login waits for its password to be checked, a declare
+    /// for the silent owner of a queue, or a get for a message that has to be read from disk. Until then the client is
+    /// not read.
     Retry {
         /// How long from now.
         ms: u64,
@@ -149,6 +150,8 @@ pub enum Event<'a> {
 
 /// What the whole handshake may take.
 const HANDSHAKE_BYTES_MAX: usize = 16 * 1024;
+/// How long a login that is being checked waits before it is asked about again, unless the caller knows better.
+const LOGIN_RETRY_MS: u64 = 1000;
 /// How long an offender waits for the end of the connection, as in RabbitMQ.
 const OFFENDER_DELAY_MS: u64 = 3000;
 /// How long a client has to end a closed connection; less if its heartbeat is shorter.
@@ -352,13 +355,18 @@ impl<B: Broker> Session<B> {
                 return (0, None);
             }
         };
-        *bytes += len;
-        if *bytes > HANDSHAKE_BYTES_MAX {
+        if *bytes + len > HANDSHAKE_BYTES_MAX {
             self.end(0);
             return (0, None);
         }
-        match state.handle(&frame, &self.settings, &mut self.broker) {
+        let advanced = state.handle(&frame, &self.settings, &mut self.broker);
+        if matches!(advanced, Ok(Advanced::Wait)) {
+            return (0, Some(Next::Retry { ms: LOGIN_RETRY_MS }));
+        }
+        *bytes += len;
+        match advanced {
             Ok(Advanced::Still(next)) => *state = next,
+            Ok(Advanced::Wait) => {}
             Ok(Advanced::Open(open)) => {
                 self.heartbeat = Heartbeat::new(open.tuning.heartbeat_secs, now);
                 self.phase = Phase::Open(open);

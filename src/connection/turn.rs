@@ -212,6 +212,9 @@ impl<'c, 'i, B: Broker> Turn<'c, 'i, B> {
             let failure = Failure::new(ReplyCode::ChannelError, "expected 'channel.open'");
             return Err(failure.of(ids(method)));
         }
+        self.broker
+            .check_channel()
+            .map_err(|refusal| Box::<Failure>::from(refusal).of(ids(method)))?;
         self.connection.open_channel(ChannelNumber(number), self.broker);
         Ok(())
     }

@@ -3,11 +3,47 @@
 //! [`Admin`] speaks of users, queues and numbers; who turns them into JSON or tables is not known here. A change that
 //! outlives the process is flushed before its future ends.
 
+mod bindings;
+mod channels;
+mod connections;
+mod consumers;
+mod exchanges;
+mod identity;
+mod limits;
+mod messages;
+mod node;
+mod overview;
+mod permissions;
+mod queues;
+mod sampler;
+mod stats;
+mod topology;
+mod users;
+mod vhosts;
+
 use std::sync::Arc;
 
-use broker::Refusal;
+use broker::{LogPosition, Refusal, Timestamp};
 
+pub use self::bindings::BindingInfo;
+pub use self::channels::ChannelInfo;
+pub use self::connections::{ConnectionInfo, ConnectionState};
+pub use self::consumers::{ConsumerInfo, ConsumerWait};
+pub use self::exchanges::ExchangeInfo;
+pub use self::limits::LimitInfo;
+pub use self::messages::{AckMode, FetchedMessage};
+pub use self::node::{DiskInfo, LogInfo, MemoryInfo, NodeInfo};
+pub use self::overview::{ChurnRates, ListenerInfo, ObjectTotals, Overview, QueueTotals};
+pub use self::permissions::{PermissionInfo, TopicPermissionInfo};
+pub use self::queues::{QueueInfo, QueueMessages, QueueState};
+pub(crate) use self::sampler::sample_for_ever;
+pub use self::stats::{Counter, Gauge, MessageStats};
+pub use self::topology::{BindingKey, NewExchange, NewQueue};
+pub use self::users::NewPassword;
+pub use self::vhosts::VhostInfo;
 use crate::node::Node;
+use crate::rights::Rights;
+use crate::vhost::Vhost;
 
 /// Everything that an operator may see and change. A handle: its clones are the same node.
 ///
@@ -57,4 +93,60 @@ impl Admin {
     pub(crate) fn of(node: &Arc<Node>) -> Self {
         Self { node: Arc::clone(node) }
     }
+
+    fn now(&self) -> Timestamp {
+        self.node.shared.clock.now()
+    }
+
+    /// The vhost of this name if there is one, or all vhosts, by name.
+    fn vhosts_named(&self, name: Option<&str>) -> Vec<Arc<Vhost>> {
+        match name {
+            Some(name) => self.node.vhost(name).into_iter().collect(),
+            None => {
+                let all = self.node.vhosts.iter();
+                let mut all: Vec<_> = all.map(|vhost| Arc::clone(&vhost)).collect();
+                all.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+                all
+            }
+        }
+    }
+
+    /// Changes what users may do, and waits until the log has it. The connections of the user, if one is named, are told.
+    async fn change<T>(
+        &self,
+        user: Option<&str>,
+        change: impl FnOnce(&mut Rights) -> Result<(T, Option<LogPosition>), AdminError>,
+    ) -> Result<T, AdminError> {
+        let (value, after) = change(&mut self.node.rights.write())?;
+        if let Some(user) = user {
+            self.node.tell_rights_changed(Some(user));
+        }
+        self.node.shared.flushed(after).await;
+        Ok(value)
+    }
 }
+
+impl Put {
+    fn of(was_there: bool) -> Self {
+        if was_there { Self::Updated } else { Self::Created }
+    }
+}
+
+fn no_such(what: &str, name: &str) -> AdminError {
+    AdminError::NotFound { what: format!("{what} '{name}'") }
+}
+
+/// The most octets of a name: as many as a shortstr carries.
+const NAME_BYTES_MAX: usize = 255;
+
+/// Checks the name of something new.
+fn check_name(what: &str, name: &str) -> Result<(), AdminError> {
+    if (1..=NAME_BYTES_MAX).contains(&name.len()) {
+        return Ok(());
+    }
+    let reason = format!("the name of a {what} has between 1 and {NAME_BYTES_MAX} octets");
+    Err(AdminError::Invalid { reason })
+}
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -27,16 +27,20 @@ pub(crate) enum Scarce {
 
 /// Which alarms are raised.
 #[derive(Debug, Default)]
-pub(crate) struct Alarms(AtomicU8);
+pub(crate) struct Alarms {
+    raised: AtomicU8,
+    /// What the disk had free when it was last looked at, in bytes.
+    disk_free: AtomicU64,
+}
 
 impl Alarms {
     /// Raises or ends an alarm; whether that changes anything.
     fn set(&self, scarce: Scarce, is_raised: bool) -> bool {
         let bit = scarce as u8;
         let before = if is_raised {
-            self.0.fetch_or(bit, Ordering::Relaxed)
+            self.raised.fetch_or(bit, Ordering::Relaxed)
         } else {
-            self.0.fetch_and(!bit, Ordering::Relaxed)
+            self.raised.fetch_and(!bit, Ordering::Relaxed)
         };
         (before & bit != 0) != is_raised
     }
@@ -44,12 +48,24 @@ impl Alarms {
     /// Whether any is raised.
     #[inline]
     pub(crate) fn is_any(&self) -> bool {
-        self.0.load(Ordering::Relaxed) != 0
+        self.raised.load(Ordering::Relaxed) != 0
+    }
+
+    pub(crate) fn is_memory_low(&self) -> bool {
+        self.raised.load(Ordering::Relaxed) & Scarce::Memory as u8 != 0
+    }
+
+    pub(crate) fn is_disk_low(&self) -> bool {
+        self.raised.load(Ordering::Relaxed) & Scarce::Disk as u8 != 0
+    }
+
+    pub(crate) fn disk_free(&self) -> u64 {
+        self.disk_free.load(Ordering::Relaxed)
     }
 
     /// What publishers are told, word for word RabbitMQ's.
     pub(crate) fn reason(&self) -> &'static str {
-        match self.0.load(Ordering::Relaxed) {
+        match self.raised.load(Ordering::Relaxed) {
             2 => "low on disk",
             3 => "low on memory & disk",
             _ => "low on memory",
@@ -132,6 +148,7 @@ impl DiskWatch {
             }
         };
         self.is_blind = false;
+        shared.alarms.disk_free.store(free, Ordering::Relaxed);
         if !self.has_reserve {
             // It is taken back before anybody else gets the room.
             self.has_reserve =

@@ -2,6 +2,8 @@
 
 mod channel;
 mod consuming;
+mod login;
+mod operator;
 mod publishing;
 mod routes;
 mod topology;
@@ -13,22 +15,25 @@ use amqp::{Method, ProtocolHeader, ReplyCode};
 use broker::message::Body;
 use broker::permission::Authority;
 use broker::queue::{Settlement, Slot};
-use broker::user::is_password_of;
+use broker::user::User;
 use broker::{ConsumerTag, LogPosition, Refusal, Timestamp};
 use connection::{
-    Bind, Broker, ChannelNumber, Consume, DeclareError, DeliveryTag, Durable, ExchangeDeclare, Got,
-    Login, LoginRefused, PublishOutcome, PublishRun, QueueDeclare, QueueDeclared, Tuning, Unacked,
-    UnknownDeliveryTag,
+    Bind, Broker, ChannelFigures, ChannelNumber, Consume, DeclareError, DeliveryTag, Durable,
+    ExchangeDeclare, Got, Login, LoginError, PublishOutcome, PublishRun, QueueDeclare,
+    QueueDeclared, Tuning, Unacked, UnknownDeliveryTag,
 };
-use tracing::{info, warn};
+use tracing::warn;
 
 use self::channel::ClientChannel;
+pub(crate) use self::login::Followed;
+use self::login::PendingLogin;
 use self::routes::Routes;
 use self::topology::Waiting;
 use crate::node::{ConnectionEntry, ConnectionId, Node, Shared};
-use crate::options::Account;
 use crate::outbox::{ClientOutbox, DeliveryLink};
 use crate::queue_cell::{Effects, QueueCell};
+use crate::seats::Seat;
+use crate::totals::count;
 use crate::vhost::Vhost;
 
 /// How many messages a publisher has spilled when it rests for a moment. Nobody consumes them as fast as they come, so it
@@ -57,8 +62,11 @@ pub(crate) struct Client {
     node: Arc<Node>,
     shared: Arc<Shared>,
     outbox: Arc<ClientOutbox>,
+    pending_login: Option<PendingLogin>,
     /// Known once it has logged in.
-    account: Option<Arc<Account>>,
+    user: Option<Arc<User>>,
+    /// What it takes up while it is open.
+    seat: Option<Seat>,
     /// Known once it has opened its connection.
     vhost: Option<Arc<Vhost>>,
     authority: Option<Authority>,
@@ -92,7 +100,9 @@ impl Client {
             outbox: Arc::clone(&entry.outbox),
             entry,
             shared,
-            account: None,
+            pending_login: None,
+            user: None,
+            seat: None,
             vhost: None,
             authority: None,
             name: None,
@@ -109,7 +119,7 @@ impl Client {
 
     /// Whom the log names.
     pub(crate) fn user(&self) -> &str {
-        self.account.as_ref().map_or("", |account| account.user.name.as_str())
+        self.user.as_ref().map_or("", |user| user.name.as_str())
     }
 
     /// Which vhost the log names.
@@ -141,21 +151,6 @@ impl Client {
     /// The vhost of an open connection.
     fn opened(&self) -> &Arc<Vhost> {
         self.vhost.as_ref().expect("a session asks for this only after it has opened the vhost")
-    }
-
-    /// Whether a login is right, and if not, why.
-    fn judge(&self, account: Option<&Account>, password: &[u8]) -> Result<(), &'static str> {
-        // Asked even if there is no such user, who would be told apart by the time that it takes.
-        let is_right = is_password_of(account.map(|account| &account.user), password);
-        let Some(Account { user, .. }) = account else { return Err("there is no such user") };
-        if !is_right {
-            return Err("the password is wrong");
-        }
-        let anywhere = self.shared.options.guest_from_anywhere;
-        if !anywhere && !user.may_come_from(self.entry.peer.ip()) {
-            return Err("this user may log in from this machine only");
-        }
-        Ok(())
     }
 }
 
@@ -213,47 +208,18 @@ impl Broker for Client {
         }
     }
 
-    fn authenticate(&mut self, login: &Login<'_>) -> Result<(), LoginRefused> {
-        let known = self.node.accounts.get(login.user).map(|account| Arc::clone(&account));
-        let verdict = self.judge(known.as_deref(), login.password.0);
-        let properties = login.client_properties;
-        self.name = text_of(properties, "connection_name");
-        let product = text_of(properties, "product").unwrap_or_default();
-        self.live_prefetch = self.shared.options.live_prefetch.applies_to(&product);
-        self.account = known;
-        verdict.map_err(|reason| {
-            warn!(
-                peer = %self.entry.peer, connection = %self.id, user = login.user,
-                mechanism = login.mechanism, "login refused: {reason}"
-            );
-            self.account = None;
-            self.close_reason = Some(format!("login refused: {reason}"));
-            LoginRefused
-        })
+    fn authenticate(&mut self, login: &Login<'_>) -> Result<(), LoginError> {
+        self.log_in(login)
     }
 
     fn tuned(&mut self, tuning: Tuning) {
         self.outbox.lock().frame_max = tuning.frame_max;
+        self.entry.facts.tuning.get_or_init(|| tuning);
         self.entry.set_heartbeat(tuning.heartbeat_secs);
     }
 
     fn open(&mut self, vhost: &str) -> Result<(), Refusal> {
-        let Some(found) = self.node.vhosts.get(vhost).map(|vhost| Arc::clone(&vhost)) else {
-            return Err(Refusal::NoSuchVhost { vhost: vhost.to_owned() });
-        };
-        let account = self.account.as_ref().expect("a session opens a vhost after it logged in");
-        let user = account.user.name.clone();
-        let Some(permission) = account.permissions.get(&found.name) else {
-            return Err(Refusal::VhostRefused { vhost: found.name.clone(), user });
-        };
-        let (vhost_name, permission) = (found.name.clone(), permission.clone());
-        self.authority = Some(Authority { user, vhost: vhost_name, permission });
-        self.vhost = Some(found);
-        info!(
-            peer = %self.entry.peer, connection = %self.id, user = self.user(), vhost,
-            name = self.name.as_deref().unwrap_or(""), "connection opened"
-        );
-        Ok(())
+        self.open_vhost(vhost)
     }
 
     fn closed(&mut self) {
@@ -262,7 +228,9 @@ impl Broker for Client {
             self.close_channel(channel);
         }
         self.delete_exclusive_queues();
+        self.seat = None;
         self.finish();
+        count(&self.shared.totals.churn.connections_closed);
     }
 
     fn user_name(&self) -> &str {
@@ -270,16 +238,24 @@ impl Broker for Client {
     }
 
     fn may_impersonate(&self) -> bool {
-        self.account.as_ref().is_some_and(|account| account.user.tags.may_impersonate())
+        self.user.as_ref().is_some_and(|user| user.tags.may_impersonate())
     }
 
-    fn open_channel(&mut self, channel: ChannelNumber) {
-        let index = self.outbox.lock().open_channel(channel);
-        self.channels.insert(channel, Box::new(ClientChannel::new(index)));
+    fn check_channel(&mut self) -> Result<(), Refusal> {
+        self.take_channel()
+    }
+
+    fn open_channel(&mut self, channel: ChannelNumber, figures: &Arc<ChannelFigures>) {
+        count(&self.shared.totals.churn.channels_created);
+        let index = self.outbox.lock().open_channel(channel, figures);
+        self.channels.insert(channel, Box::new(ClientChannel::new(index, figures)));
     }
 
     fn close_channel(&mut self, channel: ChannelNumber) {
         self.end_channel(channel);
+        if let Some(seat) = &mut self.seat {
+            seat.remove_channel();
+        }
         self.route_letters();
     }
 
@@ -344,6 +320,15 @@ impl Broker for Client {
         _routing_key: &[u8],
     ) -> Result<(), Refusal> {
         self.check_publishing(exchange)
+    }
+
+    fn check_topics(
+        &mut self,
+        exchange: &str,
+        routing_key: &[u8],
+        other_keys: [&[u8]; 2],
+    ) -> Result<(), Refusal> {
+        self.check_publishing_topics(exchange, routing_key, other_keys)
     }
 
     fn publish(

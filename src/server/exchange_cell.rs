@@ -11,6 +11,7 @@ use broker::message::{Arrival, Message, Sequence};
 use broker::{ExchangeName, LogPosition, Refusal, Timestamp};
 use parking_lot::{Mutex, RwLock};
 
+use crate::exchange_traffic::ExchangeTraffic;
 use crate::journal::{Logged, Owner};
 use crate::queue_cell::Effects;
 use crate::timer::Due;
@@ -23,6 +24,7 @@ pub(crate) struct ExchangeCell {
     pub(crate) exchange: RwLock<Exchange>,
     /// The exchanges that have bindings to it.
     pub(crate) bound_to: Mutex<BTreeSet<ExchangeName>>,
+    pub(crate) traffic: ExchangeTraffic,
     /// Its definition in the log; `None`: it does not outlive the process, or was there from the beginning.
     pub(crate) logged: Option<Logged>,
     /// The definitions of those of its bindings that outlive the process.
@@ -69,6 +71,7 @@ impl ExchangeCell {
             spec,
             exchange: RwLock::new(exchange),
             bound_to: Mutex::default(),
+            traffic: ExchangeTraffic::default(),
             logged: None,
             logged_bindings: Mutex::default(),
             delayed,

@@ -14,7 +14,9 @@ use broker::message::{Arrival, Sequence};
 use broker::record::{Definition, MessageDraft};
 use broker::{LogPosition, Timestamp};
 use parking_lot::Mutex;
-use store::{Appender, Fault, Log, Options, Position, Progress, ReadError, Recovery, Snapshot};
+use store::{
+    Appender, Fault, Log, Options, Position, Progress, ReadError, Recovery, Snapshot, Stats,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::data_dir::DataDir;
@@ -165,12 +167,23 @@ impl Journal {
         Logged { id: entry.definition(&payload), at: entry.position() }
     }
 
-    /// Writes definitions, all of them or none.
-    pub(crate) fn define_together(&self, definitions: impl IntoIterator<Item = Definition>) {
+    /// Writes a definition in the place of another, if there is one: both, or nothing.
+    pub(crate) fn redefine(&self, definition: &Definition, old: Option<Owner>) -> Logged {
+        let payload = definition.encode();
         let mut entry = self.append();
-        for definition in definitions {
-            entry.definition(&definition.encode());
-        }
+        let id = entry.definition(&payload);
+        entry.release(DEFINITIONS, old.as_slice());
+        Logged { id, at: entry.position() }
+    }
+
+    /// Writes definitions, all of them or none; their numbers, in order.
+    pub(crate) fn define_together<'d>(
+        &self,
+        definitions: impl IntoIterator<Item = &'d Definition>,
+    ) -> Vec<Owner> {
+        let mut entry = self.append();
+        let definitions = definitions.into_iter();
+        definitions.map(|definition| entry.definition(&definition.encode())).collect()
     }
 
     /// Writes that definitions are no more, all of them or none.
@@ -193,6 +206,11 @@ impl Journal {
     /// The log's files as they are flushed now; nothing else comes into them while it lives.
     pub(crate) fn snapshot(&self) -> Snapshot<LogFile> {
         self.log.snapshot()
+    }
+
+    /// How large the log is, and what it has done.
+    pub(crate) fn stats(&self) -> Stats {
+        self.log.stats()
     }
 
     /// Visits every definition, or everything else, that was found in the log as it was opened.

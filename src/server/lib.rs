@@ -6,15 +6,19 @@ pub mod admin;
 mod alarms;
 mod client;
 mod clock;
+mod connection_facts;
 mod control;
 mod data_dir;
 mod differences;
 mod exchange_cell;
+mod exchange_traffic;
 mod files;
 mod journal;
 mod listener;
 mod log_disk;
+mod logins;
 mod memory;
+mod message_counts;
 mod node;
 mod options;
 mod outbox;
@@ -23,6 +27,8 @@ mod pager;
 mod queue_cell;
 mod random;
 mod recovery;
+mod rights;
+mod seats;
 #[cfg(feature = "simulation")]
 pub mod simulation;
 mod spill;
@@ -31,7 +37,9 @@ mod stage;
 mod start_error;
 mod task;
 mod timer;
+mod totals;
 mod vhost;
+mod window;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -42,7 +50,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
-use self::admin::Admin;
+use self::admin::{Admin, ListenerInfo};
 use self::clock::Clock;
 use self::control::Control;
 use self::data_dir::DataDir;
@@ -102,11 +110,15 @@ impl Server {
         let (timers, clock) = (Arc::clone(&node.shared.timers), Arc::clone(&node.shared.clock));
         tokio::spawn(timers.run(clock));
         tokio::spawn(alarms::watch_memory(Arc::clone(&node)));
+        tokio::spawn(admin::sample_for_ever(Arc::clone(&node)));
         alarms::watch_disk(&node).map_err(StartError::Thread)?;
         if let Some(control) = Control::bind(&node) {
             tokio::spawn(control.run(stop.clone()));
         }
         recovery::catch_up(&node);
+        for &address in &addresses {
+            node.listeners.lock().push(ListenerInfo { protocol: "amqp", address });
+        }
         for listener in listeners {
             tokio::spawn(listener.run(connections.clone(), stop.clone()));
         }

@@ -103,7 +103,11 @@ impl Listener {
         }
         let now = self.node.shared.clock.now();
         let outbox = Arc::new(ClientOutbox::new(OutboxBuffer::new(FRAME_MAX_AT_FIRST)));
-        let entry = Arc::new(ConnectionEntry::new(peer, outbox, now));
+        let entry = ConnectionEntry::new(peer, outbox, now);
+        if let Ok(local) = stream.local_addr() {
+            entry.facts.local.get_or_init(|| local);
+        }
+        let entry = Arc::new(entry);
         let id = self.node.next_connection_id();
         self.node.connections.insert(id, Arc::clone(&entry));
         let client = Client::new(&self.node, id, entry);

@@ -38,6 +38,12 @@ impl Memory {
         bytes > self.limit / 4
     }
 
+    /// What the process has resident, and what of that queues hold, in bytes.
+    pub(crate) fn used(&self) -> (u64, u64) {
+        let queued = self.queued.load(Ordering::Relaxed);
+        (resident_bytes().unwrap_or(queued), queued)
+    }
+
     /// Compares what is used with the limit; the new state of the alarm if it changed, and the bytes in use.
     ///
     /// The resident set says what is used. But an allocator gives memory back late or never, so it counts for no more than
@@ -58,6 +64,12 @@ fn resident_bytes() -> Option<u64> {
     let statm = fs::read_to_string("/proc/self/statm").ok()?;
     let pages: u64 = statm.split_ascii_whitespace().nth(1)?.parse().ok()?;
     Some(pages * PAGE_BYTES)
+}
+
+/// How many file descriptors this process has open.
+pub(crate) fn open_files() -> u64 {
+    // One of them is the folder's own.
+    fs::read_dir("/proc/self/fd").map_or(0, |files| (files.count() as u64).saturating_sub(1))
 }
 
 /// The memory that this process may use: the machine's, or less if its control group says so.

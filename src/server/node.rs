@@ -2,25 +2,32 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use broker::message::Sequence;
 use broker::queue::{ResidentBudget, SegmentPool};
 use broker::{LogPosition, Timestamp, UserName, VhostName};
 use dashmap::DashMap;
+use parking_lot::{Mutex, RwLock};
 
+use crate::admin::ListenerInfo;
 use crate::alarms::Alarms;
 use crate::clock::Clock;
+use crate::connection_facts::ConnectionFacts;
 use crate::data_dir::DataDir;
 use crate::journal::{Journal, Logged};
+use crate::logins::Logins;
 use crate::memory::Memory;
-use crate::options::{Account, NamedAccount, Options};
+use crate::options::Options;
 use crate::outbox::{ChannelIndex, ClientEvent, ClientOutbox};
 use crate::pager::Pager;
 use crate::random::Random;
+use crate::rights::Rights;
+use crate::seats::Seats;
 use crate::spill::Spill;
 use crate::timer::Timers;
+use crate::totals::Totals;
 use crate::vhost::Vhost;
 
 /// A connection, numbered from the start of the process.
@@ -42,6 +49,7 @@ pub(crate) struct Shared {
     pub(crate) timers: Arc<Timers>,
     pub(crate) memory: Memory,
     pub(crate) alarms: Alarms,
+    pub(crate) totals: Totals,
     pub(crate) pager: Pager,
     pub(crate) pool: SegmentPool,
     /// What outlives the process; `None` if nothing does.
@@ -85,10 +93,18 @@ impl Shared {
 pub(crate) struct Node {
     pub(crate) shared: Arc<Shared>,
     pub(crate) vhosts: DashMap<VhostName, Arc<Vhost>, ahash::RandomState>,
-    pub(crate) accounts: DashMap<UserName, Arc<Account>, ahash::RandomState>,
+    /// Whoever changes them holds the lock until the log has it in the same order.
+    pub(crate) rights: RwLock<Rights>,
+    pub(crate) logins: Arc<Logins>,
+    pub(crate) seats: Arc<Seats>,
+    /// Held by whoever adds or deletes a vhost, until all of it is there or gone.
+    pub(crate) vhost_changes: Arc<tokio::sync::Mutex<()>>,
     pub(crate) connections: DashMap<ConnectionId, Arc<ConnectionEntry>, ahash::RandomState>,
     /// The consumers of `amq.rabbitmq.reply-to`, by their address.
     pub(crate) reply_consumers: DashMap<Box<str>, ReplyConsumer, ahash::RandomState>,
+    /// Where clients are listened for.
+    pub(crate) listeners: Mutex<Vec<ListenerInfo>>,
+    pub(crate) started_at: Timestamp,
     next_connection: AtomicU64,
 }
 
@@ -97,6 +113,11 @@ pub(crate) struct Node {
 pub(crate) struct ConnectionEntry {
     pub(crate) peer: SocketAddr,
     pub(crate) outbox: Arc<ClientOutbox>,
+    pub(crate) facts: ConnectionFacts,
+    /// Who it claims to be, once it has said so.
+    pub(crate) user: OnceLock<UserName>,
+    /// It was told that rights have changed, and has not looked at them since.
+    has_rights_to_follow: AtomicBool,
     /// When the client was last heard, in milliseconds.
     last_heard: AtomicU64,
     heartbeat_secs: AtomicU64,
@@ -140,6 +161,7 @@ impl Node {
             timers: Arc::default(),
             memory: Memory::new(memory_limit),
             alarms: Alarms::default(),
+            totals: Totals::default(),
             pager,
             pool,
             data_dir,
@@ -150,9 +172,14 @@ impl Node {
         });
         Arc::new(Self {
             vhosts: DashMap::default(),
-            accounts: DashMap::default(),
+            rights: RwLock::default(),
+            logins: Arc::default(),
+            seats: Arc::default(),
+            vhost_changes: Arc::default(),
             connections: DashMap::default(),
             reply_consumers: DashMap::default(),
+            listeners: Mutex::default(),
+            started_at: shared.clock.now(),
             next_connection: AtomicU64::new(1),
             shared,
         })
@@ -164,9 +191,20 @@ impl Node {
         for name in &options.vhosts {
             self.vhosts.insert(name.clone(), Vhost::new(name.clone(), &self.shared));
         }
-        for NamedAccount { account, .. } in &options.accounts {
-            self.accounts.insert(account.user.name.clone(), Arc::new(account.clone()));
+        let mut rights = self.rights.write();
+        for named in &options.accounts {
+            let user = named.to_user();
+            for (vhost, permission) in &named.account.permissions {
+                let (name, vhost) = (user.name.clone(), vhost.clone());
+                rights.put_permission(name, vhost, (**permission).clone(), |_| None);
+            }
+            rights.put_user(Arc::new(user), |_| None);
         }
+    }
+
+    /// A vhost.
+    pub(crate) fn vhost(&self, name: &str) -> Option<Arc<Vhost>> {
+        self.vhosts.get(name).map(|vhost| Arc::clone(&vhost))
     }
 
     pub(crate) fn next_connection_id(&self) -> ConnectionId {
@@ -186,6 +224,9 @@ impl ConnectionEntry {
         Self {
             peer,
             outbox,
+            facts: ConnectionFacts::new(now),
+            user: OnceLock::new(),
+            has_rights_to_follow: AtomicBool::new(false),
             last_heard: AtomicU64::new(now.as_ms()),
             heartbeat_secs: AtomicU64::new(0),
         }
@@ -203,6 +244,18 @@ impl ConnectionEntry {
         }
     }
 
+    /// Has the client's task look at its rights again; once, however many of them change until then.
+    pub(crate) fn tell_rights_changed(&self) {
+        if !self.has_rights_to_follow.swap(true, Ordering::AcqRel) {
+            self.tell(ClientEvent::RightsChanged);
+        }
+    }
+
+    /// The client's task looks at its rights now.
+    pub(crate) fn begin_following_rights(&self) {
+        self.has_rights_to_follow.store(false, Ordering::Release);
+    }
+
     pub(crate) fn heard(&self, now: Timestamp) {
         self.last_heard.store(now.as_ms(), Ordering::Relaxed);
     }
@@ -215,8 +268,13 @@ impl ConnectionEntry {
         self.heartbeat_secs.load(Ordering::Relaxed) * 1000
     }
 
+    /// When something last came from the client.
+    pub(crate) fn heard_at(&self) -> Timestamp {
+        Timestamp(self.last_heard.load(Ordering::Relaxed))
+    }
+
     /// For how long nothing came from the client.
     pub(crate) fn silent_ms(&self, now: Timestamp) -> u64 {
-        now.ms_since(Timestamp(self.last_heard.load(Ordering::Relaxed)))
+        now.ms_since(self.heard_at())
     }
 }

@@ -8,12 +8,12 @@ use ahash::AHashMap;
 use amqp::{FieldTable, FieldValue};
 use broker::arguments::Compat;
 use broker::permission::Permission;
-use broker::user::Password;
-use broker::user::User;
+use broker::user::{Password, PasswordHash, User};
 use broker::{QueueKind, VhostName};
 use store::Sync;
 
 use crate::memory::available_bytes;
+use crate::random;
 
 /// Everything that can be set, with names and users already checked.
 #[derive(Clone, Debug)]
@@ -87,10 +87,21 @@ pub struct Account {
 /// A user as the settings name them: made at the first start, compared with what there is at later ones.
 #[derive(Clone, Debug)]
 pub struct NamedAccount {
-    /// What is made.
+    /// What is made. Without a hash, the password is hashed when it is made.
     pub account: Account,
-    /// The password, of which an account keeps a hash only.
+    /// The password; an empty one lets nobody in.
     pub password: Password,
+}
+
+impl NamedAccount {
+    /// The user to be made.
+    pub(crate) fn to_user(&self) -> User {
+        let mut user = self.account.user.clone();
+        if user.password.is_none() && !self.password.is_empty() {
+            user.password = Some(PasswordHash::new(self.password.as_bytes(), random::salt()));
+        }
+        user
+    }
 }
 
 /// How much memory a node may use.

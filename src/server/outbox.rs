@@ -7,13 +7,15 @@ use amqp::{DeliverTemplate, Method, ReplyCode, basic};
 use broker::message::Body;
 use broker::queue::{ConsumerId, Delivery, Slot};
 use broker::{ConsumerTag, Timestamp};
-use connection::{ChannelNumber, Deliveries, Event, Next, Session};
+use connection::{ChannelFigures, ChannelNumber, Deliveries, Event, Next, Session};
 use slab::Slab;
 use wake::{Buffer, Outbox};
 
-use crate::client::Client;
+use crate::client::{Client, Followed};
+use crate::message_counts::MessageCounts;
 use crate::outgoing::Outgoing;
 use crate::queue_cell::QueueCell;
+use crate::window::Window;
 
 /// The outbox of one client's connection.
 pub(crate) type ClientOutbox = Outbox<OutboxBuffer, Starved>;
@@ -65,6 +67,10 @@ pub(crate) enum ClientEvent {
     Probe,
     /// An alarm was raised or has ended.
     AlarmChanged,
+    /// The login that the client waits for has been checked.
+    LoginChecked,
+    /// What the client's user is or may do has changed, or what there is of vhosts.
+    RightsChanged,
 }
 
 impl ClientEvent {
@@ -82,9 +88,29 @@ impl ClientEvent {
             Self::Shutdown { explanation } => {
                 Event::Shutdown { code: ReplyCode::ConnectionForced, explanation }
             }
-            Self::Abandoned | Self::Probe | Self::AlarmChanged => return None,
+            Self::RightsChanged => return follow_rights(session, now),
+            Self::Abandoned | Self::Probe | Self::AlarmChanged | Self::LoginChecked => {
+                return None;
+            }
         };
         Some(session.handle_event(now, event))
+    }
+}
+
+/// Has a client look at its rights again: it may have to end, or to do without some of its consumers.
+fn follow_rights(session: &mut Session<Client>, now: Timestamp) -> Option<Next> {
+    match session.broker_mut().follow_rights() {
+        Followed::Ends { explanation } => {
+            let code = ReplyCode::ConnectionForced;
+            Some(session.handle_event(now, Event::Shutdown { code, explanation: &explanation }))
+        }
+        Followed::GoesOn { cancelled } => cancelled
+            .into_iter()
+            .map(|(channel, tag)| {
+                let event = Event::ConsumerCancelled { channel, consumer_tag: &tag };
+                session.handle_event(now, event)
+            })
+            .last(),
     }
 }
 
@@ -105,9 +131,25 @@ pub(crate) struct OutboxBuffer {
 pub(crate) struct OutboxChannel {
     pub(crate) number: ChannelNumber,
     pub(crate) deliveries: Deliveries<DeliveryLink>,
+    /// What a new consumer may hold unacked; 0 is any number.
+    pub(crate) prefetch: u32,
+    /// What its session tells of it.
+    pub(crate) figures: Arc<ChannelFigures>,
+    pub(crate) window: Window<MessageCounts>,
+    delivered: Delivered,
     /// Consumers for which the channel's window was full.
     pub(crate) window_starved: Vec<Starved>,
     consumers: Slab<OutboxConsumer>,
+}
+
+/// How many messages a channel was given, and how.
+#[derive(Debug, Default)]
+struct Delivered {
+    deliver: u64,
+    deliver_no_ack: u64,
+    get: u64,
+    get_no_ack: u64,
+    redeliver: u64,
 }
 
 /// How deliveries to one consumer begin.
@@ -169,18 +211,27 @@ impl OutboxBuffer {
         mem::take(&mut self.events)
     }
 
-    pub(crate) fn open_channel(&mut self, number: ChannelNumber) -> ChannelIndex {
+    pub(crate) fn open_channel(
+        &mut self,
+        number: ChannelNumber,
+        figures: &Arc<ChannelFigures>,
+    ) -> ChannelIndex {
         let channel = OutboxChannel {
             number,
             deliveries: Deliveries::new(),
             window_starved: Vec::new(),
             consumers: Slab::new(),
+            prefetch: 0,
+            figures: Arc::clone(figures),
+            window: Window::default(),
+            delivered: Delivered::default(),
         };
         ChannelIndex(index(self.channels.insert(Box::new(channel))))
     }
 
-    pub(crate) fn close_channel(&mut self, index: ChannelIndex) {
-        self.channels.try_remove(index.0 as usize);
+    /// What the channel has done, if it was open.
+    pub(crate) fn close_channel(&mut self, index: ChannelIndex) -> Option<MessageCounts> {
+        Some(self.channels.try_remove(index.0 as usize)?.counts())
     }
 
     /// The channel behind an index; it is there until its consumers are cancelled and it is closed.
@@ -193,6 +244,10 @@ impl OutboxBuffer {
         self.channels.iter().map(|(_, channel)| channel.as_ref())
     }
 
+    pub(crate) fn channels_mut(&mut self) -> impl Iterator<Item = &mut OutboxChannel> {
+        self.channels.iter_mut().map(|(_, channel)| channel.as_mut())
+    }
+
     /// Numbers a delivery, keeps it until it is settled if it needs to be, and appends its frames.
     #[inline]
     pub(crate) fn deliver(
@@ -203,9 +258,16 @@ impl OutboxBuffer {
     ) {
         let Some(channel) = self.channels.get_mut(channel.0 as usize) else { return };
         let tag = match delivery.slot {
-            Some(slot) => channel.deliveries.push(DeliveryLink { link, slot }, now, true),
-            None => channel.deliveries.next_tag(),
+            Some(slot) => {
+                channel.delivered.deliver += 1;
+                channel.deliveries.push(DeliveryLink { link, slot }, now, true)
+            }
+            None => {
+                channel.delivered.deliver_no_ack += 1;
+                channel.deliveries.next_tag()
+            }
         };
+        channel.delivered.redeliver += u64::from(delivery.redelivered);
         let number = channel.number;
         let Some(consumer) = channel.consumers.get_mut(consumer.0 as usize) else { return };
         let frame = consumer.address(number, delivery.exchange, delivery.routing_key);
@@ -264,9 +326,16 @@ impl OutboxBuffer {
     ) {
         let Some(channel) = self.channels.get_mut(channel.0 as usize) else { return };
         let tag = match delivery.slot {
-            Some(slot) => channel.deliveries.push(DeliveryLink { link, slot }, now, false),
-            None => channel.deliveries.next_tag(),
+            Some(slot) => {
+                channel.delivered.get += 1;
+                channel.deliveries.push(DeliveryLink { link, slot }, now, false)
+            }
+            None => {
+                channel.delivered.get_no_ack += 1;
+                channel.deliveries.next_tag()
+            }
         };
+        channel.delivered.redeliver += u64::from(delivery.redelivered);
         let number = channel.number.0;
         let ok = Method::BasicGetOk(basic::GetOk {
             delivery_tag: tag.0,
@@ -292,6 +361,29 @@ impl OutboxBuffer {
 }
 
 impl OutboxChannel {
+    pub(crate) fn consumer_count(&self) -> usize {
+        self.consumers.len()
+    }
+
+    /// What it has done so far.
+    pub(crate) fn counts(&self) -> MessageCounts {
+        let figures = self.figures.read();
+        MessageCounts {
+            publish: figures.publish,
+            confirm: figures.confirm,
+            return_unroutable: figures.return_unroutable,
+            drop_unroutable: figures.drop_unroutable,
+            ack: figures.ack,
+            get_empty: figures.get_empty,
+            deliver: self.delivered.deliver,
+            deliver_no_ack: self.delivered.deliver_no_ack,
+            get: self.delivered.get,
+            get_no_ack: self.delivered.get_no_ack,
+            redeliver: self.delivered.redeliver,
+            ..MessageCounts::default()
+        }
+    }
+
     pub(crate) fn add_consumer(&mut self, tag: ConsumerTag) -> ConsumerIndex {
         ConsumerIndex(index(self.consumers.insert(OutboxConsumer { tag, template: None })))
     }

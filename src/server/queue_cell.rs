@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
 
+use amqp::FieldTable;
 use broker::arguments::QueueDefinition;
 use broker::message::{Arrival, Sequence};
 use broker::queue::{
-    Backing, ConsumerId, ConsumerSettings, DeadLetter, Delivery, Queue, Remains, Sink,
+    Backing, ConsumerId, ConsumerSettings, Counters, DeadLetter, Delivery, Queue, Remains, Sink,
 };
 use broker::{ConsumerTag, ExchangeName, LogPosition, QueueKind, QueueName, Refusal, Timestamp};
 use connection::ChannelNumber;
@@ -27,6 +28,7 @@ use crate::outbox::{
 use crate::spill::{Put, Spilled};
 use crate::timer::Due;
 use crate::vhost::Vhost;
+use crate::window::Window;
 
 /// A queue and what the server knows of it.
 ///
@@ -35,7 +37,7 @@ use crate::vhost::Vhost;
 pub(crate) struct QueueCell {
     pub(crate) name: QueueName,
     /// What it was declared with, for the comparison with a later declaration.
-    pub(crate) definition: Box<QueueDefinition>,
+    pub(crate) definition: Arc<QueueDefinition>,
     /// The connection that it belongs to, if it is exclusive.
     pub(crate) owner: Option<ConnectionId>,
     pub(crate) vhost: std::sync::Weak<Vhost>,
@@ -60,6 +62,25 @@ struct QueueState {
     armed: Option<Timestamp>,
     /// What the node's memory account holds for this queue.
     accounted: u64,
+    /// When it was last visited.
+    visited_at: Timestamp,
+    window: Window<QueueCounts>,
+}
+
+/// What is sampled of a queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct QueueCounts {
+    pub(crate) counters: Counters,
+    pub(crate) ready: u64,
+    pub(crate) unacked: u64,
+}
+
+/// A queue and what is known of it, for who only looks.
+pub(crate) struct Look<'a> {
+    pub(crate) queue: &'a Queue,
+    pub(crate) visited_at: Timestamp,
+    pub(crate) window: &'a mut Window<QueueCounts>,
+    links: &'a [Option<ConsumerLink>],
 }
 
 /// Where a consumer's deliveries go.
@@ -72,6 +93,10 @@ pub(crate) struct ConsumerLink {
     pub(crate) link: LinkIndex,
     pub(crate) tag: ConsumerTag,
     pub(crate) no_ack: bool,
+    /// Whose it is.
+    pub(crate) connection: ConnectionId,
+    /// As received.
+    pub(crate) arguments: FieldTable,
 }
 
 /// What is left of a queue that was deleted.
@@ -120,7 +145,7 @@ impl QueueCell {
         let number = logged.map_or_else(|| vhost.shared.take_sequences(1).0, |logged| logged.id);
         Self {
             name: queue.name().clone(),
-            definition: Box::new(definition),
+            definition: Arc::new(definition),
             owner,
             vhost: Arc::downgrade(vhost),
             bound_to: Mutex::default(),
@@ -132,6 +157,8 @@ impl QueueCell {
                 deleted: false,
                 armed: None,
                 accounted: 0,
+                visited_at: vhost.shared.clock.now(),
+                window: Window::default(),
             }),
             crowded: AtomicBool::new(false),
         }
@@ -175,6 +202,7 @@ impl QueueCell {
         if state.deleted {
             return None;
         }
+        state.visited_at = now;
         let QueueState { queue, links, .. } = &mut *state;
         let shared = &vhost.shared;
         let mut sink = ServerSink { cell: self, shared, links, now, open: None, effects };
@@ -189,6 +217,16 @@ impl QueueCell {
             vhost.shared.timers.arm(at, Due::Queue(Arc::downgrade(self)));
         }
         Some(result)
+    }
+
+    /// Looks at the queue without a trace; `None` if it was deleted. The queue stays locked meanwhile.
+    pub(crate) fn look<R>(&self, look: impl FnOnce(Look<'_>) -> R) -> Option<R> {
+        let mut state = self.state.lock();
+        if state.deleted {
+            return None;
+        }
+        let QueueState { queue, links, visited_at, window, .. } = &mut *state;
+        Some(look(Look { queue, visited_at: *visited_at, window, links }))
     }
 
     /// Settles the memory account, and says for when the timer is to be armed, if it is.
@@ -290,6 +328,8 @@ impl QueueCell {
         }
         state.deleted = true;
         let ready = state.queue.ready();
+        let (kind, counters) = (self.definition.settings.kind, state.queue.counters());
+        vhost.shared.totals.add_queue(kind, counters);
         let closed = state.queue.close();
         for id in closed.consumers {
             let link = state.links.get_mut(id.0 as usize).and_then(Option::take);
@@ -304,6 +344,20 @@ impl QueueCell {
             vhost.shared.timers.disarm(Due::Queue(Arc::downgrade(self)));
         }
         Some(Ok(Deleted { ready, remains: closed.remains }))
+    }
+}
+
+impl Look<'_> {
+    /// What is sampled.
+    pub(crate) fn counts(&self) -> QueueCounts {
+        let queue = self.queue;
+        let (ready, unacked) = (queue.ready(), queue.unacked());
+        QueueCounts { counters: queue.counters(), ready, unacked }
+    }
+
+    /// Where a consumer's deliveries go.
+    pub(crate) fn link(&self, id: ConsumerId) -> Option<&ConsumerLink> {
+        self.links.get(id.0 as usize)?.as_ref()
     }
 }
 

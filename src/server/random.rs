@@ -3,6 +3,8 @@
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use broker::user::SALT_BYTES;
+
 /// A keyed pseudo-random function over a counter; the key is the operating system's randomness.
 #[derive(Debug, Default)]
 pub(crate) struct Random {
@@ -35,6 +37,11 @@ impl Random {
 pub(crate) fn identity() -> u128 {
     let random = Random::default();
     u128::from(random.next()) << 64 | u128::from(random.next())
+}
+
+/// What makes two hashes of one password differ.
+pub(crate) fn salt() -> [u8; SALT_BYTES] {
+    identity().to_le_bytes()
 }
 
 #[cfg(test)]

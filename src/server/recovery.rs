@@ -1,41 +1,28 @@
 //! From what the log holds back to a node: vhosts, users, exchanges, queues, and the messages in them.
 
+mod definitions;
+
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use broker::exchange::{Destination, ExchangeSpec};
+use broker::exchange::Destination;
 use broker::message::Sequence;
 use broker::queue::{Queue, QueueRecovery};
-use broker::record::{
-    BindingDefinition, Definition, DurableQueue, MessageRecord, Note, PermissionDefinition,
-};
-use broker::user::User;
-use broker::{LogPosition, Refusal, UserName, VhostName};
+use broker::record::{BindingDefinition, Definition, DurableQueue, MessageRecord, Note};
+use broker::{LogPosition, Refusal};
 use mutants::Mutant;
 use store::{ReadError, Recovery};
 use tracing::error;
 
+use self::definitions::Definitions;
 use crate::differences;
 use crate::exchange_cell::ExchangeCell;
 use crate::journal::{DEFINITIONS, Journal, Logged, Owner};
 use crate::node::Node;
-use crate::options::{Account, NamedAccount, Options};
 use crate::queue_cell::{Effects, QueueCell};
 use crate::start_error::StartError;
 use crate::vhost::Vhost;
-
-/// Everything that is defined, with the sequences of the definitions.
-#[derive(Default)]
-struct Definitions {
-    vhosts: Vec<VhostName>,
-    users: Vec<User>,
-    permissions: Vec<PermissionDefinition>,
-    exchanges: Vec<(Owner, VhostName, ExchangeSpec)>,
-    queues: Vec<(Owner, DurableQueue)>,
-    bindings: Vec<(Owner, BindingDefinition)>,
-    interrupted: Option<(Owner, Sequence)>,
-}
 
 /// A node that is being filled.
 struct Filling<'n> {
@@ -109,117 +96,6 @@ fn malformed(fault: impl std::fmt::Display) -> StartError {
     StartError::Record(fault.to_string())
 }
 
-impl Definitions {
-    fn add(&mut self, id: Owner, payload: &[u8]) -> Result<(), StartError> {
-        match Definition::decode(payload).map_err(malformed)? {
-            Definition::Vhost(name) => self.vhosts.push(name),
-            Definition::User(user) => self.users.push(user),
-            Definition::Permission(permission) => self.permissions.push(permission),
-            Definition::Exchange { vhost, spec } => self.exchanges.push((id, vhost, spec)),
-            Definition::Queue(queue) => self.queues.push((id, queue)),
-            Definition::Binding(binding) => self.bindings.push((id, binding)),
-            Definition::Interrupted { before } => self.interrupted = Some((id, before)),
-        }
-        Ok(())
-    }
-
-    /// Whether nothing was ever defined, as far as that can be seen.
-    fn is_empty(&self) -> bool {
-        self.vhosts.is_empty() && self.users.is_empty() && self.vhosts_in_use().is_empty()
-    }
-
-    /// What the options say, for the first start: if that ends too soon, the next one finds all of it or nothing.
-    fn define_options(&mut self, options: &Options, journal: &Journal) {
-        self.vhosts.clone_from(&options.vhosts);
-        for NamedAccount { account, .. } in &options.accounts {
-            self.users.push(account.user.clone());
-            self.permissions.extend(permissions_of(account));
-        }
-        let vhosts = self.vhosts.iter().cloned().map(Definition::Vhost);
-        let users = self.users.iter().cloned().map(Definition::User);
-        let permissions = self.permissions.iter().cloned().map(Definition::Permission);
-        journal.define_together(vhosts.chain(users).chain(permissions));
-    }
-
-    fn add_user(&mut self, account: &Account, journal: &Journal) {
-        journal.define(&Definition::User(account.user.clone()));
-        self.users.push(account.user.clone());
-    }
-
-    fn add_permissions(&mut self, account: &Account, journal: &Journal) {
-        for permission in permissions_of(account) {
-            journal.define(&Definition::Permission(permission.clone()));
-            self.permissions.push(permission);
-        }
-    }
-
-    /// Defines again what must have been there before the log was damaged: or a wrong byte in the definition of a vhost
-    /// would take all its queues along, and one in that of a user would keep everybody out.
-    ///
-    /// Vhosts are known by what is in them. Who may log in is never more than the settings say, and nobody comes back of
-    /// whom nothing is left, unless there is nobody else.
-    fn mend(&mut self, options: &Options, journal: &Journal) {
-        self.mend_users(options, journal);
-        for name in self.vhosts_in_use() {
-            if !self.vhosts.contains(&name) {
-                error!(vhost = %name, "the definition of a vhost is damaged, and is made again");
-                journal.define(&Definition::Vhost(name.clone()));
-                self.vhosts.push(name);
-            }
-        }
-    }
-
-    fn mend_users(&mut self, options: &Options, journal: &Journal) {
-        let is_nobody_left = self.users.is_empty();
-        for NamedAccount { account, .. } in &options.accounts {
-            let name = &account.user.name;
-            let is_known = self.users.iter().any(|user| user.name == *name);
-            let has_any = self.permissions.iter().any(|permission| permission.user == *name);
-            if !is_known && (has_any || is_nobody_left) {
-                error!(user = %name, "the definition of a user is damaged, and is made again as the settings say");
-                self.add_user(account, journal);
-            }
-            if !has_any && (is_known || is_nobody_left) {
-                error!(user = %name, "a user without permissions gets those of the settings, as the log is damaged");
-                self.add_permissions(account, journal);
-            }
-        }
-    }
-
-    fn vhosts_in_use(&self) -> BTreeSet<VhostName> {
-        let permissions = self.permissions.iter().map(|permission| &permission.vhost);
-        let exchanges = self.exchanges.iter().map(|(_, vhost, _)| vhost);
-        let queues = self.queues.iter().map(|(_, queue)| &queue.vhost);
-        let bindings = self.bindings.iter().map(|(_, binding)| &binding.vhost);
-        permissions.chain(exchanges).chain(queues).chain(bindings).cloned().collect()
-    }
-
-    fn accounts(&self) -> HashMap<UserName, Account> {
-        let mut accounts: HashMap<UserName, Account> = self
-            .users
-            .iter()
-            .map(|user| {
-                (user.name.clone(), Account { user: user.clone(), permissions: Default::default() })
-            })
-            .collect();
-        for PermissionDefinition { user, vhost, permission } in &self.permissions {
-            if let Some(account) = accounts.get_mut(user) {
-                account.permissions.insert(vhost.clone(), Arc::new(permission.clone()));
-            }
-        }
-        accounts
-    }
-}
-
-fn permissions_of(account: &Account) -> impl Iterator<Item = PermissionDefinition> {
-    let user = &account.user.name;
-    account.permissions.iter().map(|(vhost, permission)| PermissionDefinition {
-        user: user.clone(),
-        vhost: vhost.clone(),
-        permission: (**permission).clone(),
-    })
-}
-
 impl<'n> Filling<'n> {
     fn new(node: &'n Arc<Node>, recovery: &Recovery) -> Result<Self, StartError> {
         let mut notes = HashMap::with_capacity(recovery.notes.len());
@@ -247,19 +123,22 @@ impl<'n> Filling<'n> {
         recovery: &Recovery,
     ) -> Result<(), StartError> {
         let shared = &self.node.shared;
-        if definitions.is_empty() {
+        let is_first = definitions.is_empty();
+        if is_first {
             definitions.define_options(&shared.options, journal);
-        } else {
-            if recovery.damage_count > 0 {
-                definitions.mend(&shared.options, journal);
-            }
-            differences::name(&shared.options, &definitions.vhosts, &definitions.accounts());
+        } else if recovery.damage_count > 0 {
+            definitions.mend(&shared.options, journal);
         }
-        for name in &definitions.vhosts {
-            self.node.vhosts.insert(name.clone(), Vhost::new(name.clone(), shared));
+        let mut replaced = Vec::new();
+        for (id, vhost) in definitions.take_vhosts(&mut replaced) {
+            let logged = Some(Logged { id, at: LogPosition(0) });
+            let name = vhost.name.clone();
+            self.node.vhosts.insert(name, Vhost::defined(vhost, logged, shared));
         }
-        for (name, account) in definitions.accounts() {
-            self.node.accounts.insert(name, Arc::new(account));
+        definitions.take_rights(&mut self.node.rights.write(), &mut replaced);
+        self.orphans.extend(replaced.into_iter().map(|id| (DEFINITIONS, id)));
+        if !is_first {
+            differences::name(self.node);
         }
         self.maybe_delivered = maybe_delivered(&definitions, journal, recovery);
         for (id, vhost, spec) in definitions.exchanges {

@@ -74,7 +74,7 @@ impl Settings {
             Permission { configure: everything(), write: everything(), read: everything() };
         let user = User {
             name: UserName::from(USER),
-            password: Some(PasswordHash::new(USER.as_bytes(), [0; 4])),
+            password: Some(PasswordHash::sha256(USER.as_bytes(), [0; 4])),
             tags: UserTags::default(),
             loopback_only: true,
         };

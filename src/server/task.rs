@@ -21,6 +21,7 @@ use tokio::time::Sleep;
 use tracing::{debug, info, warn};
 
 use crate::client::Client;
+use crate::connection_facts::Served;
 use crate::node::Node;
 use crate::outbox::{ClientEvent, ClientOutbox, Starved};
 use crate::outgoing::Outgoing;
@@ -206,7 +207,20 @@ impl ConnectionTask {
             Poll::Pending => {}
         }
         self.poll_sleep(cx, now);
+        self.show();
         Poll::Pending
+    }
+
+    /// Shows others how the client is read.
+    fn show(&self) {
+        let served = match self.reading {
+            _ if self.end_at.is_some() => Served::Ending,
+            Reading::On | Reading::Retry(_) | Reading::Drain | Reading::Flush(_) => Served::Running,
+            Reading::Slowed(_) | Reading::Parked => Served::Slowed,
+            Reading::Blocked => Served::Blocked,
+            Reading::Off => Served::Ending,
+        };
+        self.session.broker().entry.facts.show(served);
     }
 
     /// Tells the session what the log has flushed since, and has this task woken for what is still awaited.
@@ -306,6 +320,7 @@ impl ConnectionTask {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.writing.advance(written);
+            self.session.broker().entry.facts.traffic.sent(written);
             self.has_written = true;
             self.session.handle_written(now);
         }
@@ -328,7 +343,13 @@ impl ConnectionTask {
                     self.outbox.lock().outgoing.bytes_mut().extend_from_slice(heartbeat);
                 }
                 ClientEvent::AlarmChanged => self.unblock(now),
-                ClientEvent::ConsumerCancelled { .. }
+                ClientEvent::LoginChecked => {
+                    if matches!(self.reading, Reading::Retry(_)) {
+                        self.read_tail(now)?;
+                    }
+                }
+                ClientEvent::RightsChanged
+                | ClientEvent::ConsumerCancelled { .. }
                 | ClientEvent::Replied { .. }
                 | ClientEvent::Shutdown { .. } => {
                     if let Some(next) = event.tell(&mut self.session, now) {
@@ -468,7 +489,9 @@ impl ConnectionTask {
                 }
                 return Poll::Ready(Err(Ended(None)));
             }
-            self.session.broker().entry.heard(now);
+            let entry = &self.session.broker().entry;
+            entry.heard(now);
+            entry.facts.traffic.received(count);
             buffer[..tail].copy_from_slice(&self.tail);
             self.tail.clear();
             Poll::Ready(self.handle_input(now, &buffer[..tail + count]))

@@ -1,6 +1,9 @@
 //! A vhost that tasks share: its directories of queues and exchanges, and how messages get from one to the other.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+mod deletion;
+mod settings;
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use amqp::{FieldTable, RawProperties};
@@ -13,9 +16,11 @@ use broker::vhost::predeclared_exchanges;
 use broker::{ExchangeName, LogPosition, QueueName, Refusal, Timestamp, VhostName};
 use dashmap::DashMap;
 use mutants::Mutant;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 
+use self::settings::Described;
 use crate::exchange_cell::ExchangeCell;
+use crate::exchange_traffic::ExchangeTraffic;
 use crate::journal::{Logged, Owner, Owners};
 use crate::node::Shared;
 use crate::queue_cell::{Effects, QueueCell};
@@ -45,6 +50,10 @@ pub(crate) struct Vhost {
     pub(crate) shared: Arc<Shared>,
     pub(crate) queues: DashMap<QueueName, Arc<QueueCell>, ahash::RandomState>,
     pub(crate) exchanges: DashMap<ExchangeName, Arc<ExchangeCell>, ahash::RandomState>,
+    /// What is published to the default exchange.
+    pub(crate) default_traffic: ExchangeTraffic,
+    described: RwLock<Described>,
+    deleted: AtomicBool,
     changes: Mutex<()>,
     /// Moves whenever a message with the same key might go elsewhere than before. Declaring a queue does not move it.
     epoch: AtomicU64,
@@ -74,6 +83,9 @@ impl Vhost {
                 shared: Arc::clone(shared),
                 queues: DashMap::default(),
                 exchanges,
+                default_traffic: ExchangeTraffic::default(),
+                described: RwLock::default(),
+                deleted: AtomicBool::new(false),
                 changes: Mutex::new(()),
                 epoch: AtomicU64::new(0),
             }
@@ -102,6 +114,11 @@ impl Vhost {
 
     pub(crate) fn no_such_exchange(&self, name: &str) -> Refusal {
         Refusal::NoSuchExchange { exchange: name.into(), vhost: self.name.clone() }
+    }
+
+    /// Nothing new comes into a vhost that is being deleted.
+    pub(crate) fn is_down(&self) -> Refusal {
+        Refusal::InternalError { explanation: format!("vhost '{}' is down", self.name) }
     }
 
     // Routing.
@@ -332,6 +349,9 @@ impl Vhost {
         let _changes = self.changes.lock();
         if let Some(there) = self.exchange(&spec.name) {
             return Ok(Err(there));
+        }
+        if self.is_deleted() {
+            return Err(self.is_down());
         }
         let name = spec.name.clone();
         let mut exchange = ExchangeCell::new(spec, self)?;

@@ -31,10 +31,19 @@ pub(crate) struct Broker {
     started: Option<Started>,
 }
 
+/// Where a broker says that it listens.
+#[derive(Clone, Copy)]
+struct Addresses {
+    amqp: SocketAddr,
+    management: Option<SocketAddr>,
+    metrics: Option<SocketAddr>,
+}
+
 /// What belongs to a broker that the test started itself.
 struct Started {
     child: Child,
     folder: PathBuf,
+    addresses: Addresses,
     log: Arc<Mutex<String>>,
 }
 
@@ -51,8 +60,8 @@ impl Broker {
         }
         let folder = new_folder();
         fs::write(folder.join("broker.toml"), config_toml).expect("the settings can be written");
-        let (started, addr) = Started::start(folder);
-        Self { addr, started: Some(started) }
+        let started = Started::start(folder);
+        Self { addr: started.addresses.amqp, started: Some(started) }
     }
 
     /// Starts a broker on data that is moved to it; `None` if another broker is asked.
@@ -63,8 +72,8 @@ impl Broker {
         let folder = new_folder();
         fs::write(folder.join("broker.toml"), "").expect("the settings can be written");
         fs::rename(data_dir, folder.join("data")).expect("the data can be moved");
-        let (started, addr) = Started::start(folder);
-        Some(Self { addr, started: Some(started) })
+        let started = Started::start(folder);
+        Some(Self { addr: started.addresses.amqp, started: Some(started) })
     }
 
     /// Where it keeps its data.
@@ -106,8 +115,8 @@ impl Broker {
     /// The broker goes on in another process, on another port.
     fn start_again(&mut self) {
         let Some(ended) = &self.started else { return };
-        let (started, addr) = Started::start(ended.folder.clone());
-        self.addr = addr;
+        let started = Started::start(ended.folder.clone());
+        self.addr = started.addresses.amqp;
         self.started = Some(started);
     }
 
@@ -119,6 +128,18 @@ impl Broker {
     /// Where it listens for AMQP.
     pub(crate) fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// Where its HTTP API is.
+    pub(crate) fn management(&self) -> SocketAddr {
+        let started = self.started.as_ref().expect("only a broker of this test has a known API");
+        started.addresses.management.expect("the management is on")
+    }
+
+    /// Where its metrics are.
+    pub(crate) fn metrics(&self) -> SocketAddr {
+        let started = self.started.as_ref().expect("only a broker of this test has known metrics");
+        started.addresses.metrics.expect("the metrics are on")
     }
 
     /// Where it listens, with the default user, as client libraries want it.
@@ -138,8 +159,8 @@ impl Broker {
 }
 
 impl Started {
-    /// Starts a broker with the settings and the data of `folder`; also where it listens.
-    fn start(folder: PathBuf) -> (Self, SocketAddr) {
+    /// Starts a broker with the settings and the data of `folder`.
+    fn start(folder: PathBuf) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_pillarbox"))
             .args(["--port", "0", "--config"])
             .arg(folder.join("broker.toml"))
@@ -170,24 +191,15 @@ impl Started {
                 kept.push('\n');
             }
         });
-        let mut started = Self { child, folder, log };
-        let addr = started.wait_for_address(&lines);
-        (started, addr)
-    }
-
-    /// The address out of the line that ends in `listening on <ip>:<port>`.
-    fn wait_for_address(&mut self, lines: &mpsc::Receiver<String>) -> SocketAddr {
-        let give_up = Instant::now() + START_TIMEOUT;
-        while let Ok(line) = lines.recv_timeout(give_up.saturating_duration_since(Instant::now())) {
-            let after = line.split_once("listening on ").map(|(_, after)| after);
-            let word = after.and_then(|after| after.split_whitespace().next());
-            if let Some(addr) = word.and_then(|word| word.parse().ok()) {
-                return addr;
+        match wait_for_addresses(&lines) {
+            Some(addresses) => Self { child, folder, addresses, log },
+            None => {
+                let _ = child.kill();
+                let status = child.wait();
+                let log = log.lock().unwrap_or_else(PoisonError::into_inner);
+                panic!("the broker did not say where it listens ({status:?}); log:\n{log}");
             }
         }
-        let _ = self.child.kill();
-        let status = self.child.wait();
-        panic!("the broker did not say where it listens ({status:?}); log:\n{}", self.log_text());
     }
 
     fn log_text(&self) -> String {
@@ -207,6 +219,22 @@ impl Started {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The addresses out of the lines, of which the one for AMQP is the last: `management on <ip>:<port>`,
+/// `metrics on <ip>:<port>`, `listening on <ip>:<port>`.
+fn wait_for_addresses(lines: &mpsc::Receiver<String>) -> Option<Addresses> {
+    let give_up = Instant::now() + START_TIMEOUT;
+    let (mut management, mut metrics) = (None, None);
+    while let Ok(line) = lines.recv_timeout(give_up.saturating_duration_since(Instant::now())) {
+        let after = |words: &str| line.split_once(words).and_then(|(_, word)| word.parse().ok());
+        management = management.or(after("management on "));
+        metrics = metrics.or(after("metrics on "));
+        if let Some(amqp) = after("listening on ") {
+            return Some(Addresses { amqp, management, metrics });
+        }
+    }
+    None
 }
 
 impl Drop for Broker {
@@ -243,5 +271,6 @@ const _: fn() = || {
     broker.kill_and_restart();
     broker.restart_changed(|_| {});
     let _ = (broker.addr(), broker.uri(), broker.pid(), broker.log_text(), broker.is_foreign());
+    let _ = (broker.management(), broker.metrics());
     let _ = Broker::start_on(&broker.data_dir());
 };

@@ -10,7 +10,7 @@ while [ $# -gt 0 ]; do
     case $1 in
         --port) port=$2; shift 2 ;;
         --data-dir) dir=$2; shift 2 ;;
-        --config) shift 2 ;; # Only pillarbox has a broker.toml.
+        --config | --management-port) shift 2 ;; # Only pillarbox has these.
         *) echo "unknown argument: $1" >&2; exit 2 ;;
     esac
 done

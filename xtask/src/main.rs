@@ -4,6 +4,7 @@ mod codegen;
 mod compare;
 mod mutants;
 mod page;
+mod record_api;
 mod test;
 mod torture;
 
@@ -27,6 +28,8 @@ enum Chore {
     Mutants(mutants::Arguments),
     /// Build the web page, with Node.
     Page,
+    /// Record what a real RabbitMQ answers over HTTP, for tests/management to compare with.
+    RecordApi,
     /// Test everything, the real clients included.
     Test(test::Arguments),
     /// Try to make the broker lose a message, for as long as wanted.
@@ -39,6 +42,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Compare(arguments) => compare::run(&arguments),
         Chore::Mutants(arguments) => mutants::run(&arguments),
         Chore::Page => page::run(),
+        Chore::RecordApi => record_api::run(),
         Chore::Test(arguments) => test::run(&arguments),
         Chore::Torture(arguments) => torture::run(&arguments),
     }

@@ -3,7 +3,8 @@
 //! Only consumers that could take a message right now stand in a circle, one circle a priority, so that the next one
 //! is found without looking at any other.
 
-use super::{ConsumerId, ConsumerSettings};
+use super::{ConsumerId, ConsumerSettings, ConsumerStatus, ConsumerWait};
+use crate::Timestamp;
 
 /// What a consumer waits for.
 ///
@@ -34,6 +35,10 @@ struct Consumer {
     settings: ConsumerSettings,
     state: State,
     unacked: u32,
+    /// 0 is never.
+    delivered_at: Timestamp,
+    /// 0 is never.
+    acked_at: Timestamp,
     /// When it came, relative to others.
     registration: u64,
     /// Its neighbours in the circle while it is `Ready`.
@@ -119,6 +124,21 @@ impl Consumers {
             .map(|(id, _)| ConsumerId(id))
     }
 
+    /// What everyone does who is not cancelled.
+    pub(super) fn statuses(&self) -> impl Iterator<Item = ConsumerStatus> {
+        let known = |at: Timestamp| (at > Timestamp(0)).then_some(at);
+        (0..).zip(&self.all).filter_map(move |(id, consumer)| {
+            Some(ConsumerStatus {
+                id: ConsumerId(id),
+                settings: consumer.settings,
+                waits_for: consumer.waits_for()?,
+                unacked: consumer.unacked,
+                delivered_at: known(consumer.delivered_at),
+                acked_at: known(consumer.acked_at),
+            })
+        })
+    }
+
     /// Whose turn it is, and whether deliveries to it count as settled.
     #[inline]
     pub(super) fn next(&self) -> Option<(ConsumerId, bool)> {
@@ -132,6 +152,8 @@ impl Consumers {
             settings,
             state: State::Inactive,
             unacked: 0,
+            delivered_at: Timestamp(0),
+            acked_at: Timestamp(0),
             registration: self.registrations,
             previous: 0,
             next: 0,
@@ -183,8 +205,9 @@ impl Consumers {
 
     /// The consumer whose turn it is got a message.
     #[inline]
-    pub(super) fn delivered(&mut self, id: ConsumerId) {
+    pub(super) fn delivered(&mut self, id: ConsumerId, now: Timestamp) {
         let consumer = &mut self.all[id.0 as usize];
+        consumer.delivered_at = now;
         if !consumer.settings.no_ack {
             consumer.unacked += 1;
             if !consumer.has_credit() {
@@ -216,6 +239,12 @@ impl Consumers {
             | State::Cancelled
             | State::Vacant => {}
         }
+    }
+
+    /// This consumer has acked something.
+    #[inline]
+    pub(super) fn note_ack(&mut self, id: ConsumerId, now: Timestamp) {
+        self.all[id.0 as usize].acked_at = now;
     }
 
     /// The sink refused the consumer whose turn it is.
@@ -342,6 +371,17 @@ impl Consumer {
         !matches!(self.state, State::Cancelled | State::Vacant)
     }
 
+    /// `None` if it is gone.
+    fn waits_for(&self) -> Option<ConsumerWait> {
+        match self.state {
+            State::Ready => Some(ConsumerWait::Message),
+            State::OutOfCredit => Some(ConsumerWait::Credit),
+            State::Starved => Some(ConsumerWait::Room),
+            State::Inactive => Some(ConsumerWait::Activity),
+            State::Cancelled | State::Vacant => None,
+        }
+    }
+
     #[inline]
     fn has_credit(&self) -> bool {
         self.settings.no_ack || self.settings.prefetch == 0 || self.unacked < self.settings.prefetch
@@ -361,7 +401,7 @@ mod tests {
         let mut served = Vec::new();
         for _ in 0..count {
             let Some((id, _)) = consumers.next() else { break };
-            consumers.delivered(id);
+            consumers.delivered(id, Timestamp(7));
             served.push(id.0);
         }
         served

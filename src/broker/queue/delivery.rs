@@ -1,8 +1,11 @@
 //! What passes between a queue and whoever serves it: ids, decisions and effects.
 
+use std::ops::AddAssign;
+
 use crate::{
+    Timestamp,
     message::{Arrival, Body, Sequence},
-    queue::{DeadLetter, Remains},
+    queue::{DeadLetter, DeathReason, Remains},
 };
 
 /// A consumer of one queue, as a dense index that the queue gives out.
@@ -26,6 +29,36 @@ pub struct ConsumerSettings {
     pub priority: i64,
     /// How many unacked messages it may hold; 0 is any number.
     pub prefetch: u32,
+}
+
+/// What a consumer of a queue does, and what it has got so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConsumerStatus {
+    /// Which one.
+    pub id: ConsumerId,
+    /// What it asked for.
+    pub settings: ConsumerSettings,
+    /// Why it gets nothing, if it gets nothing.
+    pub waits_for: ConsumerWait,
+    /// How many unacked messages it holds.
+    pub unacked: u32,
+    /// When it last got a message.
+    pub delivered_at: Option<Timestamp>,
+    /// When it last acked one.
+    pub acked_at: Option<Timestamp>,
+}
+
+/// What a consumer waits for before it can get a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConsumerWait {
+    /// Only for a message.
+    Message,
+    /// For credit: it holds as many unacked messages as it may.
+    Credit,
+    /// For room where its deliveries go.
+    Room,
+    /// For its turn to be the single active consumer.
+    Activity,
 }
 
 /// A message on its way to one consumer.
@@ -174,4 +207,42 @@ pub struct Counters {
     pub redeliver: u64,
     /// Messages acked.
     pub ack: u64,
+    /// Messages that died because their time was up, whether they are dead-lettered or not.
+    pub died_expired: u64,
+    /// Messages that died because a consumer refused them.
+    pub died_rejected: u64,
+    /// Messages that died because the queue was full.
+    pub died_maxlen: u64,
+    /// Messages that died because they were delivered in vain too often.
+    pub died_delivery_limit: u64,
+}
+
+impl Counters {
+    /// A message died.
+    pub(super) fn count_death(&mut self, reason: DeathReason) {
+        let count = match reason {
+            DeathReason::Expired => &mut self.died_expired,
+            DeathReason::Rejected => &mut self.died_rejected,
+            DeathReason::MaxLen => &mut self.died_maxlen,
+            DeathReason::DeliveryLimit => &mut self.died_delivery_limit,
+        };
+        *count += 1;
+    }
+}
+
+impl AddAssign for Counters {
+    fn add_assign(&mut self, other: Self) {
+        self.publish += other.publish;
+        self.deliver += other.deliver;
+        self.deliver_no_ack += other.deliver_no_ack;
+        self.get += other.get;
+        self.get_no_ack += other.get_no_ack;
+        self.get_empty += other.get_empty;
+        self.redeliver += other.redeliver;
+        self.ack += other.ack;
+        self.died_expired += other.died_expired;
+        self.died_rejected += other.died_rejected;
+        self.died_maxlen += other.died_maxlen;
+        self.died_delivery_limit += other.died_delivery_limit;
+    }
 }

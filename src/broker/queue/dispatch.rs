@@ -5,7 +5,7 @@ use super::{
     entry::{Entry, Mark},
     quorum,
     ready::Line,
-    unacked::{Holder, Unacked},
+    unacked::{Holder, Unacked, narrow},
 };
 use crate::{QueueKind, Refusal, Timestamp, VhostName, message::Arrival};
 
@@ -32,11 +32,14 @@ impl Queue {
         if self.ready.is_empty()
             && let Some((id, no_ack)) = self.next_admitted(sink)
         {
-            self.deliver_arrival(arrival, deadline, id, no_ack, sink);
+            self.deliver_arrival(now, arrival, deadline, (id, no_ack), sink);
             return Admission::Accepted;
         }
         let level = self.level(arrival.priority);
         let entry = self.store(arrival, level, deadline, sink);
+        if arrival.logged {
+            self.persistent.add(arrival.body.as_bytes().len() as u64);
+        }
         self.newest = self.newest.max(arrival.sequence);
         self.ready.push(level, entry);
         self.ready_bytes += arrival.body.as_bytes().len() as u64;
@@ -72,7 +75,7 @@ impl Queue {
                 Some(Holder::Consumer(id))
             };
             self.hand_over(entry, holder, sink, |sink, delivery| sink.deliver(id, delivery));
-            self.consumers.delivered(id);
+            self.consumers.delivered(id, now);
         }
         if self.paging.is_some() {
             self.ask_ahead(self.consumers.count() > 0, sink);
@@ -176,10 +179,10 @@ impl Queue {
     #[inline]
     fn deliver_arrival(
         &mut self,
+        now: Timestamp,
         arrival: &Arrival<'_>,
         deadline: Option<Timestamp>,
-        id: ConsumerId,
-        no_ack: bool,
+        (id, no_ack): (ConsumerId, bool),
         sink: &mut impl Sink,
     ) {
         let slot = if no_ack {
@@ -194,7 +197,12 @@ impl Queue {
                 } else {
                     self.content.store(arrival, level, deadline)
                 };
-            Some(self.unacked.insert(Unacked { entry, bytes, holder: Holder::Consumer(id) }))
+            let body_bytes = arrival.body.as_bytes().len() as u64;
+            if arrival.logged {
+                self.persistent.add(body_bytes);
+            }
+            let (body_bytes, holder) = (narrow(body_bytes), Holder::Consumer(id));
+            Some(self.unacked.insert(Unacked { entry, bytes, body_bytes, holder }))
         };
         let delivery = Delivery {
             slot,
@@ -205,7 +213,7 @@ impl Queue {
             body: arrival.body,
         };
         sink.deliver(id, &delivery);
-        self.consumers.delivered(id);
+        self.consumers.delivered(id, now);
         if no_ack && arrival.logged {
             sink.settled(arrival.sequence, Backing::Log);
         }
@@ -222,9 +230,12 @@ impl Queue {
     ) {
         let record = self.content.read(entry);
         let (bytes, body) = (record.bytes(), self.content.body(&record));
-        self.ready_bytes -= record.body_bytes();
-        let slot: Option<Slot> =
-            holder.map(|holder| self.unacked.insert(Unacked { entry, bytes, holder }));
+        let body_bytes = record.body_bytes();
+        self.ready_bytes -= body_bytes;
+        let slot: Option<Slot> = holder.map(|holder| {
+            let body_bytes = narrow(body_bytes);
+            self.unacked.insert(Unacked { entry, bytes, body_bytes, holder })
+        });
         let redelivered = entry.is(Mark::Returned);
         let counted;
         let mut properties = record.properties();

@@ -95,6 +95,11 @@ impl Dying {
         messages.map(|message| &mut message.entry).filter(|entry| !entry.is(Mark::Paged))
     }
 
+    /// Every entry that will have a letter.
+    pub(super) fn entries(&self) -> impl Iterator<Item = Entry> {
+        self.queue.iter().flatten().map(|message| message.entry)
+    }
+
     /// Every entry.
     pub(super) fn into_entries(self) -> impl Iterator<Item = Entry> + use<> {
         self.queue.into_iter().flatten().map(|message| message.entry)

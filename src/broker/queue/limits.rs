@@ -13,11 +13,12 @@ impl Queue {
     }
 
     /// A refused message is dead-lettered if the queue was declared so.
-    pub(super) fn refuse(&self, now: Timestamp, arrival: &Arrival<'_>, sink: &mut impl Sink) {
+    pub(super) fn refuse(&mut self, now: Timestamp, arrival: &Arrival<'_>, sink: &mut impl Sink) {
         if self.settings.overflow == Overflow::RejectPublishDlx
             && let Some(target) = &self.settings.dead_letter
         {
             let reason = DeathReason::MaxLen;
+            self.counters.count_death(reason);
             sink.dead_letter(DeadLetter::new(&self.name, target, arrival, reason, now, None));
         } else if arrival.logged {
             sink.settled(arrival.sequence, Backing::Log);

@@ -85,6 +85,11 @@ impl Paging {
         self.deadlines.memory_bytes() + asked + self.dying.len() * size_of::<DyingMessage>()
     }
 
+    /// How many of the ready messages are paged out, and their bodies in bytes.
+    pub(super) fn ready_counts(&self) -> (u64, u64) {
+        (self.ready as u64, self.ready_bytes)
+    }
+
     pub(super) fn has_deadlines(&self) -> bool {
         self.deadlines.len() > 0
     }

@@ -10,7 +10,7 @@ use super::{
     fifo::Fifo,
     paging::Paging,
     quorum::Returns,
-    unacked::{Holder, Unacked},
+    unacked::{Holder, Unacked, narrow},
 };
 use crate::{
     QueueKind, QueueName, QueueSettings, Timestamp,
@@ -165,8 +165,10 @@ impl QueueRecovery {
         held.sort_unstable_by_key(|(order, ..)| *order);
         for (_, entry, reason, died_at) in held {
             let holder = Holder::DeadLetter;
-            let slot = made.unacked.insert(Unacked { entry, bytes: 0, holder });
             let body_bytes = entry.paged_body_bytes();
+            let unacked = Unacked { entry, bytes: 0, body_bytes: narrow(body_bytes), holder };
+            let slot = made.unacked.insert(unacked);
+            made.persistent.add(body_bytes);
             made.held.get_or_insert_default().insert(slot, reason, died_at, body_bytes);
         }
         made
@@ -198,6 +200,7 @@ impl QueueRecovery {
 impl Queue {
     fn restore_paged(&mut self, entry: Entry, push: impl FnOnce(&mut super::ready::Ready, Entry)) {
         self.ready_bytes += entry.paged_body_bytes();
+        self.persistent.add(entry.paged_body_bytes());
         self.paging.get_or_insert_default().entered_ready(entry);
         push(&mut self.ready, entry);
     }

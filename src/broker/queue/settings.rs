@@ -24,6 +24,11 @@ impl QueueKind {
             Self::Quorum => "quorum",
         }
     }
+
+    /// The type that `x-queue-type` spells so.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Classic, Self::Quorum].into_iter().find(|kind| kind.as_str() == name)
+    }
 }
 
 /// What happens to a publish that would exceed the queue's length.

@@ -7,7 +7,7 @@ use super::{
     dying::DyingMessage,
     entry::{Entry, Mark},
     quorum::Returns,
-    unacked::{Holder, Unacked},
+    unacked::{Holder, Unacked, narrow},
 };
 use crate::{
     DeadLetterStrategy, QueueKind, Timestamp,
@@ -29,6 +29,7 @@ impl Queue {
         if self.is_closed {
             return;
         }
+        let mut acked_by = None;
         for slot in slots {
             let Some(unacked) = self.take_unacked(*slot) else {
                 debug_assert!(false, "{slot:?} holds no unacked message");
@@ -39,6 +40,7 @@ impl Queue {
             }
             match settlement {
                 Settlement::Ack => {
+                    acked_by = Some(unacked.holder);
                     self.counters.ack += 1;
                     self.forget(unacked.entry, unacked.bytes, sink);
                 }
@@ -47,6 +49,10 @@ impl Queue {
                     self.die(now, unacked.entry, unacked.bytes, DeathReason::Rejected, sink);
                 }
             }
+        }
+        // What is settled together was delivered together, so the last one's consumer is everyone's.
+        if let Some(Holder::Consumer(id)) = acked_by {
+            self.consumers.note_ack(id, now);
         }
         if let Settlement::Requeue { .. } = settlement {
             self.drop_overflow(now, sink);
@@ -104,6 +110,7 @@ impl Queue {
         reason: DeathReason,
         sink: &mut impl Sink,
     ) {
+        self.counters.count_death(reason);
         match self.settings.dead_letter.as_ref().map(|target| target.strategy) {
             Some(DeadLetterStrategy::AtLeastOnce) => self.hold(now, entry, bytes, reason, sink),
             Some(DeadLetterStrategy::AtMostOnce) if entry.is(Mark::Paged) || self.has_dying() => {
@@ -139,7 +146,9 @@ impl Queue {
     ) {
         let (_, body_bytes) = self.weigh(entry);
         let entry = self.without_paged_deadline(entry);
-        let slot = self.unacked.insert(Unacked { entry, bytes, holder: Holder::DeadLetter });
+        let holder = Holder::DeadLetter;
+        let slot =
+            self.unacked.insert(Unacked { entry, bytes, body_bytes: narrow(body_bytes), holder });
         if entry.is(Mark::Logged) && !mutants::is_planted(Mutant::HeldLetterNotNoted) {
             let order = self.take_order();
             let note = Note::Held { reason, died_at: now, order };

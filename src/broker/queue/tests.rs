@@ -4,6 +4,7 @@ mod consumers;
 mod dead_letters;
 mod delivery;
 mod expiry;
+mod figures;
 mod limits;
 mod memory;
 mod model;

@@ -25,6 +25,8 @@ pub(super) struct Unacked {
     pub(super) entry: Entry,
     /// What its record takes of a segment; 0 if it is paged out.
     pub(super) bytes: u32,
+    /// The length of its body.
+    pub(super) body_bytes: u32,
     pub(super) holder: Holder,
 }
 
@@ -34,18 +36,30 @@ enum Place {
     Vacant { next: Option<Slot> },
 }
 
+/// The length of a body, as [`Unacked`] keeps it.
+#[inline]
+pub(super) fn narrow(body_bytes: u64) -> u32 {
+    u32::try_from(body_bytes).expect("a body is far below 4 GiB")
+}
+
 /// A table by slot; the slot that was freed last is given out first.
 #[derive(Debug, Default)]
 pub(super) struct UnackedTable {
     places: Vec<Place>,
     vacant: Option<Slot>,
     len: usize,
+    body_bytes: u64,
 }
 
 impl UnackedTable {
     #[inline]
     pub(super) fn len(&self) -> usize {
         self.len
+    }
+
+    /// The bodies of its messages, in bytes.
+    pub(super) fn body_bytes(&self) -> u64 {
+        self.body_bytes
     }
 
     /// The memory it holds, in bytes.
@@ -56,6 +70,7 @@ impl UnackedTable {
     #[inline]
     pub(super) fn insert(&mut self, unacked: Unacked) -> Slot {
         self.len += 1;
+        self.body_bytes += u64::from(unacked.body_bytes);
         if let Some(slot) = self.vacant {
             let place = &mut self.places[slot.0 as usize];
             if let Place::Vacant { next } = *place {
@@ -84,6 +99,7 @@ impl UnackedTable {
         *place = Place::Vacant { next: self.vacant };
         self.vacant = Some(slot);
         self.len -= 1;
+        self.body_bytes -= u64::from(unacked.body_bytes);
         if self.len == 0 && self.places.len() > KEPT_PLACES_MAX {
             *self = Self::default();
         }
@@ -111,6 +127,7 @@ impl UnackedTable {
         loop {
             if let Place::Taken(unacked) = self.places.pop()? {
                 self.len -= 1;
+                self.body_bytes -= u64::from(unacked.body_bytes);
                 return Some(unacked.entry);
             }
         }
@@ -131,7 +148,8 @@ mod tests {
     use crate::message::Sequence;
 
     fn unacked(sequence: u64) -> Unacked {
-        Unacked { entry: Entry::new(Sequence(sequence), 0, 0), bytes: 9, holder: Holder::Getter }
+        let entry = Entry::new(Sequence(sequence), 0, 0);
+        Unacked { entry, bytes: 9, body_bytes: 3, holder: Holder::Getter }
     }
 
     #[test]
@@ -146,7 +164,9 @@ mod tests {
         assert_eq!(table.remove(Slot(7)), None);
         assert_eq!((table.insert(unacked(3)), table.insert(unacked(4))), (Slot(2), Slot(0)));
         assert_eq!(table.insert(unacked(5)), Slot(3));
-        assert_eq!((table.len(), table.resident_mut().count()), (4, 4));
+        assert_eq!((table.len(), table.resident_mut().count(), table.body_bytes()), (4, 4, 12));
+        assert!(table.pop().is_some());
+        assert_eq!(table.body_bytes(), 9);
     }
 
     #[test]

@@ -3,19 +3,20 @@
 //! This is the only place that knows `bincode`. It is called on bytes whose checksum is right, always with a limit, and
 //! what it reads must be all there is.
 
-use amqp::FieldTable;
-use bincode::{
-    BorrowDecode, Encode,
-    config::{Configuration, Limit, LittleEndian, Varint},
-};
+mod encoded;
 
-use super::{RecordError, VERSION, check_version};
+use amqp::FieldTable;
+use bincode::config::{Configuration, Limit, LittleEndian, Varint};
+
+use self::encoded::Encoded;
+use super::{RecordError, take_version};
 use crate::{
-    Destination, ExchangeKind, ExchangeName, ExchangeSpec, Permission, QueueKind, QueueName,
-    Refusal, User, UserName, UserTags, VhostName,
+    Destination, ExchangeName, ExchangeSpec, Permission, QueueKind, QueueName, Refusal,
+    TopicPermission, User, UserName, VhostName,
     arguments::{Compat, QueueDeclaration, QueueDefinition},
+    limits::Limits,
     message::Sequence,
-    user::PasswordHash,
+    vhost::VhostDefinition,
 };
 
 /// What decoding may take in memory. A definition came in a method frame, which is far smaller.
@@ -26,15 +27,21 @@ const FORMAT: Configuration<LittleEndian, Varint, Limit<DECODED_BYTES_MAX>> =
 
 const RECORD: &str = "a definition";
 
+/// The latest version.
+const VERSION_MAX: u8 = 2;
+
 /// Something that was defined and outlives the process.
 ///
 /// In the log it is a version byte and a [`bincode`] value with integers of variable length: the number of the kind in
-/// the order of this type (0 = vhost), then its fields in the order in which they stand in `Encoded`, texts and bytes
-/// with their length before them. Arguments are tables as on the wire, types of exchanges their names.
+/// the order of `Encoded` (0 = vhost), then its fields in the order in which they stand there, texts and bytes with their
+/// length before them. Arguments are tables as on the wire, types of exchanges their names.
+///
+/// Version 2 has more kinds than version 1, and is written for these alone: what could be said in version 1 still is, so
+/// that an older program reads a log in which nothing newer was used.
 #[derive(Debug, Clone)]
 pub enum Definition {
     /// A vhost, with its predeclared exchanges.
-    Vhost(VhostName),
+    Vhost(VhostDefinition),
     /// A user.
     User(User),
     /// What a user may do in a vhost.
@@ -55,6 +62,34 @@ pub enum Definition {
         /// The sequence that came next.
         before: Sequence,
     },
+    /// Which topics of an exchange a user may use.
+    TopicPermission(TopicPermissionDefinition),
+    /// How much there may be in a vhost.
+    VhostLimits(LimitsDefinition<VhostName>),
+    /// How much a user may have.
+    UserLimits(LimitsDefinition<UserName>),
+}
+
+/// Which topics of an exchange a user may use.
+#[derive(Debug, Clone)]
+pub struct TopicPermissionDefinition {
+    /// The user, who need not be there.
+    pub user: UserName,
+    /// The vhost.
+    pub vhost: VhostName,
+    /// The exchange, which need not be there.
+    pub exchange: ExchangeName,
+    /// What is permitted.
+    pub permission: TopicPermission,
+}
+
+/// The limits of somebody or something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LimitsDefinition<N> {
+    /// Whose.
+    pub owner: N,
+    /// The limits.
+    pub limits: Limits,
 }
 
 /// What a user may do in a vhost.
@@ -114,60 +149,12 @@ impl DurableQueue {
     }
 }
 
-/// The layout of a definition. Kinds and fields are only ever added at the end, with another version.
-#[derive(Encode, BorrowDecode)]
-enum Encoded<'a> {
-    Vhost {
-        name: &'a str,
-    },
-    User {
-        name: &'a str,
-        tags: Vec<&'a str>,
-        loopback_only: bool,
-        password: Option<&'a [u8]>,
-    },
-    Permission {
-        user: &'a str,
-        vhost: &'a str,
-        configure: &'a str,
-        write: &'a str,
-        read: &'a str,
-    },
-    Exchange {
-        vhost: &'a str,
-        name: &'a str,
-        kind: &'a str,
-        auto_delete: bool,
-        internal: bool,
-        arguments: Table<'a>,
-    },
-    Queue {
-        vhost: &'a str,
-        name: &'a str,
-        auto_delete: bool,
-        arguments: Table<'a>,
-    },
-    Binding {
-        vhost: &'a str,
-        source: &'a str,
-        to_queue: bool,
-        destination: &'a str,
-        key: &'a [u8],
-        arguments: Table<'a>,
-    },
-    Interrupted {
-        before: u64,
-    },
-}
-
-/// A field table's contents as on the wire.
-type Table<'a> = std::borrow::Cow<'a, [u8]>;
-
 impl Definition {
     /// The payload to be logged.
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = vec![VERSION];
-        bincode::encode_into_std_write(self.encoded(), &mut out, FORMAT)
+        let encoded = Encoded::of(self);
+        let mut out = vec![encoded.version()];
+        bincode::encode_into_std_write(encoded, &mut out, FORMAT)
             .expect("a vector takes everything, and there is nothing that cannot be encoded");
         out
     }
@@ -178,108 +165,15 @@ impl Definition {
     /// [`RecordError`] if it is of another version or malformed, or its values are no values of what it defines.
     pub fn decode(payload: &[u8]) -> Result<Self, RecordError> {
         let malformed = |fault| RecordError::Malformed { record: RECORD, fault };
-        let rest = check_version(RECORD, payload)?;
+        let (version, rest) = take_version(RECORD, VERSION_MAX, payload)?;
         let (encoded, read) = bincode::borrow_decode_from_slice::<Encoded<'_>, _>(rest, FORMAT)
             .map_err(|_| malformed("it cannot be decoded"))?;
         if read != rest.len() {
             return Err(malformed("something follows it"));
         }
-        Self::from_encoded(encoded).map_err(malformed)
-    }
-
-    fn encoded(&self) -> Encoded<'_> {
-        match self {
-            Self::Vhost(name) => Encoded::Vhost { name },
-            Self::User(user) => Encoded::User {
-                name: &user.name,
-                tags: user.tags.iter().collect(),
-                loopback_only: user.loopback_only,
-                password: user.password.as_ref().map(|hash| &hash.as_bytes()[..]),
-            },
-            Self::Permission(PermissionDefinition { user, vhost, permission }) => {
-                Encoded::Permission {
-                    user,
-                    vhost,
-                    configure: permission.configure.as_str(),
-                    write: permission.write.as_str(),
-                    read: permission.read.as_str(),
-                }
-            }
-            Self::Exchange { vhost, spec } => Encoded::Exchange {
-                vhost,
-                name: &spec.name,
-                kind: spec.kind.as_str(),
-                auto_delete: spec.auto_delete,
-                internal: spec.internal,
-                arguments: spec.arguments.to_bytes().into(),
-            },
-            Self::Queue(DurableQueue { vhost, name, auto_delete, arguments }) => Encoded::Queue {
-                vhost,
-                name,
-                auto_delete: *auto_delete,
-                arguments: arguments.to_bytes().into(),
-            },
-            Self::Binding(BindingDefinition { vhost, source, destination, key, arguments }) => {
-                Encoded::Binding {
-                    vhost,
-                    source,
-                    to_queue: matches!(destination, Destination::Queue(_)),
-                    destination: destination.name(),
-                    key,
-                    arguments: arguments.to_bytes().into(),
-                }
-            }
-            Self::Interrupted { before } => Encoded::Interrupted { before: before.0 },
+        if encoded.version() != version {
+            return Err(malformed("its kind is one of another version"));
         }
+        encoded.into_definition().map_err(malformed)
     }
-
-    fn from_encoded(encoded: Encoded<'_>) -> Result<Self, &'static str> {
-        Ok(match encoded {
-            Encoded::Vhost { name } => Self::Vhost(name.into()),
-            Encoded::User { name, tags, loopback_only, password } => {
-                let hash =
-                    |bytes| PasswordHash::from_bytes(bytes).ok_or("its password has no hash");
-                let tags = UserTags::new(tags.into_iter().map(str::to_owned));
-                let password = password.map(hash).transpose()?;
-                Self::User(User { name: name.into(), tags, loopback_only, password })
-            }
-            Encoded::Permission { user, vhost, configure, write, read } => {
-                let permission = Permission::new(configure, write, read)
-                    .map_err(|_| "it is a permission with a bad pattern")?;
-                let (user, vhost) = (user.into(), vhost.into());
-                Self::Permission(PermissionDefinition { user, vhost, permission })
-            }
-            Encoded::Exchange { vhost, name, kind, auto_delete, internal, arguments } => {
-                let spec = ExchangeSpec {
-                    name: name.into(),
-                    kind: ExchangeKind::parse(kind)
-                        .map_err(|_| "it is an exchange of an unknown type")?,
-                    durable: true,
-                    auto_delete,
-                    internal,
-                    arguments: table(&arguments)?,
-                };
-                Self::Exchange { vhost: vhost.into(), spec }
-            }
-            Encoded::Queue { vhost, name, auto_delete, arguments } => {
-                let arguments = table(&arguments)?;
-                let (vhost, name) = (vhost.into(), name.into());
-                Self::Queue(DurableQueue { vhost, name, auto_delete, arguments })
-            }
-            Encoded::Binding { vhost, source, to_queue, destination, key, arguments } => {
-                let destination = match to_queue {
-                    true => Destination::Queue(destination.into()),
-                    false => Destination::Exchange(destination.into()),
-                };
-                let (vhost, source, key) = (vhost.into(), source.into(), Box::from(key));
-                let arguments = table(&arguments)?;
-                Self::Binding(BindingDefinition { vhost, source, destination, key, arguments })
-            }
-            Encoded::Interrupted { before } => Self::Interrupted { before: Sequence(before) },
-        })
-    }
-}
-
-fn table(bytes: &[u8]) -> Result<FieldTable, &'static str> {
-    FieldTable::decode(bytes).map_err(|_| "its arguments are no table")
 }

@@ -5,9 +5,13 @@ use proptest::{collection::vec, prelude::*};
 
 use super::*;
 use crate::{
-    Destination, ExchangeKind, ExchangeSpec, Permission, QueueKind, Timestamp, User, UserTags,
+    Destination, ExchangeKind, ExchangeSpec, Permission, QueueKind, Timestamp, TopicPermission,
+    User, UserTags, VhostName,
+    limits::Limits,
     message::{Arrival, Body, Origin, Sequence},
     queue::DeathReason,
+    user::{HashAlgorithm, PasswordHash},
+    vhost::{VhostDefinition, VhostSettings},
 };
 
 fn plain() -> Arrival<'static> {
@@ -75,8 +79,8 @@ fn arguments() -> FieldTable {
     [(ShortString::from_static("x-a"), FieldValue::from(true))].into_iter().collect()
 }
 
-/// One of each kind, and the bytes that it is in the log.
-fn definitions() -> Vec<(Definition, &'static [u8])> {
+/// One of each kind of version 1, and the bytes that it is in the log.
+fn first_definitions() -> Vec<(Definition, &'static [u8])> {
     let spec = ExchangeSpec {
         name: "shop".into(),
         kind: ExchangeKind::ConsistentHash,
@@ -86,8 +90,10 @@ fn definitions() -> Vec<(Definition, &'static [u8])> {
         arguments: arguments(),
     };
     let tags = UserTags::new(["administrator".to_owned()]);
-    let user = User::new("bob".into(), b"test12", [0x90, 0x8D, 0xC6, 0x0A], tags, true);
-    let nobody = User::new("no".into(), b"", [0; 4], UserTags::default(), false);
+    let hash = PasswordHash::sha256(b"test12", [0x90, 0x8D, 0xC6, 0x0A]);
+    let user = User { name: "bob".into(), tags, loopback_only: true, password: Some(hash) };
+    let nobody =
+        User { name: "no".into(), tags: UserTags::default(), loopback_only: false, password: None };
     let permission = PermissionDefinition {
         user: "bob".into(),
         vhost: "/".into(),
@@ -109,7 +115,7 @@ fn definitions() -> Vec<(Definition, &'static [u8])> {
     let to_exchange =
         BindingDefinition { destination: Destination::Exchange("x".into()), ..binding.clone() };
     vec![
-        (Definition::Vhost("/".into()), b"\x01\x00\x01/"),
+        (Definition::Vhost(VhostName::from("/").into()), b"\x01\x00\x01/"),
         (
             Definition::User(user),
             b"\x01\x01\x03bob\x01\x0Dadministrator\x01\x01\x24\x90\x8D\xC6\x0A\xA5\xB9\x24\xB3\x09\
@@ -127,6 +133,84 @@ fn definitions() -> Vec<(Definition, &'static [u8])> {
         (Definition::Binding(to_exchange), b"\x01\x05\x01/\x04shop\x00\x01x\x04eu.\xFF\x00"),
         (Definition::Interrupted { before: Sequence(300) }, b"\x01\x06\xFB\x2C\x01"),
     ]
+}
+
+/// One of each kind of version 2, and the bytes that it is in the log.
+fn later_definitions() -> Vec<(Definition, &'static [u8])> {
+    let vhost = VhostDefinition {
+        name: "v".into(),
+        settings: VhostSettings {
+            description: "of the shop".to_owned(),
+            tags: vec!["a".to_owned(), "b".to_owned()],
+            default_queue_type: Some(QueueKind::Quorum),
+            is_protected: true,
+            is_tracing: false,
+        },
+    };
+    let user = |algorithm, hash: &[u8]| User {
+        name: "bob".into(),
+        tags: UserTags::new(["monitoring".to_owned()]),
+        loopback_only: false,
+        password: PasswordHash::from_bytes(algorithm, hash),
+    };
+    let sha512 = user(HashAlgorithm::Sha512, &[7; 68]);
+    let argon2id = [&b"\x00\x4C\0\0\x02\0\0\0\x01\0\0\0"[..], &[b's'; 16], &[b'h'; 32]].concat();
+    let argon2id = user(HashAlgorithm::Argon2id, &argon2id);
+    assert!(sha512.password.is_some() && argon2id.password.is_some());
+    let topics = TopicPermissionDefinition {
+        user: "bob".into(),
+        vhost: "v".into(),
+        exchange: "t".into(),
+        permission: TopicPermission::new("^{username}", "", &"bob".into(), &"v".into()).unwrap(),
+    };
+    let limits = Limits { max_connections: Some(-1), max_queues: Some(300), max_channels: None };
+    let of_vhost = LimitsDefinition { owner: "v".into(), limits };
+    let limits = Limits { max_connections: None, max_queues: None, max_channels: Some(2) };
+    let of_user = LimitsDefinition { owner: "bob".into(), limits };
+    vec![
+        (
+            Definition::Vhost(vhost),
+            b"\x02\x07\x01v\x0Bof the shop\x02\x01a\x01b\x01\x06quorum\x01\x00",
+        ),
+        (
+            Definition::User(sha512),
+            b"\x02\x08\x03bob\x01\x0Amonitoring\x00\x01\x44\
+                \x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\
+                \x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\
+                \x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\
+                \x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07",
+        ),
+        (
+            Definition::User(argon2id),
+            b"\x02\x08\x03bob\x01\x0Amonitoring\x00\x02\x3C\x00\x4C\0\0\x02\0\0\0\x01\0\0\0\
+                sssssssssssssssshhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh",
+        ),
+        (Definition::TopicPermission(topics), b"\x02\x09\x03bob\x01v\x01t\x0B^{username}\x00"),
+        (Definition::VhostLimits(of_vhost), b"\x02\x0A\x01v\x01\x01\x01\xFB\x58\x02"),
+        (Definition::UserLimits(of_user), b"\x02\x0B\x03bob\x00\x01\x04"),
+    ]
+}
+
+fn definitions() -> Vec<(Definition, &'static [u8])> {
+    [first_definitions(), later_definitions()].concat()
+}
+
+/// An older program must not take a later kind for something else, nor this one a kind that its version did not have.
+#[test]
+fn each_kind_is_of_its_version() {
+    for (definitions, version) in [(first_definitions(), 1), (later_definitions(), 2)] {
+        for (_, bytes) in definitions {
+            let mut bytes = bytes.to_vec();
+            assert_eq!(bytes[0], version);
+            bytes[0] = 3 - version;
+            let refused = Definition::decode(&bytes).unwrap_err().to_string();
+            assert!(refused.contains("its kind is one of another version"), "{refused}");
+        }
+    }
+    assert_eq!(
+        Definition::decode(b"\x03\x00\x01/").unwrap_err().to_string(),
+        "a definition of format version 3, but this program knows none above 2"
+    );
 }
 
 #[test]
@@ -174,7 +258,7 @@ fn what_is_of_another_version_is_not_guessed_at() {
     message[0] = 2;
     assert_eq!(
         MessageRecord::read(&message).unwrap_err().to_string(),
-        "a message of format version 2, but this program knows version 1 only"
+        "a message of format version 2, but this program knows none above 1"
     );
     assert!(matches!(Note::read(&[9, 0]), Err(RecordError::Version { found: 9, .. })));
     assert!(matches!(

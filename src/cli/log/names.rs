@@ -23,6 +23,8 @@ pub(super) enum Kind {
     Vhost,
     User,
     Permission,
+    TopicPermission,
+    Limits,
     Binding,
     Interrupted,
 }
@@ -43,6 +45,8 @@ impl Named {
             Definition::Vhost(_) => Self::Other(Kind::Vhost),
             Definition::User(_) => Self::Other(Kind::User),
             Definition::Permission(_) => Self::Other(Kind::Permission),
+            Definition::TopicPermission(_) => Self::Other(Kind::TopicPermission),
+            Definition::VhostLimits(_) | Definition::UserLimits(_) => Self::Other(Kind::Limits),
             Definition::Binding(_) => Self::Other(Kind::Binding),
             Definition::Interrupted { .. } => Self::Other(Kind::Interrupted),
         }

@@ -3,6 +3,7 @@
 use amqp::{FieldTable, FieldValue};
 use broker::message::Origin;
 use broker::record::{BindingDefinition, Definition, DurableQueue, MessageRecord, Note};
+use broker::vhost::{VhostDefinition, VhostSettings};
 use broker::{ExchangeSpec, User};
 
 use super::line::{Fields, Value};
@@ -74,7 +75,20 @@ pub(super) fn definition(payload: &[u8]) -> Fields {
     };
     let text = |text: &str| Value::Text(text.to_owned());
     match definition {
-        Definition::Vhost(name) => vec![("vhost", text(&name))],
+        Definition::Vhost(VhostDefinition { name, settings }) => {
+            if settings == VhostSettings::default() {
+                return vec![("vhost", text(&name))];
+            }
+            let queue_type = settings.default_queue_type;
+            vec![
+                ("vhost", text(&name)),
+                ("description", text(&settings.description)),
+                ("tags", Value::List(settings.tags.iter().map(|tag| text(tag)).collect())),
+                ("default_queue_type", queue_type.map_or(Value::Nothing, |of| text(of.as_str()))),
+                ("protected", Value::Flag(settings.is_protected)),
+                ("tracing", Value::Flag(settings.is_tracing)),
+            ]
+        }
         Definition::User(User { name, tags, loopback_only, password }) => vec![
             ("user", text(&name)),
             ("tags", Value::List(tags.iter().map(text).collect())),
@@ -87,6 +101,23 @@ pub(super) fn definition(payload: &[u8]) -> Fields {
             ("configure", text(of.permission.configure.as_str())),
             ("write", text(of.permission.write.as_str())),
             ("read", text(of.permission.read.as_str())),
+        ],
+        Definition::TopicPermission(of) => vec![
+            ("topic_permission_of", text(&of.user)),
+            ("vhost", text(&of.vhost)),
+            ("exchange", text(&of.exchange)),
+            ("write", text(of.permission.write())),
+            ("read", text(of.permission.read())),
+        ],
+        Definition::VhostLimits(of) => vec![
+            ("limits_of_vhost", text(&of.owner)),
+            ("max_connections", limit(of.limits.max_connections)),
+            ("max_queues", limit(of.limits.max_queues)),
+        ],
+        Definition::UserLimits(of) => vec![
+            ("limits_of_user", text(&of.owner)),
+            ("max_connections", limit(of.limits.max_connections)),
+            ("max_channels", limit(of.limits.max_channels)),
         ],
         Definition::Exchange { vhost, spec } => {
             let ExchangeSpec { name, kind, auto_delete, internal, arguments, .. } = spec;
@@ -118,6 +149,10 @@ pub(super) fn definition(payload: &[u8]) -> Fields {
         }
         Definition::Interrupted { before } => vec![("interrupted_before", Value::Number(before.0))],
     }
+}
+
+fn limit(value: Option<i64>) -> Value {
+    value.map_or(Value::Nothing, Value::Signed)
 }
 
 /// What a queue notes of a message.
@@ -174,19 +209,20 @@ fn field_value(value: &FieldValue) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use broker::UserTags;
+    use broker::{PasswordHash, UserTags};
 
     #[test]
     fn a_password_never_shows() {
         let tags = UserTags::new(["administrator".to_owned()]);
-        let user = User::new("alice".into(), b"secret", [1, 2, 3, 4], tags, true);
-        let hash = user.password.clone().unwrap();
+        let hash = PasswordHash::sha256(b"secret", [1, 2, 3, 4]);
+        let password = Some(hash.clone());
+        let user = User { name: "alice".into(), tags, loopback_only: true, password };
         let fields = definition(&Definition::User(user).encode());
         let line = super::super::line::Line { file: "1", offset: 0, kind: "definition", fields };
         let expected = "1@0 definition user=\"alice\" tags=[\"administrator\"] loopback_only=true \
                         has_password=true";
         assert_eq!(line.text(), expected);
-        let hex: String = hash.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex: String = hash.to_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
         assert!(!line.json().unwrap().contains(&hex[..8]));
     }
 

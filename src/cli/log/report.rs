@@ -196,7 +196,7 @@ mod tests {
             arguments: amqp::FieldTable::new(),
         };
         names.define(7, &Definition::Queue(queue));
-        names.define(8, &Definition::Vhost("/".into()));
+        names.define(8, &Definition::Vhost(broker::VhostName::from("/").into()));
         let mut survey = Survey { contents: 5, ..Survey::default() };
         survey.owned.extend([(0, 2), (7, 3)]);
         Report {

@@ -33,6 +33,9 @@ pub(crate) struct Confirms {
     runs: VecDeque<Run>,
     /// How many of the runs the last [`drain`](Self::drain) left.
     seen: usize,
+    /// How many of the settled ones were accepted, and how many rejected.
+    confirmed: u64,
+    rejected: u64,
 }
 
 /// Publishes with consecutive tags, from behind the run before it, and the same fate.
@@ -77,6 +80,27 @@ impl Confirms {
                 let last = back.map_or(self.told, |back| back.last) + count;
                 self.runs.push_back(Run { last, fate });
             }
+        }
+    }
+
+    /// How many publishes were confirmed with an ack.
+    pub(crate) const fn confirmed(&self) -> u64 {
+        self.confirmed
+    }
+
+    /// How many publishes the client does not know the fate of.
+    pub(crate) fn unconfirmed(&self) -> u64 {
+        let last = self.runs.back().map_or(self.told, |back| back.last);
+        last - self.confirmed - self.rejected
+    }
+
+    /// The client is about to know the fate of so many.
+    #[inline]
+    fn count(&mut self, fate: Fate, count: u64) {
+        match fate {
+            Fate::Accepted => self.confirmed += count,
+            Fate::Rejected => self.rejected += count,
+            Fate::Waits(_) | Fate::Told => {}
         }
     }
 
@@ -142,6 +166,7 @@ impl Confirms {
         }
         self.runs.pop_front();
         let is_one = last == self.told + 1;
+        self.count(fate, last - self.told);
         self.told = last;
         Some(Settled { last, fate, is_one })
     }
@@ -153,6 +178,7 @@ impl Confirms {
         let mut first = kept.checked_sub(1).map_or(self.told, |before| self.runs[before].last) + 1;
         for at in self.seen..self.runs.len() {
             let mut run = self.runs[at];
+            self.count(run.fate, run.last + 1 - first);
             for delivery_tag in (first..=run.last).map(DeliveryTag) {
                 match run.fate {
                     Fate::Accepted => emit(Confirm::Ack { delivery_tag, multiple }),
@@ -211,7 +237,12 @@ mod tests {
 
     fn drained(confirms: &mut Confirms) -> Vec<Confirm> {
         let mut out = Vec::new();
+        let waits = |run: &Run| matches!(run.fate, Fate::Waits(_));
+        let before = (confirms.confirmed + confirms.rejected, confirms.unconfirmed());
         confirms.drain(|confirm| out.push(confirm));
+        let told = confirms.confirmed + confirms.rejected - before.0;
+        assert_eq!(confirms.unconfirmed(), before.1 - told);
+        assert_eq!(confirms.unconfirmed() > 0, confirms.runs.iter().any(waits));
         confirms.drain(|confirm| panic!("{confirm:?} is told twice"));
         out
     }
@@ -241,6 +272,7 @@ mod tests {
         confirms.push(2, Fate::Rejected);
         let expected = [ack(2, true), nack(3, true), ack(4, false), nack(6, true)];
         assert_eq!(drained(&mut confirms), expected);
+        assert_eq!((confirms.confirmed(), confirms.rejected, confirms.unconfirmed()), (3, 3, 0));
     }
 
     #[test]
@@ -274,6 +306,7 @@ mod tests {
         confirms.push(1, WAITS_6);
         confirms.push(1, Fate::Rejected);
         assert_eq!(drained(&mut confirms), [ack(3, false), ack(4, false), nack(6, false)]);
+        assert_eq!((confirms.confirmed(), confirms.rejected, confirms.unconfirmed()), (2, 1, 3));
         assert_eq!(flushed(&mut confirms, 5), [ack(2, true)]);
         assert_eq!(flushed(&mut confirms, 6), [ack(5, false)]);
         assert!(confirms.runs.is_empty());

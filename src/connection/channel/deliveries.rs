@@ -194,6 +194,12 @@ impl<L: Copy> Deliveries<L> {
         self.window_limit = u32::from(prefetch_count);
     }
 
+    /// The channel's window; 0 is no limit.
+    #[must_use]
+    pub const fn window(&self) -> u32 {
+        self.window_limit
+    }
+
     /// Whether the channel's window takes one more.
     #[inline]
     #[must_use]
@@ -328,6 +334,7 @@ mod tests {
     fn the_window_counts_what_is_unacked_or_held() {
         let mut deliveries = filled(2);
         deliveries.set_window(3);
+        assert_eq!(deliveries.window(), 3);
         assert!(deliveries.has_room());
         deliveries.push(3, NOW, false);
         assert!(deliveries.has_room(), "a get takes no room");

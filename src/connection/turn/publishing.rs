@@ -188,6 +188,7 @@ impl<'i, B: Broker> Turn<'_, 'i, B> {
         let target = Target { channel, exchange, routing_key, mandatory };
         let name = self.check_target(target)?;
         let inspected = self.inspect(content.properties, channel)?;
+        self.check_topics(&name, routing_key, &inspected)?;
         match name {
             Cow::Borrowed(exchange) if takes_runs && inspected.special.is_none() => {
                 let frame = &input[self.at..self.at + len];
@@ -219,6 +220,20 @@ impl<'i, B: Broker> Turn<'_, 'i, B> {
         Ok(name)
     }
 
+    /// Whether the client may publish with every key that the message is routed by.
+    fn check_topics(
+        &mut self,
+        exchange: &str,
+        routing_key: &[u8],
+        inspected: &Inspected,
+    ) -> Outcome {
+        let special = inspected.special.as_deref();
+        let other_keys = special.map_or([&[][..]; 2], |s| [&s.carbon_keys, &s.blind_keys]);
+        self.broker
+            .check_topics(exchange, routing_key, other_keys)
+            .map_err(|refusal| Box::<Failure>::from(refusal).of(PUBLISH))
+    }
+
     fn inspect(&self, properties: RawProperties<'_>, channel: ChannelNumber) -> Outcome<Inspected> {
         inspect(properties, channel, self.broker).map_err(|failure| {
             // RabbitMQ knows no method when it crashes.
@@ -239,11 +254,12 @@ impl<'i, B: Broker> Turn<'_, 'i, B> {
         if let Mode::Transaction(_) = &open.mode {
             let bytes = HeldMessage::bytes_of(properties, body);
             self.connection.charge(bytes, self.settings).map_err(|f| f.of(PUBLISH))?;
-            if let Some(OpenChannel { mode: Mode::Transaction(transaction), .. }) =
+            if let Some(OpenChannel { mode: Mode::Transaction(transaction), figures, .. }) =
                 self.connection.open_channel_mut(channel.0)
             {
                 let names = (exchange, routing_key);
                 transaction.hold(names, mandatory, (properties, body), inspected);
+                figures.set_uncommitted(transaction.messages.len());
             }
             return Ok(());
         }
@@ -345,6 +361,7 @@ impl<'i, B: Broker> Turn<'_, 'i, B> {
         let target = Target { channel, exchange, routing_key, mandatory: publish.mandatory };
         let name = self.check_target(target)?;
         let inspected = self.inspect(RawProperties::from_bytes(&properties), channel)?;
+        self.check_topics(&name, routing_key, &inspected)?;
         let body = content::body(&body);
         self.publish_single(target, &name, (&properties, body), inspected)
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ahash::AHashMap;
 use broker::ConsumerTag;
 use broker::queue::{ConsumerId, Settlement};
-use connection::Unacked;
+use connection::{ChannelFigures, Unacked};
 use slab::Slab;
 
 use crate::outbox::{ChannelIndex, ConsumerIndex, DeliveryLink, LinkIndex, OutboxChannel};
@@ -20,6 +20,7 @@ pub(crate) struct ClientChannel {
     pub(super) consumers: AHashMap<ConsumerTag, ClientConsumer>,
     pub(super) held: Vec<Held>,
     pub(super) replies: Option<Replies>,
+    pub(super) figures: Arc<ChannelFigures>,
     /// The queue behind each [`LinkIndex`]; one for every consumer and for every queue that was fetched from.
     links: Slab<Link>,
     /// How many links there may be before unused ones are looked for.
@@ -63,13 +64,14 @@ pub(super) struct Held {
 const LINKS_MAX_AT_FIRST: usize = 16;
 
 impl ClientChannel {
-    pub(super) fn new(index: ChannelIndex) -> Self {
+    pub(super) fn new(index: ChannelIndex, figures: &Arc<ChannelFigures>) -> Self {
         Self {
             index,
             prefetch: 0,
             consumers: AHashMap::new(),
             held: Vec::new(),
             replies: None,
+            figures: Arc::clone(figures),
             links: Slab::new(),
             links_max: LINKS_MAX_AT_FIRST,
         }
@@ -78,6 +80,12 @@ impl ClientChannel {
     pub(super) fn has_consumer(&self, tag: &str) -> bool {
         self.consumers.contains_key(tag)
             || self.replies.as_ref().is_some_and(|replies| replies.tag == *tag)
+    }
+
+    /// Shows how many settlements its transaction holds.
+    pub(super) fn show_held(&self) {
+        let held = self.held.iter().map(|held| held.deliveries.len());
+        self.figures.set_acks_uncommitted(held.sum());
     }
 
     pub(super) fn reply_address(&self) -> Option<&str> {

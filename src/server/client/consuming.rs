@@ -14,6 +14,7 @@ use super::{Client, generated_tag};
 use crate::node::ReplyConsumer;
 use crate::outbox::{DeliveryLink, LinkIndex, Starved};
 use crate::queue_cell::ConsumerLink;
+use crate::totals::count;
 
 /// A delivery that its consumer has kept for too long.
 #[derive(Debug)]
@@ -39,7 +40,7 @@ impl Client {
             "" => generated_tag(&self.shared),
             tag => ConsumerTag::from(tag),
         };
-        let Self { channels, outbox, effects, .. } = self;
+        let Self { id, channels, outbox, effects, .. } = self;
         let Some(open) = channels.get_mut(&channel) else { return Ok(()) };
         let settings = ConsumerSettings {
             no_ack: request.no_ack,
@@ -69,6 +70,8 @@ impl Client {
                 link,
                 tag: tag.clone(),
                 no_ack: request.no_ack,
+                connection: *id,
+                arguments: request.arguments.to_owned(),
             }
         });
         let Some(added) = added else { return Err(vhost.no_such_queue(request.queue)) };
@@ -155,7 +158,10 @@ impl Client {
         });
         Ok(match got.unwrap_or_else(|| Err(vhost.no_such_queue(name)))? {
             queue::Got::Delivered => Got::Delivered,
-            queue::Got::Empty => Got::Empty,
+            queue::Got::Empty => {
+                open.figures.add_get_empty();
+                Got::Empty
+            }
             queue::Got::Wait => Got::Wait,
         })
     }
@@ -174,6 +180,9 @@ impl Client {
             None => Ok(()),
         };
         if found.is_ok() {
+            if settlement == Settlement::Ack {
+                open.figures.add_acks(taken.len());
+            }
             self.settle_taken(channel, &taken, settlement);
         }
         taken.clear();
@@ -239,12 +248,16 @@ impl Client {
             outboxed.deliveries.hold(delivery_tag, multiple, &mut deliveries)?;
         }
         open.held.push(Held { settlement, deliveries });
+        open.show_held();
         Ok(())
     }
 
     pub(super) fn commit_held(&mut self, channel: ChannelNumber) {
         let Some(open) = self.channels.get_mut(&channel) else { return };
         let (index, held) = (open.index, std::mem::take(&mut open.held));
+        open.show_held();
+        let acked = held.iter().filter(|held| held.settlement == Settlement::Ack);
+        open.figures.add_acks(acked.map(|held| held.deliveries.len()).sum());
         for Held { settlement, deliveries } in held {
             if let Some(outboxed) = self.outbox.lock().channel_mut(index) {
                 outboxed.deliveries.release(&deliveries);
@@ -256,6 +269,7 @@ impl Client {
     pub(super) fn roll_back_held(&mut self, channel: ChannelNumber) {
         let Some(open) = self.channels.get_mut(&channel) else { return };
         let held = std::mem::take(&mut open.held);
+        open.show_held();
         if let Some(outboxed) = self.outbox.lock().channel_mut(open.index) {
             let deliveries = held.into_iter().flat_map(|held| held.deliveries);
             outboxed.deliveries.put_back(deliveries);
@@ -289,7 +303,10 @@ impl Client {
         for tag in tags {
             self.remove_consumer(channel, &tag);
         }
-        self.outbox.lock().close_channel(index);
+        if let Some(counts) = self.outbox.lock().close_channel(index) {
+            self.shared.totals.add_channel(&counts);
+        }
+        count(&self.shared.totals.churn.channels_closed);
         self.channels.remove(&channel);
     }
 
@@ -308,6 +325,9 @@ impl Client {
         let window = if global { prefetch_count } else { 0 };
         if let Some(outboxed) = self.outbox.lock().channel_mut(open.index) {
             outboxed.deliveries.set_window(window);
+            if !global {
+                outboxed.prefetch = u32::from(prefetch_count);
+            }
         }
         if !global {
             open.prefetch = u32::from(prefetch_count);

@@ -13,6 +13,7 @@ use connection::{PublishOutcome, PublishRun, RunMessage};
 use super::Client;
 use super::routes::Route;
 use crate::exchange_cell::ExchangeCell;
+use crate::exchange_traffic::ExchangeTraffic;
 use crate::journal::Owners;
 use crate::queue_cell::QueueCell;
 
@@ -49,6 +50,23 @@ impl Client {
         Ok(())
     }
 
+    /// Whether this client may publish with these keys: most may publish with any.
+    #[inline]
+    pub(super) fn check_publishing_topics(
+        &self,
+        exchange: &str,
+        routing_key: &[u8],
+        other_keys: [&[u8]; 2],
+    ) -> Result<(), Refusal> {
+        let is_any = self.authority.as_ref().is_none_or(|may| may.topics.of(exchange).is_none());
+        if is_any {
+            return Ok(());
+        }
+        let others = other_keys.into_iter().flat_map(short_strings);
+        let mut keys = std::iter::once(routing_key).chain(others);
+        keys.try_for_each(|key| self.authorize_topic(Action::Write, exchange, key))
+    }
+
     #[inline]
     pub(super) fn publish_run(
         &mut self,
@@ -64,6 +82,7 @@ impl Client {
         match &route.queues {
             Some(queues) if run.carbon_keys.is_empty() && run.blind_keys.is_empty() => {
                 if self.publish_to(queues, &route.owners, run, outcome) {
+                    self.note_traffic(&route, run, queues.len());
                     return Ok(());
                 }
                 // The queues that the cache knew are gone, and the cache is empty now; another may have their name.
@@ -71,11 +90,36 @@ impl Client {
                 let queues = route.queues.as_deref().unwrap_or_default();
                 if !self.publish_to(queues, &route.owners, run, outcome) {
                     outcome.unroutable.extend(0..length_of(run));
+                    self.note_traffic(&route, run, 0);
+                } else {
+                    self.note_traffic(&route, run, queues.len());
                 }
             }
             _ => self.publish_each(&route, run, outcome)?,
         }
         Ok(())
+    }
+
+    /// Counts a run at the exchange that it came to.
+    #[inline]
+    fn note_traffic(&self, route: &Route, run: &PublishRun<'_>, queues: usize) {
+        if let Some(traffic) = self.traffic(route, run) {
+            traffic.add(run.len(), queues);
+        }
+    }
+
+    /// Where what comes to an exchange is counted; `None` if it is gone.
+    #[inline]
+    fn traffic<'a>(
+        &'a self,
+        route: &'a Route,
+        run: &PublishRun<'_>,
+    ) -> Option<&'a ExchangeTraffic> {
+        match (&route.exchange, &self.vhost) {
+            (Some(exchange), _) => Some(&exchange.traffic),
+            (None, Some(vhost)) if run.exchange.is_empty() => Some(&vhost.default_traffic),
+            (None, _) => None,
+        }
     }
 
     /// Where the run goes, from the cache or found anew.
@@ -240,6 +284,9 @@ impl Client {
             let (queues, _) = vhost.route(run.exchange, &input);
             if queues.is_empty() {
                 outcome.unroutable.push(index);
+            }
+            if let Some(traffic) = self.traffic(route, run) {
+                traffic.add(1, queues.len());
             }
             let (accepted, after) =
                 vhost.publish(self.now, &arrival, &queues, None, &mut self.effects);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use broker::arguments::{QueueDeclaration, alternate_exchange, dead_letter_exchange};
 use broker::exchange::{Destination, ExchangeKind, ExchangeSpec};
+use broker::limits::check_queues;
 use broker::permission::Authority;
 use broker::queue::Queue;
 use broker::record::{Definition, DurableQueue};
@@ -18,6 +19,7 @@ use crate::exchange_cell::ExchangeCell;
 use crate::node::{ConnectionId, Shared};
 use crate::outbox::ClientEvent;
 use crate::queue_cell::QueueCell;
+use crate::totals::count as count_one;
 use crate::vhost::Vhost;
 
 /// A declare that waits until the silent owner of an exclusive queue is heard or gone.
@@ -41,6 +43,21 @@ impl Client {
     /// Checks what a passive declaration needs.
     fn authorize_any(&self, kind: ResourceKind, name: &str) -> Result<(), Refusal> {
         self.authority().authorize_any(kind, name)
+    }
+
+    /// Checks a key with which something is published or bound, if the exchange is there and goes by topics.
+    pub(super) fn authorize_topic(
+        &self,
+        action: Action,
+        exchange: &str,
+        key: &[u8],
+    ) -> Result<(), Refusal> {
+        match self.opened().exchange(exchange) {
+            Some(found) if found.spec.kind == ExchangeKind::Topic => {
+                self.authority().authorize_topic(action, &found.spec.name, key)
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     fn authority(&self) -> &Authority {
@@ -164,7 +181,8 @@ impl Client {
             refuse_default(request.destination)?;
         }
         refuse_default(request.source)?;
-        self.authorize(Action::Read, Resource::exchange(vhost, &request.source.into()))
+        self.authorize(Action::Read, Resource::exchange(vhost, &request.source.into()))?;
+        self.authorize_topic(Action::Read, request.source, request.binding_key.as_bytes())
     }
 
     fn bind(&mut self, request: &Bind<'_>, destination: &Destination) -> Result<Durable, Refusal> {
@@ -209,7 +227,7 @@ impl Client {
         };
         let generated;
         if name.is_empty() {
-            declaration.check_server_named(self.shared.options.default_queue_type)?;
+            declaration.check_server_named(vhost.default_queue_type())?;
             generated = QueueName::from(self.shared.random.name("amq.gen-"));
             declaration.name = &generated;
         }
@@ -243,8 +261,7 @@ impl Client {
     ) -> Result<Option<Durable<QueueDeclared>>, DeclareError> {
         self.check_owner_or_wait(queue)?;
         let is_owner = queue.owner.is_some() == declaration.exclusive;
-        let (default, compat) =
-            (self.shared.options.default_queue_type, self.shared.options.compat);
+        let (default, compat) = (vhost.default_queue_type(), self.shared.options.compat);
         declaration.check_equivalent(&queue.definition, is_owner, default, compat)?;
         let now = self.now;
         let counts = queue.visit(vhost, now, &mut self.effects, |machine, _| {
@@ -260,14 +277,17 @@ impl Client {
         vhost: &Arc<Vhost>,
         declaration: &QueueDeclaration<'_>,
     ) -> Result<Option<Arc<QueueCell>>, Refusal> {
+        // As in RabbitMQ: of those who come at the same time, one or the other may exceed it.
+        let limits = self.node.rights.read().vhost_limits_of(&vhost.name);
+        check_queues(&limits, vhost.queues.len() as u64, &vhost.name, declaration.name)?;
         let named = dead_letter_exchange(declaration.arguments, &vhost.name, declaration.name)?;
         if let Some((_, extra)) = named {
             for (action, resource) in extra.needed {
                 self.authorize(action, resource)?;
             }
         }
-        let options = &self.shared.options;
-        let definition = declaration.define(options.default_queue_type, options.compat)?;
+        let compat = self.shared.options.compat;
+        let definition = declaration.define(vhost.default_queue_type(), compat)?;
         let owner = declaration.exclusive.then_some(self.id);
         let make = || {
             let (settings, pool) = (definition.settings.clone(), self.shared.pool.clone());
@@ -286,6 +306,11 @@ impl Client {
             QueueCell::new(machine, definition, owner, vhost, logged.flatten())
         };
         let Ok(queue) = vhost.add_queue(make, declaration.name) else { return Ok(None) };
+        if vhost.is_deleted() {
+            vhost.remove_queue_anyway(&queue, &mut self.effects);
+            return Err(vhost.is_down());
+        }
+        count_one(&self.shared.totals.churn.queues_created);
         if owner.is_some() {
             self.own(&queue);
         }
@@ -416,6 +441,7 @@ fn declared(
     queue: &QueueCell,
     (message_count, consumer_count): (u32, u32),
 ) -> Durable<QueueDeclared> {
+    count_one(&shared.totals.churn.queues_declared);
     let value = QueueDeclared { queue: queue.name.clone(), message_count, consumer_count };
     let is_awaited = !mutants::is_planted(Mutant::DeclaredBeforeFlush);
     Durable { value, after: shared.unflushed(queue.logged).filter(|_| is_awaited) }

@@ -26,7 +26,7 @@ function newFolder() {
  * any free one, and without a `dataDir` it begins empty.
  */
 export async function startBroker({ port = 0, dataDir = newFolder() } = {}) {
-  const options = ['--port', String(port), '--data-dir', dataDir];
+  const options = ['--port', String(port), '--management-port', '0', '--data-dir', dataDir];
   const process_ = spawn(BROKER, options, { stdio: ['ignore', 'pipe', 'inherit'] });
   const exited = once(process_, 'exit');
   const end = async (signal) => {

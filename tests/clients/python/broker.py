@@ -28,16 +28,20 @@ class Broker:
     process: subprocess.Popen
     port: int
     data_dir: Path
+    management_port: int | None = None
     host: str = HOST
 
     @classmethod
     def start(cls, data_dir: Path, port: int = 0) -> "Broker":
         """Start a broker and wait until it listens; port 0 takes any free one."""
-        command = [BINARY, "--port", str(port), "--data-dir", data_dir]
+        command = [BINARY, "--port", str(port), "--management-port", "0", "--data-dir", data_dir]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        management_port = None
         for line in process.stdout:
+            if management := re.search(r"management on \S+:(\d+)", line):
+                management_port = int(management[1])
             if listening := re.search(r"listening on \S+:(\d+)", line):
-                return cls(process, int(listening[1]), data_dir)
+                return cls(process, int(listening[1]), data_dir, management_port)
         raise RuntimeError(f"{BINARY} ended with {process.wait()} before it listened")
 
     @property
@@ -61,7 +65,8 @@ class Broker:
 
     def start_again(self) -> None:
         """Start another broker on the same port and data."""
-        self.process = Broker.start(self.data_dir, self.port).process
+        started = Broker.start(self.data_dir, self.port)
+        self.process, self.management_port = started.process, started.management_port
 
     def restart(self) -> None:
         """Stop the broker and start another one on the same port and data."""

@@ -10,9 +10,9 @@ use amqp::{
 };
 use broker::{LogPosition, Refusal, Timestamp, queue::Settlement};
 use connection::{
-    Bind, Broker, ChannelNumber, Consume, DeclareError, DeliveryTag, Durable, ExchangeDeclare, Got,
-    Login, LoginRefused, Next, PublishOutcome, PublishRun, QueueDeclare, QueueDeclared, Session,
-    Settings, Tuning, UnknownDeliveryTag,
+    Bind, Broker, ChannelFigures, ChannelNumber, Consume, DeclareError, DeliveryTag, Durable,
+    ExchangeDeclare, Got, Login, LoginError, Next, PublishOutcome, PublishRun, QueueDeclare,
+    QueueDeclared, Session, Settings, Tuning, UnknownDeliveryTag,
 };
 
 /// The frame size that the session negotiates.
@@ -44,7 +44,7 @@ impl Broker for Nowhere {
         self.closings += 1;
     }
 
-    fn authenticate(&mut self, _: &Login<'_>) -> Result<(), LoginRefused> {
+    fn authenticate(&mut self, _: &Login<'_>) -> Result<(), LoginError> {
         Ok(())
     }
 
@@ -64,7 +64,11 @@ impl Broker for Nowhere {
         false
     }
 
-    fn open_channel(&mut self, _: ChannelNumber) {}
+    fn check_channel(&mut self) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    fn open_channel(&mut self, _: ChannelNumber, _: &Arc<ChannelFigures>) {}
 
     fn close_channel(&mut self, _: ChannelNumber) {}
 
@@ -109,6 +113,10 @@ impl Broker for Nowhere {
 
     fn queue_delete(&mut self, _: &str, _: bool, _: bool) -> Result<Durable<u32>, Refusal> {
         Ok(0.into())
+    }
+
+    fn check_topics(&mut self, _: &str, _: &[u8], _: [&[u8]; 2]) -> Result<(), Refusal> {
+        Ok(())
     }
 
     fn check_publish(&mut self, _: ChannelNumber, _: &str, _: &[u8]) -> Result<(), Refusal> {

@@ -124,7 +124,11 @@ pub(super) const PARTS: &[Part] = &[
         name: "python",
         about: "pika, aio-pika, kombu and py-amqp: tutorials 1-7, confirms, errors",
         folder: "tests/clients/python",
-        command: &[".venv/bin/pytest", "-k", "not test_celery"],
+        command: &[
+            ".venv/bin/pytest",
+            "-k",
+            "not test_celery and not test_flower and not test_rabbitmqadmin",
+        ],
         after: &["broker", "python-setup"],
         runner: Runner::Pytest,
         ..PLAIN
@@ -135,6 +139,16 @@ pub(super) const PARTS: &[Part] = &[
         folder: "tests/clients/python",
         command: &[".venv/bin/pytest", "-k", "test_celery"],
         after: &["broker", "python-setup"],
+        runner: Runner::Pytest,
+        ..PLAIN
+    },
+    Part {
+        name: "tools",
+        about: "RabbitMQ's rabbitmqadmin through all its commands, and Flower beside a worker",
+        folder: "tests/clients/python",
+        command: &[".venv/bin/pytest", "-k", "test_flower or test_rabbitmqadmin"],
+        after: &["broker", "python-setup"],
+        programs: &["rabbitmqadmin"],
         runner: Runner::Pytest,
         ..PLAIN
     },

@@ -39,6 +39,11 @@ const PROGRAMS: &[Program] = &[
     },
     Program { name: "mvn", check: &["mvn", "--version"], from: "Maven (Debian: maven)" },
     Program {
+        name: "rabbitmqadmin",
+        check: &["rabbitmqadmin", "--version"],
+        from: "RabbitMQ's tool for its HTTP API (Debian: rabbitmq-server)",
+    },
+    Program {
         name: "qemu-storage-daemon",
         check: &["qemu-storage-daemon", "--version"],
         from: "QEMU's storage daemon (Debian: qemu-system-common)",

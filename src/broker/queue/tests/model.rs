@@ -319,6 +319,12 @@ impl Pair {
         let mut logged: Vec<_> = held.clone().filter(|m| m.logged).map(|m| m.number).collect();
         logged.sort_unstable();
         assert_eq!(stage.sink.storage.logged(), logged);
+        let persistent = held.clone().filter(|message| message.logged);
+        let persistent_bytes: usize = persistent.map(|message| message.bytes).sum();
+        let in_log = (queue.persistent(), queue.persistent_bytes());
+        assert_eq!(in_log, (logged.len() as u64, persistent_bytes as u64));
+        let unacked_bytes: usize = model.unacked.iter().map(|(_, message)| message.bytes).sum();
+        assert_eq!(queue.unacked_bytes(), unacked_bytes as u64);
         let spilled = stage.sink.storage.spilled();
         assert!(spilled.iter().all(|it| held.clone().any(|m| m.number == *it && !m.logged)));
         let elsewhere = logged.len() + spilled.len();

@@ -4,7 +4,10 @@
 //! one. The queue `full` refuses every message, every queue the message "unwanted"; declaring `waiting` and getting from `paged` have to wait once. While the
 //! log is held, changes of definitions, persistent messages that reach a queue and settlements in a transaction wait.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 use ::broker::{LogPosition, Refusal, Timestamp, VhostName, queue::Settlement};
 use amqp::{FrameType, HEARTBEAT_FRAME, Method, ProtocolHeader, ReplyCode, basic, decode_frame};
@@ -15,9 +18,9 @@ use super::{
 };
 
 use crate::{
-    Bind, Broker, ChannelNumber, Consume, DeclareError, Deliveries, DeliveryTag, Durable,
-    ExchangeDeclare, Got, Login, LoginRefused, PublishOutcome, PublishRun, QueueDeclare,
-    QueueDeclared, Tuning, Unacked, UnknownDeliveryTag,
+    Bind, Broker, ChannelCounts, ChannelFigures, ChannelNumber, Consume, DeclareError, Deliveries,
+    DeliveryTag, Durable, ExchangeDeclare, Got, Login, LoginError, PublishOutcome, PublishRun,
+    QueueDeclare, QueueDeclared, Tuning, Unacked, UnknownDeliveryTag,
 };
 
 #[derive(Debug, Default)]
@@ -25,6 +28,7 @@ pub(super) struct FakeBroker {
     pub(super) log: Vec<String>,
     pub(super) is_congested: bool,
     user: String,
+    login_rounds: u32,
     queues: BTreeMap<String, VecDeque<u32>>,
     messages: Vec<Stored>,
     channels: BTreeMap<u16, FakeChannel>,
@@ -46,6 +50,7 @@ struct Stored {
 
 #[derive(Debug, Default)]
 struct FakeChannel {
+    figures: Arc<ChannelFigures>,
     deliveries: Deliveries<u32>,
     held: Vec<Unacked<u32>>,
     consumers: Vec<String>,
@@ -57,6 +62,26 @@ struct FakeChannel {
 }
 
 impl FakeBroker {
+    /// Writes down what an open channel shows of itself, but for zeros.
+    pub(super) fn note_figures(&mut self, channel: u16) {
+        let counts = self.channels[&channel].figures.read();
+        let ChannelCounts { publish, confirm, return_unroutable, drop_unroutable, .. } = counts;
+        let ChannelCounts { ack, unconfirmed, uncommitted, acks_uncommitted, mode, .. } = counts;
+        let figures = [
+            ("publish", publish),
+            ("confirm", confirm),
+            ("return_unroutable", return_unroutable),
+            ("drop_unroutable", drop_unroutable),
+            ("ack", ack),
+            ("unconfirmed", unconfirmed),
+            ("uncommitted", uncommitted),
+            ("acks_uncommitted", acks_uncommitted),
+        ];
+        let figures = figures.iter().filter(|(_, count)| *count > 0);
+        let figures: String = figures.map(|(name, count)| format!(" {name}={count}")).collect();
+        self.log.push(format!("figures {mode:?}{figures}"));
+    }
+
     fn note(&mut self, channel: ChannelNumber, text: &str) {
         self.log.push(format!("{channel}: {text}"));
     }
@@ -200,9 +225,15 @@ impl Broker for FakeBroker {
 
     fn closing(&mut self, _: ChannelNumber, _: ReplyCode, _: &str) {}
 
-    fn authenticate(&mut self, login: &Login<'_>) -> Result<(), LoginRefused> {
+    /// A login takes as many rounds as the user's name says, as in `slow-2`.
+    fn authenticate(&mut self, login: &Login<'_>) -> Result<(), LoginError> {
+        let rounds = login.user.strip_prefix("slow-").and_then(|rounds| rounds.parse().ok());
+        if rounds.is_some_and(|rounds: u32| self.login_rounds < rounds) {
+            self.login_rounds += 1;
+            return Err(LoginError::Wait);
+        }
         if login.user != login.password.0.escape_ascii().to_string() {
-            return Err(LoginRefused);
+            return Err(LoginError::Refused);
         }
         login.user.clone_into(&mut self.user);
         Ok(())
@@ -227,8 +258,18 @@ impl Broker for FakeBroker {
         false
     }
 
-    fn open_channel(&mut self, channel: ChannelNumber) {
-        let known = self.channels.insert(channel.0, FakeChannel::default());
+    /// The user `narrow` may have one.
+    fn check_channel(&mut self) -> Result<(), Refusal> {
+        if self.user != "narrow" || self.channels.is_empty() {
+            return Ok(());
+        }
+        let explanation = "the user has too many channels".to_owned();
+        Err(Refusal::NotAllowed { explanation })
+    }
+
+    fn open_channel(&mut self, channel: ChannelNumber, figures: &Arc<ChannelFigures>) {
+        let opened = FakeChannel { figures: Arc::clone(figures), ..FakeChannel::default() };
+        let known = self.channels.insert(channel.0, opened);
         assert!(known.is_none(), "a channel is opened once");
     }
 
@@ -318,6 +359,26 @@ impl Broker for FakeBroker {
             return Err(Refusal::InternalExchange { exchange, vhost });
         }
         Ok(())
+    }
+
+    /// Keys that begin with `secret` are nobody's.
+    fn check_topics(
+        &mut self,
+        exchange: &str,
+        routing_key: &[u8],
+        other_keys: [&[u8]; 2],
+    ) -> Result<(), Refusal> {
+        let others = other_keys.into_iter().flat_map(::broker::message::short_strings);
+        match std::iter::once(routing_key).chain(others).find(|key| key.starts_with(b"secret")) {
+            None => Ok(()),
+            Some(key) => Err(Refusal::TopicRefused(Box::new(::broker::TopicRefused {
+                action: ::broker::Action::Write,
+                key: String::from_utf8_lossy(key).into_owned(),
+                exchange: exchange.into(),
+                vhost: "/".into(),
+                user: self.user.as_str().into(),
+            }))),
+        }
     }
 
     fn publish(

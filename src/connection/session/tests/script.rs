@@ -8,6 +8,7 @@
 //! ! shutdown text                                   an event
 //! log: hold                                         what is written waits from here on
 //! log: flush 2                                      the log is flushed as far as 2, or without it to its end
+//! figures: 1                                        what channel 1 shows of itself, but for zeros
 //! ---
 //! 1: → basic.return 312 NO_ROUTE /orders "hello"    what is sent to the client
 //! 1: ⇒ ended                                        what the broker is asked
@@ -106,6 +107,10 @@ impl ScriptedClient {
             ["!", ref event @ ..] => {
                 self.flush();
                 self.event(event);
+            }
+            ["figures:", channel] => {
+                self.flush();
+                self.session.broker_mut().note_figures(channel.parse().unwrap());
             }
             ["log:", "hold"] => {
                 self.flush();

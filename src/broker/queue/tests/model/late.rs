@@ -180,6 +180,7 @@ impl Run {
         let dying = queue.paging.as_ref().map_or(0, |paging| paging.dying.messages());
         let held = queue.ready() + queue.unacked() + queue.held_dead_letters() + dying as u64;
         assert_eq!(logged.len() as u64, held);
+        assert_eq!(queue.persistent(), held);
         assert!(self.slots.iter().all(|(_, number)| logged.contains(number)));
         assert!(!self.ended.iter().any(|number| logged.contains(number)));
         assert_eq!(queue.unacked(), self.slots.len() as u64);
@@ -218,6 +219,7 @@ impl Run {
         let Stage { queue, sink, now, .. } = &mut self.stage;
         queue.dispatch(*now, sink);
         assert_eq!((queue.content.len(), queue.ready_bytes()), (0, 0));
+        assert_eq!((queue.unacked_bytes(), queue.persistent_bytes()), (0, 0));
         assert!(queue.paging.is_none());
     }
 }

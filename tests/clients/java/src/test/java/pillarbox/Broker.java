@@ -17,7 +17,8 @@ final class Broker implements AutoCloseable {
     Broker(int port) throws IOException {
         String data = Files.createTempDirectory("pillarbox-java").toString();
         ProcessBuilder builder =
-                new ProcessBuilder(program(), "--port", Integer.toString(port), "--data-dir", data);
+                new ProcessBuilder(
+                        program(), "--port", Integer.toString(port), "--management-port", "0", "--data-dir", data);
         process = builder.redirectError(ProcessBuilder.Redirect.INHERIT).start();
         BufferedReader stdout = process.inputReader();
         this.port = listeningPort(stdout);

@@ -1,0 +1,151 @@
+//! What a request is answered with when all is well.
+
+use std::fmt;
+
+use axum::http::StatusCode;
+use serde::Serialize;
+use server::admin::Put;
+
+use crate::failure::Failure;
+
+/// An answer that says yes.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) body: Body,
+    /// Where what was made can be found, from the path of the request.
+    pub(crate) location: Option<String>,
+}
+
+/// What an answer carries.
+pub(crate) enum Body {
+    /// Nothing.
+    None,
+    /// JSON, already written.
+    Json(Vec<u8>),
+    /// Something in pieces that are made when they are sent, with its type.
+    Pieces(&'static str, Box<dyn Iterator<Item = Vec<u8>> + Send>),
+    /// Something else, with its type.
+    Text(&'static str, String),
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "None",
+            Self::Json(_) => "Json",
+            Self::Pieces(..) => "Pieces",
+            Self::Text(..) => "Text",
+        })
+    }
+}
+
+impl Body {
+    /// All of it.
+    #[cfg(test)]
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        match self {
+            Self::None => Vec::new(),
+            Self::Json(bytes) => bytes,
+            Self::Pieces(_, pieces) => pieces.flatten().collect(),
+            Self::Text(_, text) => text.into_bytes(),
+        }
+    }
+}
+
+/// The type of JSON.
+pub(crate) const JSON: &str = "application/json";
+
+/// A piece is sent when it has so many bytes.
+pub(crate) const PIECE_BYTES: usize = 64 * 1024;
+
+impl Answer {
+    fn new(status: StatusCode, body: Body) -> Self {
+        Self { status, body, location: None }
+    }
+
+    /// 200 with JSON.
+    pub(crate) fn json(value: &impl Serialize) -> Result<Self, Failure> {
+        let body = serde_json::to_vec(value).expect("what is shown has texts as keys");
+        Ok(Self::new(StatusCode::OK, Body::Json(body)))
+    }
+
+    /// 200 with an array of what is already JSON.
+    pub(crate) fn array(elements: impl Iterator<Item = Vec<u8>> + Send + 'static) -> Self {
+        let mut elements = elements;
+        let mut start = b"[".as_slice();
+        let mut is_done = false;
+        let pieces = std::iter::from_fn(move || {
+            if is_done {
+                return None;
+            }
+            let mut piece = Vec::new();
+            while piece.len() < PIECE_BYTES {
+                piece.extend_from_slice(std::mem::replace(&mut start, b","));
+                let Some(element) = elements.next() else {
+                    is_done = true;
+                    // The comma that was written for nothing, unless it was the opening bracket.
+                    if piece.last() == Some(&b',') {
+                        piece.pop();
+                    }
+                    piece.push(b']');
+                    break;
+                };
+                piece.extend_from_slice(&element);
+            }
+            Some(piece)
+        });
+        Self::pieces(JSON, pieces)
+    }
+
+    /// 200 with something that is made while it is sent.
+    pub(crate) fn pieces(
+        content_type: &'static str,
+        pieces: impl Iterator<Item = Vec<u8>> + Send + 'static,
+    ) -> Self {
+        Self::new(StatusCode::OK, Body::Pieces(content_type, Box::new(pieces)))
+    }
+
+    /// 200 with a text.
+    pub(crate) fn text(content_type: &'static str, text: String) -> Self {
+        Self::new(StatusCode::OK, Body::Text(content_type, text))
+    }
+
+    /// 204.
+    pub(crate) fn done() -> Result<Self, Failure> {
+        Ok(Self::new(StatusCode::NO_CONTENT, Body::None))
+    }
+
+    /// 201 if it was not there before, 204 if it was.
+    pub(crate) fn put(put: Put) -> Result<Self, Failure> {
+        let status = match put {
+            Put::Created => StatusCode::CREATED,
+            Put::Updated => StatusCode::NO_CONTENT,
+        };
+        Ok(Self::new(status, Body::None))
+    }
+
+    /// 201 with the place where it is.
+    pub(crate) fn created_at(location: String) -> Result<Self, Failure> {
+        Ok(Self { location: Some(location), ..Self::new(StatusCode::CREATED, Body::None) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_array_is_sent_in_pieces() {
+        for count in [0, 1, 2, 3000, 30_000] {
+            let answer =
+                Answer::array((0..count).map(|number| format!("{number:06}").into_bytes()));
+            let Body::Pieces(_, pieces) = answer.body else { panic!("{answer:?}") };
+            let pieces: Vec<Vec<u8>> = pieces.collect();
+            assert!(pieces.iter().all(|piece| piece.len() < PIECE_BYTES + 16));
+            let text = String::from_utf8(pieces.concat()).unwrap();
+            let all: Vec<String> = (0..count).map(|number| format!("{number:06}")).collect();
+            assert_eq!(text, format!("[{}]", all.join(",")));
+        }
+    }
+}

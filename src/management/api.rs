@@ -1,0 +1,215 @@
+//! The table of the API: every path, what can be asked of it, the right that needs, and who answers.
+
+mod about;
+mod bindings;
+mod channels;
+mod cluster_name;
+mod connections;
+mod consumers;
+pub(crate) mod definitions;
+mod exchanges;
+mod health;
+mod limits;
+mod messages;
+mod nodes;
+mod overview;
+mod permissions;
+mod queues;
+mod topic_permissions;
+mod users;
+mod vhosts;
+mod whoami;
+
+use crate::answer::Answer;
+use crate::endpoint::{Verb, endpoints};
+use crate::failure::Failure;
+use crate::metrics;
+use crate::request::Request;
+
+endpoints! {
+    Overview "/overview" { Get Management => overview::show }
+    ClusterName "/cluster-name" { Get Management => cluster_name::show }
+    Nodes "/nodes" { Get Monitoring => nodes::list }
+    Node "/nodes/{node}" { Get Monitoring => nodes::show }
+    NodeMemory "/nodes/{node}/memory" { Get Monitoring => nodes::memory }
+    Whoami "/whoami" { Get Management => whoami::show }
+    Extensions "/extensions" { Get Management => about::extensions }
+    Version "/version" { Get Management => about::version }
+    FeatureFlags "/feature-flags" { Get Administrator => about::feature_flags }
+    HashPassword "/auth/hash_password/{password}" { Get Management => about::hash_password }
+    DeprecatedFeatures "/deprecated-features" { Get Administrator => about::deprecated_features }
+    DeprecatedFeaturesUsed "/deprecated-features/used" { Get Administrator => about::deprecated_features }
+
+    Metrics "/metrics" { Get Monitoring => metrics::show }
+    MetricsPerObject "/metrics/per-object" { Get Monitoring => metrics::show_per_object }
+
+    Connections "/connections" { Get Management => connections::list }
+    Connection "/connections/{connection}" {
+        Get Management => connections::show,
+        Delete Management => connections::delete
+    }
+    ConnectionsOfUser "/connections/username/{user}" {
+        Get Management => connections::list_of_user,
+        Delete Management => connections::delete_of_user
+    }
+    ConnectionsOfVhost "/vhosts/{vhost}/connections" { Get Vhost => connections::list_of_vhost }
+    ChannelsOfConnection "/connections/{connection}/channels" {
+        Get Management => channels::list_of_connection
+    }
+    Channels "/channels" { Get Management => channels::list }
+    Channel "/channels/{channel}" { Get Management => channels::show }
+    ChannelsOfVhost "/vhosts/{vhost}/channels" { Get Vhost => channels::list_of_vhost }
+    Consumers "/consumers" { Get Management => consumers::list }
+    ConsumersOfVhost "/consumers/{vhost}" { Get Vhost => consumers::list_of_vhost }
+
+    Exchanges "/exchanges" { Get Management => exchanges::list }
+    ExchangesOfVhost "/exchanges/{vhost}" { Get Vhost => exchanges::list_of_vhost }
+    Exchange "/exchanges/{vhost}/{exchange}" {
+        Get Vhost => exchanges::show,
+        Put Vhost -> exchanges::put,
+        Delete Vhost -> exchanges::delete
+    }
+    Publish "/exchanges/{vhost}/{exchange}/publish" { Post Vhost -> messages::publish }
+    BindingsFromExchange "/exchanges/{vhost}/{exchange}/bindings/source" {
+        Get Vhost => bindings::list_from_exchange
+    }
+    BindingsToExchange "/exchanges/{vhost}/{exchange}/bindings/destination" {
+        Get Vhost => bindings::list_to_exchange
+    }
+    Queues "/queues" { Get Management => queues::list }
+    QueuesDetailed "/queues/detailed" { Get Management => queues::list }
+    QueuesOfVhost "/queues/{vhost}" { Get Vhost => queues::list_of_vhost }
+    Queue "/queues/{vhost}/{queue}" {
+        Get Vhost => queues::show,
+        Put Vhost -> queues::put,
+        Delete Vhost -> queues::delete
+    }
+    QueueContents "/queues/{vhost}/{queue}/contents" { Delete Vhost -> queues::purge }
+    QueueGet "/queues/{vhost}/{queue}/get" { Post Vhost -> messages::get }
+    BindingsOfQueue "/queues/{vhost}/{queue}/bindings" { Get Vhost => bindings::list_of_queue }
+    Bindings "/bindings" { Get Management => bindings::list }
+    BindingsOfVhost "/bindings/{vhost}" { Get Vhost => bindings::list_of_vhost }
+    BindingsBetween "/bindings/{vhost}/e/{exchange}/{kind}/{destination}" {
+        Get Vhost => bindings::list_between,
+        Post Vhost -> bindings::post
+    }
+    Binding "/bindings/{vhost}/e/{exchange}/{kind}/{destination}/{props}" {
+        Get Vhost => bindings::show,
+        Delete Vhost -> bindings::delete
+    }
+
+    Vhosts "/vhosts" { Get Management => vhosts::list }
+    Vhost "/vhosts/{vhost}" {
+        Get Administrator => vhosts::show,
+        Put Administrator -> vhosts::put,
+        Delete Administrator -> vhosts::delete
+    }
+    VhostProtection "/vhosts/{vhost}/deletion/protection" {
+        Post Administrator -> vhosts::protect,
+        Delete Administrator -> vhosts::unprotect
+    }
+    VhostPermissions "/vhosts/{vhost}/permissions" { Get Administrator => permissions::list_of_vhost }
+    VhostTopicPermissions "/vhosts/{vhost}/topic-permissions" {
+        Get Administrator => topic_permissions::list_of_vhost
+    }
+    Users "/users" { Get Administrator => users::list }
+    UsersWithoutPermissions "/users/without-permissions" {
+        Get Administrator => users::list_without_permissions
+    }
+    UsersBulkDelete "/users/bulk-delete" { Post Administrator -> users::delete_many }
+    User "/users/{user}" {
+        Get Administrator => users::show,
+        Put Administrator -> users::put,
+        Delete Administrator -> users::delete
+    }
+    UserPermissions "/users/{user}/permissions" { Get Administrator => permissions::list_of_user }
+    UserTopicPermissions "/users/{user}/topic-permissions" {
+        Get Administrator => topic_permissions::list_of_user
+    }
+    Permissions "/permissions" { Get Administrator => permissions::list }
+    Permission "/permissions/{vhost}/{user}" {
+        Get Administrator => permissions::show,
+        Put Administrator -> permissions::put,
+        Delete Administrator -> permissions::delete
+    }
+    TopicPermissions "/topic-permissions" { Get Administrator => topic_permissions::list }
+    TopicPermission "/topic-permissions/{vhost}/{user}" {
+        Get Administrator => topic_permissions::show,
+        Put Administrator -> topic_permissions::put,
+        Delete Administrator -> topic_permissions::delete
+    }
+    TopicPermissionOfExchange "/topic-permissions/{vhost}/{user}/{exchange}" {
+        Delete Administrator -> topic_permissions::delete_of_exchange
+    }
+    VhostLimits "/vhost-limits" { Get Management => limits::list_of_vhosts }
+    VhostLimitsOfVhost "/vhost-limits/{vhost}" { Get Vhost => limits::list_of_vhost }
+    VhostLimit "/vhost-limits/{vhost}/{name}" {
+        Put Administrator -> limits::put_of_vhost,
+        Delete Administrator -> limits::delete_of_vhost
+    }
+    UserLimits "/user-limits" { Get Monitoring => limits::list_of_users }
+    UserLimitsOfUser "/user-limits/{user}" { Get Monitoring => limits::list_of_user }
+    UserLimit "/user-limits/{user}/{name}" {
+        Put Administrator -> limits::put_of_user,
+        Delete Administrator -> limits::delete_of_user
+    }
+    Definitions "/definitions" {
+        Get Administrator => definitions::export,
+        Post Administrator -> definitions::import
+    }
+    AllConfiguration "/all-configuration" {
+        Get Administrator => definitions::export,
+        Post Administrator -> definitions::import
+    }
+    DefinitionsOfVhost "/definitions/{vhost}" {
+        Get Administrator => definitions::export_vhost,
+        Post Administrator -> definitions::import_vhost
+    }
+    Aliveness "/aliveness-test/{vhost}" { Get Vhost => health::aliveness }
+
+    Alarms "/health/checks/alarms" { Get Management => health::alarms }
+    LocalAlarms "/health/checks/local-alarms" { Get Management => health::alarms }
+    PortListener "/health/checks/port-listener/{port}" { Get Management => health::port_listener }
+    ProtocolListener "/health/checks/protocol-listener/{protocol}" {
+        Get Management => health::protocol_listener
+    }
+    VirtualHosts "/health/checks/virtual-hosts" { Get Management => health::always }
+    QuorumCritical "/health/checks/node-is-quorum-critical" { Get Management => health::quorum_critical }
+    InService "/health/checks/is-in-service" { Get Management => health::always }
+    ReadyToServeClients "/health/checks/ready-to-serve-clients" { Get Management => health::always }
+    MetadataStore "/health/checks/metadata-store/initialized" { Get Management => health::always }
+    MetadataStoreWithData "/health/checks/metadata-store/initialized/with-data" {
+        Get Management => health::always
+    }
+    LeaderlessQueues "/health/checks/quorum-queues-without-elected-leaders/all-vhosts" {
+        Get Management => health::always
+    }
+    LeaderlessQueuesOfVhost "/health/checks/quorum-queues-without-elected-leaders/vhost/{vhost}" {
+        Get Vhost => health::always
+    }
+    HealthOfNode "/healthchecks/node" { Get Management => health::alarms }
+}
+
+/// Answers a request whose sender has the right to ask.
+///
+/// # Errors
+/// What the sender is told instead.
+pub(crate) async fn answer(
+    endpoint: Endpoint,
+    verb: Verb,
+    request: &Request,
+) -> Result<Answer, Failure> {
+    endpoint.answer(verb, request).await
+}
+
+impl Endpoint {
+    /// Whether it is where Prometheus looks for it, beside `/api` rather than below.
+    pub(crate) const fn is_of_metrics(self) -> bool {
+        matches!(self, Self::Metrics | Self::MetricsPerObject)
+    }
+
+    /// Whether its body may be long, and takes long to be worked through.
+    pub(crate) const fn is_of_definitions(self) -> bool {
+        matches!(self, Self::Definitions | Self::AllConfiguration | Self::DefinitionsOfVhost)
+    }
+}

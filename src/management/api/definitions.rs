@@ -1,0 +1,337 @@
+//! `/api/definitions`: everything that was declared, as one document in RabbitMQ's form, out and in.
+//!
+//! A document is read through before anything of it is done. What it brings is made in this order, because each needs
+//! the ones before: vhosts, users, permissions, limits, exchanges, queues, bindings. What is there already is left as it
+//! is if it is equal, and refuses the document if it is not; what was made until then stays.
+
+use broker::permission::Permission;
+use broker::{Authority, Destination, VhostName};
+use futures_util::future::BoxFuture;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use serde_json::{Map, Value, json};
+use server::admin::{Admin, BindingInfo, ExchangeInfo, QueueInfo};
+
+use crate::answer::Answer;
+use crate::api::{
+    bindings, exchanges, limits, permissions, queues, topic_permissions, users, vhosts,
+};
+use crate::document::Document;
+use crate::failure::Failure;
+use crate::fields::Wanted;
+use crate::request::Request;
+use crate::tables::table_to_json;
+
+/// How many declarations wait for the disk together.
+const AT_ONCE: usize = 64;
+
+/// What RabbitMQ has and this has not, yet: a document that asks for it is refused, rather than half understood.
+const UNKNOWN: [&str; 3] = ["policies", "operator_policies", "topic_policies"];
+
+/// Everything.
+pub(crate) fn export(request: &Request) -> Result<Answer, Failure> {
+    let (admin, version) = (&request.admin, &*request.shown.rabbitmq_version);
+    let all = &Wanted::ALL;
+    let limits = limits::by_user(admin);
+    let users = admin.users();
+    let users = users.iter().map(|user| users::fields(user, &limits, all).into());
+    let permissions = admin.permissions();
+    let permissions = permissions.iter().map(|of| permissions::fields(of, all).into());
+    let topics = admin.topic_permissions();
+    let topics = topics.iter().map(|of| topic_permissions::fields(of, all).into());
+    let mut exported = json!({
+        "rabbit_version": version,
+        "rabbitmq_version": version,
+        "product_name": "Pillarbox",
+        "product_version": env!("CARGO_PKG_VERSION"),
+        "users": users.collect::<Vec<Value>>(),
+        "vhosts": admin.vhosts().iter().map(vhosts::definition).collect::<Vec<Value>>(),
+        "permissions": permissions.collect::<Vec<Value>>(),
+        "topic_permissions": topics.collect::<Vec<Value>>(),
+        "parameters": limits::parameters(admin),
+        "global_parameters": [{ "name": "cluster_name", "value": admin.cluster_name() }],
+        "policies": [],
+    });
+    if let Value::Object(exported) = &mut exported {
+        put_topology(exported, admin, None);
+    }
+    Answer::json(&exported)
+}
+
+/// What is declared in one vhost.
+pub(crate) fn export_vhost(request: &Request) -> Result<Answer, Failure> {
+    let vhost = request.part("vhost");
+    request.admin.vhost(vhost).ok_or_else(Failure::not_found)?;
+    let mut exported = Map::new();
+    let version = &*request.shown.rabbitmq_version;
+    for (name, value) in [
+        ("rabbit_version", json!(version)),
+        ("rabbitmq_version", json!(version)),
+        ("product_name", json!("Pillarbox")),
+        ("product_version", json!(env!("CARGO_PKG_VERSION"))),
+        ("parameters", json!([])),
+        ("policies", json!([])),
+    ] {
+        exported.insert(name.to_owned(), value);
+    }
+    put_topology(&mut exported, &request.admin, Some(vhost));
+    Answer::json(&exported)
+}
+
+/// What was declared by clients, but what goes with a connection.
+fn put_topology(exported: &mut Map<String, Value>, admin: &Admin, vhost: Option<&str>) {
+    let with_vhost = vhost.is_none();
+    let mut queues = admin.queues(vhost);
+    let (exclusive, kept): (Vec<_>, Vec<_>) =
+        queues.drain(..).partition(|queue| queue.definition.settings.exclusive);
+    let is_exclusive = |binding: &BindingInfo| match &binding.destination {
+        Destination::Queue(name) => {
+            exclusive.iter().any(|queue| queue.name == *name && queue.vhost == binding.vhost)
+        }
+        Destination::Exchange(_) => false,
+    };
+    let queues = kept.iter().map(|queue| queue_definition(queue, with_vhost));
+    exported.insert("queues".to_owned(), queues.collect());
+    let exchanges = admin.exchanges(vhost);
+    let exchanges = exchanges.iter().filter(|exchange| {
+        !exchange.spec.name.is_empty() && !exchange.spec.name.starts_with("amq.")
+    });
+    let exchanges = exchanges.map(|exchange| exchange_definition(exchange, with_vhost));
+    exported.insert("exchanges".to_owned(), exchanges.collect());
+    let bindings = admin.bindings(vhost);
+    let bindings = bindings
+        .iter()
+        .filter(|binding| !binding.source.is_empty() && !is_exclusive(binding))
+        .map(|binding| binding_definition(binding, with_vhost));
+    exported.insert("bindings".to_owned(), bindings.collect());
+}
+
+fn queue_definition(queue: &QueueInfo, with_vhost: bool) -> Value {
+    let settings = &queue.definition.settings;
+    in_vhost(
+        with_vhost,
+        &queue.vhost,
+        json!({
+            "name": queue.name.as_str(),
+            "durable": settings.durable,
+            "auto_delete": settings.auto_delete,
+            "arguments": queues::arguments(queue),
+        }),
+    )
+}
+
+fn exchange_definition(exchange: &ExchangeInfo, with_vhost: bool) -> Value {
+    let spec = &exchange.spec;
+    in_vhost(
+        with_vhost,
+        &exchange.vhost,
+        json!({
+            "name": spec.name.as_str(),
+            "type": spec.kind.as_str(),
+            "durable": spec.durable,
+            "auto_delete": spec.auto_delete,
+            "internal": spec.internal,
+            "arguments": table_to_json(&spec.arguments),
+        }),
+    )
+}
+
+fn binding_definition(binding: &BindingInfo, with_vhost: bool) -> Value {
+    let kind = match binding.destination {
+        Destination::Queue(_) => "queue",
+        Destination::Exchange(_) => "exchange",
+    };
+    in_vhost(
+        with_vhost,
+        &binding.vhost,
+        json!({
+            "source": binding.source.as_str(),
+            "destination": binding.destination.name(),
+            "destination_type": kind,
+            "routing_key": String::from_utf8_lossy(&binding.routing_key),
+            "arguments": table_to_json(&binding.arguments),
+        }),
+    )
+}
+
+fn in_vhost(with_vhost: bool, vhost: &VhostName, mut definition: Value) -> Value {
+    if let Value::Object(definition) = &mut definition
+        && with_vhost
+    {
+        definition.insert("vhost".to_owned(), vhost.as_str().into());
+    }
+    definition
+}
+
+/// Makes everything that a document brings.
+pub(crate) async fn import(request: &Request) -> Result<Answer, Failure> {
+    let import = Import::read(&request.document()?, None)?;
+    import.run(&request.admin, &request.caller.user.name).await?;
+    Answer::done()
+}
+
+/// The same for one vhost, which the document does not name.
+pub(crate) async fn import_vhost(request: &Request) -> Result<Answer, Failure> {
+    let vhost = request.part("vhost");
+    request.admin.vhost(vhost).ok_or_else(Failure::not_found)?;
+    let import = Import::read(&request.document()?, Some(vhost))?;
+    import.run(&request.admin, &request.caller.user.name).await?;
+    Answer::done()
+}
+
+/// What a document brings, each with the vhost that it is for.
+#[derive(Debug, Default)]
+pub(crate) struct Import {
+    vhosts: Vec<Document>,
+    users: Vec<Document>,
+    permissions: Vec<Document>,
+    topic_permissions: Vec<Document>,
+    limits: Vec<Document>,
+    exchanges: Vec<(String, Document)>,
+    queues: Vec<(String, Document)>,
+    bindings: Vec<(String, Document)>,
+}
+
+impl Import {
+    /// Reads a document through.
+    ///
+    /// # Errors
+    /// 400 that names what is wrong with it, or not known.
+    pub(crate) fn read(document: &Document, vhost: Option<&str>) -> Result<Self, Failure> {
+        for name in UNKNOWN {
+            if !document.list(name)?.is_empty() {
+                return Err(Failure::bad_request(format!(
+                    "{name} are not supported yet: take them out of the definitions"
+                )));
+            }
+        }
+        let limits = document.list("parameters")?;
+        for parameter in &limits {
+            let component = parameter.text("component")?;
+            if component != "vhost-limits" {
+                return Err(Failure::bad_request(format!(
+                    "parameters of the component '{component}' are not supported yet: take them out of the definitions"
+                )));
+            }
+        }
+        let placed = |name: &str| -> Result<Vec<(String, Document)>, Failure> {
+            let place = |entry: Document| match vhost {
+                Some(vhost) => Ok((vhost.to_owned(), entry)),
+                None => Ok((entry.text("vhost")?.to_owned(), entry)),
+            };
+            document.list(name)?.into_iter().map(place).collect()
+        };
+        let (exchanges, queues, bindings) =
+            (placed("exchanges")?, placed("queues")?, placed("bindings")?);
+        for (_, entry) in exchanges.iter().chain(&queues) {
+            entry.need(&["name"])?;
+        }
+        for (_, entry) in &bindings {
+            entry.need(&["source", "destination", "destination_type"])?;
+        }
+        if vhost.is_some() {
+            return Ok(Self { exchanges, queues, bindings, ..Self::default() });
+        }
+        let import = Self {
+            vhosts: document.list("vhosts")?,
+            users: document.list("users")?,
+            permissions: document.list("permissions")?,
+            topic_permissions: document.list("topic_permissions")?,
+            limits,
+            exchanges,
+            queues,
+            bindings,
+        };
+        for entry in import.vhosts.iter().chain(&import.users) {
+            entry.need(&["name"])?;
+        }
+        for entry in import.permissions.iter().chain(&import.topic_permissions) {
+            entry.need(&["user", "vhost"])?;
+        }
+        Ok(import)
+    }
+
+    /// Does it all, in somebody's name.
+    ///
+    /// # Errors
+    /// The first that is refused.
+    pub(crate) async fn run(&self, admin: &Admin, user: &str) -> Result<(), Failure> {
+        for vhost in &self.vhosts {
+            vhosts::put_one(admin, vhost.text("name")?, vhost).await?;
+        }
+        each(&self.users, |entry| {
+            Box::pin(async move {
+                let name = entry.text("name")?;
+                users::put_one(admin, name, entry).await?;
+                limits::put_all_of_user(admin, name, entry).await
+            })
+        })
+        .await?;
+        each(&self.permissions, |entry| {
+            Box::pin(async move {
+                let info = permissions::read(entry.text("user")?, entry.text("vhost")?, entry)?;
+                Ok(admin.put_permission(info).await.map(|_| ())?)
+            })
+        })
+        .await?;
+        each(&self.topic_permissions, |entry| {
+            Box::pin(async move {
+                let info =
+                    topic_permissions::read(entry.text("user")?, entry.text("vhost")?, entry)?;
+                Ok(admin.put_topic_permission(info).await.map(|_| ())?)
+            })
+        })
+        .await?;
+        each(&self.limits, |entry| Box::pin(limits::put_all_of_vhost(admin, entry))).await?;
+        each(&self.exchanges, |(vhost, entry)| {
+            Box::pin(async move {
+                let authority = authority(user, vhost);
+                exchanges::put_one(admin, &authority, entry.text("name")?, entry).await.map(|_| ())
+            })
+        })
+        .await?;
+        each(&self.queues, |(vhost, entry)| {
+            Box::pin(async move {
+                let authority = authority(user, vhost);
+                queues::put_one(admin, &authority, entry.text("name")?, entry).await.map(|_| ())
+            })
+        })
+        .await?;
+        each(&self.bindings, |(vhost, entry)| {
+            Box::pin(async move {
+                let name = entry.text("destination")?;
+                let destination = match entry.text("destination_type")? {
+                    "queue" => Destination::Queue(name.into()),
+                    "exchange" => Destination::Exchange(name.into()),
+                    other => {
+                        return Err(Failure::bad_request(format!(
+                            "nothing is bound to a '{other}'"
+                        )));
+                    }
+                };
+                let authority = authority(user, vhost);
+                bindings::post_one(admin, &authority, (entry.text("source")?, &destination), entry)
+                    .await
+            })
+        })
+        .await
+    }
+}
+
+/// Does something for each, some at a time, so that they wait for one flush of the disk together.
+async fn each<'a, T>(
+    entries: &'a [T],
+    act: impl Fn(&'a T) -> BoxFuture<'a, Result<(), Failure>>,
+) -> Result<(), Failure> {
+    let acts: Vec<_> = entries.iter().map(act).collect();
+    stream::iter(acts).buffer_unordered(AT_ONCE).try_collect().await
+}
+
+/// Whoever may import definitions may declare everything.
+fn authority(user: &str, vhost: &str) -> Authority {
+    Authority {
+        user: user.into(),
+        vhost: vhost.into(),
+        permission: Permission::full().into(),
+        topics: Default::default(),
+    }
+}

@@ -1,0 +1,166 @@
+//! `/api/vhost-limits` and `/api/user-limits`: how many connections, channels and queues there may be.
+
+use std::collections::HashMap;
+
+use broker::limits::{LimitName, Limits};
+use serde_json::{Map, Value, json};
+use server::admin::{Admin, LimitInfo};
+
+use crate::answer::Answer;
+use crate::document::Document;
+use crate::failure::Failure;
+use crate::fields::{Fields, Wanted};
+use crate::request::Request;
+
+/// The limits of one user or vhost.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LimitsOf(Limits);
+
+impl LimitsOf {
+    pub(crate) fn to_json(self) -> Value {
+        let limits = [
+            (LimitName::MaxConnections, self.0.max_connections),
+            (LimitName::MaxQueues, self.0.max_queues),
+            (LimitName::MaxChannels, self.0.max_channels),
+        ];
+        let set = limits.into_iter().filter_map(|(name, limit)| Some((name, limit?)));
+        Value::Object(
+            set.map(|(name, limit)| (name.as_str().to_owned(), limit.into()))
+                .collect::<Map<_, _>>(),
+        )
+    }
+}
+
+/// Those of all users that have any.
+pub(crate) fn by_user(admin: &Admin) -> HashMap<String, LimitsOf> {
+    let limits = admin.user_limits().into_iter();
+    limits.map(|info| (info.owner, LimitsOf(info.limits))).collect()
+}
+
+/// Those of the vhosts that the caller may see.
+pub(crate) fn list_of_vhosts(request: &Request) -> Result<Answer, Failure> {
+    let mut limits = request.admin.vhost_limits();
+    limits.retain(|info| request.may_see(&info.owner));
+    request.listing()?.answer(limits, |info, wanted| fields("vhost", info, wanted))
+}
+
+/// Those of one vhost.
+pub(crate) fn list_of_vhost(request: &Request) -> Result<Answer, Failure> {
+    let vhost = request.part("vhost");
+    let mut limits = request.admin.vhost_limits();
+    limits.retain(|info| info.owner == vhost);
+    request.listing()?.answer(limits, |info, wanted| fields("vhost", info, wanted))
+}
+
+/// Those of all users.
+pub(crate) fn list_of_users(request: &Request) -> Result<Answer, Failure> {
+    let limits = request.admin.user_limits();
+    request.listing()?.answer(limits, |info, wanted| fields("user", info, wanted))
+}
+
+/// Those of one user.
+pub(crate) fn list_of_user(request: &Request) -> Result<Answer, Failure> {
+    let user = request.part("user");
+    let mut limits = request.admin.user_limits();
+    limits.retain(|info| info.owner == user);
+    request.listing()?.answer(limits, |info, wanted| fields("user", info, wanted))
+}
+
+/// Sets one of a vhost.
+pub(crate) async fn put_of_vhost(request: &Request) -> Result<Answer, Failure> {
+    let (name, value) = limit(request)?;
+    request.admin.put_vhost_limit(request.part("vhost"), name, value).await?;
+    Answer::done()
+}
+
+/// Sets one of a user.
+pub(crate) async fn put_of_user(request: &Request) -> Result<Answer, Failure> {
+    let (name, value) = limit(request)?;
+    request.admin.put_user_limit(request.part("user"), name, value).await?;
+    Answer::done()
+}
+
+/// Takes one of a vhost away.
+pub(crate) async fn delete_of_vhost(request: &Request) -> Result<Answer, Failure> {
+    request.admin.delete_vhost_limit(request.part("vhost"), named(request)?).await?;
+    Answer::done()
+}
+
+/// Takes one of a user away.
+pub(crate) async fn delete_of_user(request: &Request) -> Result<Answer, Failure> {
+    request.admin.delete_user_limit(request.part("user"), named(request)?).await?;
+    Answer::done()
+}
+
+fn limit(request: &Request) -> Result<(LimitName, i64), Failure> {
+    let document = request.document()?;
+    document.need(&["value"])?;
+    let name = named(request)?;
+    let Some(Value::Number(value)) = document.find("value") else {
+        return Err(Failure::bad_request(format!(
+            "Validation failed\n\n{} should be a number\n",
+            name.as_str()
+        )));
+    };
+    let value = value.as_i64().ok_or_else(|| Failure::bad_request("the value is too large"))?;
+    Ok((name, value))
+}
+
+fn named(request: &Request) -> Result<LimitName, Failure> {
+    let name = request.part("name");
+    LimitName::parse(name).ok_or_else(|| {
+        Failure::bad_request(format!(
+            "Validation failed\n\nUnrecognised terms [{name}] in limits\n"
+        ))
+    })
+}
+
+fn fields(owner: &'static str, info: &LimitInfo, wanted: &Wanted) -> Fields {
+    let mut fields = Fields::new();
+    fields
+        .put(wanted, owner, info.owner.as_str())
+        .put_with(wanted, "value", || LimitsOf(info.limits).to_json());
+    fields
+}
+
+/// The limits of vhosts as the definitions have them: as parameters.
+pub(crate) fn parameters(admin: &Admin) -> Value {
+    let limits = admin.vhost_limits();
+    let parameter = |info: &LimitInfo| {
+        json!({
+            "vhost": info.owner,
+            "component": "vhost-limits",
+            "name": "limits",
+            "value": LimitsOf(info.limits).to_json(),
+        })
+    };
+    limits.iter().map(parameter).collect()
+}
+
+/// Sets what the definitions say of a vhost.
+pub(crate) async fn put_all_of_vhost(admin: &Admin, parameter: &Document) -> Result<(), Failure> {
+    for (name, value) in read_all(parameter, "value")? {
+        admin.put_vhost_limit(parameter.text("vhost")?, name, value).await?;
+    }
+    Ok(())
+}
+
+/// Sets what the definitions say of a user.
+pub(crate) async fn put_all_of_user(
+    admin: &Admin,
+    name: &str,
+    user: &Document,
+) -> Result<(), Failure> {
+    for (limit, value) in read_all(user, "limits")? {
+        admin.put_user_limit(name, limit, value).await?;
+    }
+    Ok(())
+}
+
+fn read_all(document: &Document, key: &str) -> Result<Vec<(LimitName, i64)>, Failure> {
+    let Some(limits) = document.find(key) else { return Ok(Vec::new()) };
+    let limits = Document::part(limits)?;
+    let names = [LimitName::MaxConnections, LimitName::MaxQueues, LimitName::MaxChannels];
+    let read = |name: LimitName| Ok(limits.integer(name.as_str())?.map(|value| (name, value)));
+    names.into_iter().map(read).filter_map(Result::transpose).collect()
+}

@@ -1,0 +1,124 @@
+//! `/api/nodes`: what the process uses of the machine.
+
+use serde_json::{Value, json};
+
+use crate::answer::Answer;
+use crate::api::overview::{churn_rates, contexts, exchange_types};
+use crate::failure::Failure;
+use crate::fields::{Fields, Wanted};
+use crate::request::Request;
+
+/// The one node there is.
+pub(crate) fn list(request: &Request) -> Result<Answer, Failure> {
+    let fields = fields(request);
+    request.listing()?.answer(vec![fields], |fields, wanted| fields.only(wanted))
+}
+
+/// The same, by its name.
+pub(crate) fn show(request: &Request) -> Result<Answer, Failure> {
+    this_node(request)?;
+    Answer::json(&fields(request))
+}
+
+/// What takes how much of the memory.
+pub(crate) fn memory(request: &Request) -> Result<Answer, Failure> {
+    this_node(request)?;
+    let memory = request.admin.node().memory;
+    let other = memory.used.saturating_sub(memory.queued);
+    Answer::json(&json!({
+        "memory": {
+            "queue_procs": memory.queued,
+            "other_proc": other,
+            "strategy": "rss",
+            "total": { "rss": memory.used, "allocated": memory.used, "erlang": 0 },
+        }
+    }))
+}
+
+fn this_node(request: &Request) -> Result<(), Failure> {
+    if *request.part("node") == *request.node_name() { Ok(()) } else { Err(Failure::not_found()) }
+}
+
+fn fields(request: &Request) -> Fields {
+    let (node, overview) = (request.admin.node(), request.admin.overview());
+    let all = &Wanted::ALL;
+    let (files, files_max) = node.files;
+    let mut fields = Fields::new();
+    fields
+        .put(all, "name", node.name.as_str())
+        .put(all, "type", "disc")
+        .put(all, "running", true)
+        .put(all, "being_drained", false)
+        .put(all, "os_pid", node.pid.to_string())
+        .put(all, "uptime", node.uptime_ms)
+        .put(all, "processors", node.processors)
+        .put(all, "run_queue", 0)
+        .put(all, "rates_mode", "basic")
+        .put(all, "fd_used", files)
+        .put(all, "fd_total", files_max)
+        .put(all, "sockets_used", node.sockets)
+        .put(all, "sockets_total", files_max)
+        .put(all, "proc_used", overview.objects.connections)
+        .put(all, "proc_total", files_max)
+        .put(all, "mem_used", node.memory.used)
+        .put(all, "mem_limit", node.memory.limit)
+        .put(all, "mem_alarm", node.memory.is_alarmed)
+        .put(all, "mem_calculation_strategy", "rss")
+        .put(all, "partitions", json!([]))
+        .put(all, "cluster_links", json!([]))
+        .put(all, "exchange_types", exchange_types())
+        .put(all, "auth_mechanisms", auth_mechanisms())
+        .put(all, "applications", applications(request))
+        .put(all, "contexts", contexts(request))
+        .put(all, "enabled_plugins", json!(["rabbitmq_management", "rabbitmq_prometheus"]))
+        .put(all, "log_files", json!(["<stderr>"]))
+        .put(all, "config_files", json!([]))
+        .put(all, "net_ticktime", 60)
+        .put(all, "metrics_gc_queue_length", json!({}));
+    let disk = node.disk.as_ref();
+    fields
+        .put(all, "db_dir", disk.map(|disk| disk.folder.display().to_string()).unwrap_or_default())
+        .put(all, "disk_free", disk.map_or(0, |disk| disk.free))
+        .put(all, "disk_free_limit", disk.map_or(0, |disk| disk.limit))
+        .put(all, "disk_free_alarm", disk.is_some_and(|disk| disk.is_alarmed));
+    for (name, value) in [
+        ("io_write_bytes", node.log.map_or(0, |log| log.written_bytes)),
+        ("io_write_count", node.log.map_or(0, |log| log.batches)),
+        ("io_sync_count", node.log.map_or(0, |log| log.flushes)),
+    ] {
+        fields.put(all, name, value);
+    }
+    if let Value::Object(churn) = churn_rates(&overview.churn) {
+        for name in CHURN {
+            fields.put(all, name, churn.get(*name).cloned().unwrap_or_default());
+        }
+    }
+    fields
+}
+
+/// What of the churn a node shows as fields of its own.
+const CHURN: &[&str] = &[
+    "channel_closed",
+    "channel_created",
+    "connection_closed",
+    "connection_created",
+    "queue_created",
+    "queue_declared",
+    "queue_deleted",
+];
+
+fn auth_mechanisms() -> Value {
+    ["PLAIN", "AMQPLAIN"]
+        .map(|name| json!({ "name": name, "description": "", "enabled": true }))
+        .into_iter()
+        .collect()
+}
+
+fn applications(request: &Request) -> Value {
+    let version = env!("CARGO_PKG_VERSION");
+    let compatible = &*request.shown.rabbitmq_version;
+    json!([
+        { "name": "pillarbox", "description": "Pillarbox", "version": version },
+        { "name": "rabbit", "description": "what clients take it for", "version": compatible },
+    ])
+}

@@ -1,0 +1,224 @@
+//! The way of every request: who asks, may they, what do they send; then the function of its path answers.
+//!
+//! ```text
+//! verb known? 405 ─▶ name and password? 401 ─▶ right? 401 ─▶ from here? 403 ─▶ body small enough? 413, JSON? 415 ─▶ answer
+//! ```
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{RawPathParams, Request as HttpRequest};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, header};
+use axum::response::Response;
+use axum::routing::any;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use server::admin::Admin;
+use tracing::info;
+
+use crate::answer::Answer;
+use crate::api::{self, Endpoint};
+use crate::authorize::authorize;
+use crate::caller::{Caller, LastLogin};
+use crate::endpoint::Verb;
+use crate::failure::{Failure, allowed};
+use crate::query::Query;
+use crate::request::Request;
+use crate::response;
+use crate::settings::Shown;
+
+/// The largest body that is read.
+const BODY_BYTES_MAX: usize = 1 << 20;
+
+/// The largest body of definitions.
+const DEFINITIONS_BYTES_MAX: usize = 16 << 20;
+
+/// How long a body may take to come, and then the answer to be made.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The same for definitions, each of which waits for the disk.
+const DEFINITIONS_PATIENCE: Duration = Duration::from_secs(300);
+
+/// The other end of a connection, and who asked last on it.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    pub(crate) address: SocketAddr,
+    pub(crate) last_login: LastLogin,
+}
+
+/// Every path of the API.
+pub(crate) fn routes(admin: &Admin, shown: &Shown) -> Router {
+    let mut router = Router::new();
+    for &endpoint in Endpoint::ALL {
+        let (admin, shown) = (admin.clone(), shown.clone());
+        let is_metrics = endpoint.is_of_metrics();
+        let handler = any(async move |path: RawPathParams, request: HttpRequest| {
+            let path = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+            let gate = Gate { admin: admin.clone(), shown: shown.clone(), endpoint };
+            gate.pass(path.collect(), request).await
+        });
+        let prefix = if is_metrics { "" } else { "/api" };
+        router = router.route(&format!("{prefix}{}", endpoint.path()), handler);
+    }
+    router
+}
+
+/// What stands before one path.
+struct Gate {
+    admin: Admin,
+    shown: Shown,
+    endpoint: Endpoint,
+}
+
+impl Gate {
+    async fn pass(self, path: Vec<(String, String)>, request: HttpRequest) -> Response {
+        let (parts, body) = request.into_parts();
+        if parts.method == Method::OPTIONS {
+            return match self.caller(&parts).await {
+                Ok(_) => response::options(allowed(self.endpoint.rights())),
+                Err(failure) => response::no(failure),
+            };
+        }
+        match self.answer(path, parts, body).await {
+            Ok(answer) => response::yes(answer),
+            Err(failure) => response::no(failure),
+        }
+    }
+
+    async fn answer(
+        &self,
+        path: Vec<(String, String)>,
+        parts: Parts,
+        body: Body,
+    ) -> Result<Answer, Failure> {
+        let rights = self.endpoint.rights();
+        let not_allowed = || Failure::method_not_allowed(rights);
+        let verb = Verb::of(&parts.method).ok_or_else(not_allowed)?;
+        let right = rights.iter().find(|(known, _)| *known == verb).ok_or_else(not_allowed)?;
+        let caller = self.caller(&parts).await?;
+        let vhost = path.iter().find(|(name, _)| name == "vhost").map(|(_, value)| value.as_str());
+        authorize(&caller, *right, vhost, &self.admin)?;
+        if verb != Verb::Get && !is_same_origin(&parts.headers) {
+            return Err(Failure::foreign_origin());
+        }
+        let (bytes_max, patience) = match self.endpoint.is_of_definitions() {
+            true => (DEFINITIONS_BYTES_MAX, DEFINITIONS_PATIENCE),
+            false => (BODY_BYTES_MAX, PATIENCE),
+        };
+        let reading = tokio::time::timeout(PATIENCE, read_body(body, bytes_max));
+        let body = reading.await.map_err(|_| Failure::timeout())??;
+        if (verb == Verb::Post || !body.is_empty()) && !is_json(&parts.headers) {
+            return Err(Failure::not_json());
+        }
+        let request = Request {
+            admin: self.admin.clone(),
+            shown: self.shown.clone(),
+            peer: peer(&parts).address,
+            caller,
+            path,
+            query: Query::of(parts.uri.query()),
+            headers: parts.headers,
+            body,
+        };
+        let answering = api::answer(self.endpoint, verb, &request);
+        let answer = tokio::time::timeout(patience, answering).await;
+        let answer = answer.map_err(|_| Failure::timeout())?;
+        if verb != Verb::Get {
+            let failure = answer.as_ref().err().map(|failure| failure.status.as_u16());
+            info!(
+                user = %request.caller.user.name, peer = %request.peer, method = %parts.method,
+                path = parts.uri.path(), failure, "a change was asked for over HTTP"
+            );
+        }
+        answer
+    }
+
+    async fn caller(&self, parts: &Parts) -> Result<Caller, Failure> {
+        let peer = peer(parts);
+        Caller::of(&parts.headers, &self.admin, peer.address.ip(), &peer.last_login).await
+    }
+}
+
+fn peer(parts: &Parts) -> &Peer {
+    let peer = parts.extensions.get::<Arc<Peer>>();
+    peer.expect("the listener says who is at the other end")
+}
+
+async fn read_body(body: Body, bytes_max: usize) -> Result<Bytes, Failure> {
+    match Limited::new(body, bytes_max).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(Failure::too_large(bytes_max)),
+        Err(_) => Err(Failure::bad_request("the body ends too early")),
+    }
+}
+
+/// A browser names the page that sends a change; other clients name none.
+fn is_same_origin(headers: &HeaderMap) -> bool {
+    let Some(origin) = headers.get(header::ORIGIN) else { return true };
+    let Some(host) = headers.get(header::HOST) else { return false };
+    let origin = origin.as_bytes();
+    let site = origin.strip_prefix(b"http://").or_else(|| origin.strip_prefix(b"https://"));
+    site.is_some_and(|site| site.eq_ignore_ascii_case(host.as_bytes()))
+}
+
+/// A form of another site cannot send JSON by its name without asking first, and is told no then.
+fn is_json(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let content_type = content_type.and_then(|value| value.split(';').next()).unwrap_or_default();
+    content_type.trim().eq_ignore_ascii_case("application/json")
+}
+
+/// What is not a path of the API.
+pub(crate) fn not_found(path: &str, query: Option<&str>) -> Response {
+    // Flower asks so if its `--broker-api` lacks the slash at the end.
+    if path.starts_with("/queues/") {
+        let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+        return response::redirect(&format!("/api{path}{query}"));
+    }
+    response::no(Failure::not_found())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(header::HeaderName, &'static str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn changes_come_from_here() {
+        for (origin, is_ours) in [
+            ("http://localhost:15672", true),
+            ("https://LOCALHOST:15672", true),
+            ("http://localhost", false),
+            ("http://localhost:15672.example.com", false),
+            ("http://example.com", false),
+            ("null", false),
+            ("", false),
+        ] {
+            let given = headers(&[(header::HOST, "localhost:15672"), (header::ORIGIN, origin)]);
+            assert_eq!(is_same_origin(&given), is_ours, "{origin}");
+        }
+        assert!(is_same_origin(&headers(&[(header::HOST, "localhost:15672")])));
+        assert!(!is_same_origin(&headers(&[(header::ORIGIN, "http://localhost")])));
+    }
+
+    #[test]
+    fn json_is_named() {
+        for (content_type, is_named) in [
+            ("application/json", true),
+            ("Application/JSON; charset=utf-8", true),
+            ("text/plain", false),
+            ("text/plain; application/json", false),
+            ("application/x-www-form-urlencoded", false),
+            ("multipart/form-data; boundary=application/json", false),
+        ] {
+            assert_eq!(is_json(&headers(&[(header::CONTENT_TYPE, content_type)])), is_named);
+        }
+        assert!(!is_json(&HeaderMap::new()));
+    }
+}

@@ -1,0 +1,177 @@
+//! RabbitMQ's HTTP API, metrics for Prometheus, and the web page.
+//!
+//! [`Management::start`] listens, on a runtime of its own: however long a list is that somebody asks for, no message
+//! waits for it. What is shown comes from [`Admin`] as values; JSON is made here and nowhere else.
+
+mod answer;
+mod api;
+mod authorize;
+mod caller;
+mod document;
+mod endpoint;
+mod failure;
+mod fields;
+mod gate;
+mod listener;
+mod listing;
+mod metrics;
+mod paced;
+mod page;
+mod properties;
+mod query;
+mod request;
+mod response;
+mod settings;
+mod stats;
+mod tables;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener as StdListener};
+
+use axum::Router;
+use axum::http::{Method, Uri};
+use axum::routing::get;
+use server::admin::Admin;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio_util::sync::CancellationToken;
+use tower_http::CompressionLevel;
+use tower_http::compression::CompressionLayer;
+
+use self::answer::Answer;
+use self::api::definitions::Import;
+use self::document::Document;
+use self::failure::Failure;
+use self::listener::Listener;
+pub use self::settings::Settings;
+use self::settings::Shown;
+
+/// How many threads answer requests.
+const THREADS: usize = 2;
+
+/// The management while it serves; dropping it ends that.
+#[derive(Debug)]
+pub struct Management {
+    shown: Shown,
+    stop: CancellationToken,
+    runtime: Option<Runtime>,
+}
+
+/// Why the management cannot be started.
+#[derive(Debug, thiserror::Error)]
+pub enum ManagementError {
+    /// An address that cannot be listened on.
+    #[error("cannot listen on {address} for the management: {source}")]
+    Bind {
+        /// Which.
+        address: SocketAddr,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// There are no threads for it.
+    #[error("cannot start the threads of the management: {0}")]
+    Threads(io::Error),
+}
+
+impl Management {
+    /// Listens on every address, and answers for this node.
+    ///
+    /// # Errors
+    /// [`ManagementError`]; then nothing is served.
+    pub fn start(settings: &Settings, admin: &Admin) -> Result<Self, ManagementError> {
+        let sockets = bind_all(&settings.bind)?;
+        let metrics_sockets = bind_all(&settings.metrics_bind)?;
+        let addresses = |sockets: &[(StdListener, SocketAddr)]| {
+            sockets.iter().map(|(_, address)| *address).collect()
+        };
+        let shown = Shown {
+            rabbitmq_version: settings.rabbitmq_version.as_str().into(),
+            node_name: admin.node().name.into(),
+            addresses: addresses(&sockets),
+            metrics_addresses: addresses(&metrics_sockets),
+        };
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        builder.worker_threads(THREADS).max_blocking_threads(1).thread_name("management");
+        let runtime = builder.enable_all().build().map_err(ManagementError::Threads)?;
+        let stop = CancellationToken::new();
+        let guard = runtime.enter();
+        for (socket, address) in sockets {
+            let bind = |source| ManagementError::Bind { address, source };
+            let socket = TcpListener::from_std(socket).map_err(bind)?;
+            runtime.spawn(Listener::new(socket, router(admin, &shown)).run(stop.clone()));
+        }
+        for (socket, address) in metrics_sockets {
+            let bind = |source| ManagementError::Bind { address, source };
+            let socket = TcpListener::from_std(socket).map_err(bind)?;
+            runtime.spawn(Listener::new(socket, metrics_router(admin, &shown)).run(stop.clone()));
+        }
+        drop(guard);
+        Ok(Self { shown, stop, runtime: Some(runtime) })
+    }
+
+    /// Where the API is, with the ports that were chosen.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.shown.addresses
+    }
+
+    /// Where the metrics are, with the ports that were chosen.
+    pub fn metrics_addresses(&self) -> &[SocketAddr] {
+        &self.shown.metrics_addresses
+    }
+}
+
+/// Makes everything that a file of definitions brings, as RabbitMQ exports them; what is there and equal stays.
+///
+/// # Errors
+/// What is wrong with them, in words. What was made until then stays.
+pub async fn load_definitions(admin: &Admin, text: &[u8]) -> Result<(), String> {
+    let loaded = async {
+        let import = Import::read(&Document::of(text)?, None)?;
+        import.run(admin, "load_definitions").await
+    };
+    loaded.await.map_err(|failure| failure.reason())
+}
+
+impl Drop for Management {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        if let Some(runtime) = self.runtime.take() {
+            // Whatever is under way is not waited for: its client sees its connection end.
+            runtime.shutdown_background();
+        }
+    }
+}
+
+fn bind_all(addresses: &[SocketAddr]) -> Result<Vec<(StdListener, SocketAddr)>, ManagementError> {
+    let bind = |&address: &SocketAddr| {
+        let failed = |source| ManagementError::Bind { address, source };
+        let socket = StdListener::bind(address).map_err(failed)?;
+        socket.set_nonblocking(true).map_err(failed)?;
+        let address = socket.local_addr().map_err(failed)?;
+        Ok((socket, address))
+    };
+    addresses.iter().map(bind).collect()
+}
+
+/// What is answered on the addresses of the metrics, where nobody logs in: numbers, and the names of queues.
+fn metrics_router(admin: &Admin, shown: &Shown) -> Router {
+    let answer = |metrics: fn(&Admin, &Shown) -> Answer| {
+        let (admin, shown) = (admin.clone(), shown.clone());
+        get(async move || response::yes(metrics(&admin, &shown)))
+    };
+    Router::new()
+        .route("/metrics", answer(metrics::of_node))
+        .route("/metrics/per-object", answer(metrics::per_object))
+        .fallback(async || response::no(Failure::not_found()))
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
+}
+
+/// Everything that is answered on the addresses of the API.
+fn router(admin: &Admin, shown: &Shown) -> Router {
+    gate::routes(admin, shown)
+        .fallback(async |method: Method, uri: Uri| {
+            let page = page::find(&method, uri.path());
+            page.unwrap_or_else(|| gate::not_found(uri.path(), uri.query()))
+        })
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
+}

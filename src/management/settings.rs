@@ -1,0 +1,28 @@
+//! What the management is started with.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// Where to listen, and what to say.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Where the API and the page are; nowhere if it is empty. Port 0 takes a free one.
+    pub bind: Vec<SocketAddr>,
+    /// Where `/metrics` is without a login, for Prometheus; nowhere if it is empty.
+    pub metrics_bind: Vec<SocketAddr>,
+    /// The version of RabbitMQ that tools take this for.
+    pub rabbitmq_version: String,
+}
+
+/// What the answers tell about the broker itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Shown {
+    /// The version of RabbitMQ that tools take this for.
+    pub(crate) rabbitmq_version: Arc<str>,
+    /// The name of the node.
+    pub(crate) node_name: Arc<str>,
+    /// The addresses of the API.
+    pub(crate) addresses: Arc<[SocketAddr]>,
+    /// The addresses of the metrics.
+    pub(crate) metrics_addresses: Arc<[SocketAddr]>,
+}

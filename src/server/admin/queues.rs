@@ -1,0 +1,199 @@
+//! Queues as an operator sees them.
+
+use std::sync::Arc;
+
+use broker::arguments::QueueDefinition;
+use broker::queue::{ConsumerId, Counters};
+use broker::{ConsumerTag, QueueName, Timestamp, VhostName};
+
+use super::connections::name_of;
+use super::consumers::{self, ConsumerInfo};
+use super::{Admin, Gauge, MessageStats};
+use crate::message_counts::MessageCounts;
+use crate::queue_cell::{Look, QueueCell};
+
+/// A queue is idle if nobody asked anything of it for this long.
+const IDLE_AFTER_MS: u64 = 1_000;
+
+/// What a queue takes besides its messages.
+const QUEUE_BYTES: u64 = size_of::<QueueCell>() as u64 + size_of::<QueueDefinition>() as u64;
+
+/// A queue.
+#[derive(Clone, Debug)]
+pub struct QueueInfo {
+    /// Its vhost.
+    pub vhost: VhostName,
+    /// Its name.
+    pub name: QueueName,
+    /// What it was declared with. Its arguments are as received, with `x-queue-type` filled in.
+    pub definition: Arc<QueueDefinition>,
+    /// The name of the connection that it belongs to, if it is exclusive.
+    pub owner: Option<String>,
+    /// Whether its publishers are slowed.
+    pub state: QueueState,
+    /// What it holds.
+    pub messages: QueueMessages,
+    /// What it takes of memory, in bytes.
+    pub memory_bytes: u64,
+    /// How many consumers it has.
+    pub consumers: u32,
+    /// Whether a consumer would get a message that came now.
+    pub has_ready_consumer: bool,
+    /// Its consumers; empty where many queues are listed.
+    pub consumer_details: Vec<ConsumerInfo>,
+    /// The consumer that has the queue for itself.
+    pub exclusive_consumer: Option<ConsumerTag>,
+    /// The one that is served, if only one is.
+    pub single_active_consumer: Option<ConsumerTag>,
+    /// Since when nobody has asked anything of it, if that is a while.
+    pub idle_since: Option<Timestamp>,
+    /// The property `timestamp` of the next message, in seconds since 1970.
+    pub head_message_timestamp: Option<u64>,
+    /// What happened to its messages.
+    pub stats: MessageStats,
+    /// The same, with how many died and of what.
+    pub counters: Counters,
+}
+
+/// Whether a queue takes what its publishers bring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueueState {
+    /// It does.
+    Running,
+    /// It holds more than a queue may: its publishers are slowed.
+    Flow,
+}
+
+/// What a queue holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct QueueMessages {
+    /// Ready and unacked.
+    pub total: Gauge,
+    /// Those that wait for a consumer.
+    pub ready: Gauge,
+    /// Those that are delivered and not settled.
+    pub unacked: Gauge,
+    /// The bodies of the ready ones, in bytes.
+    pub ready_bytes: u64,
+    /// The bodies of the unacked ones, in bytes.
+    pub unacked_bytes: u64,
+    /// How many survive a restart.
+    pub persistent: u64,
+    /// The bodies of those, in bytes.
+    pub persistent_bytes: u64,
+    /// How many of the ready ones are not in memory.
+    pub paged_out: u64,
+    /// The bodies of those, in bytes.
+    pub paged_out_bytes: u64,
+    /// Dead letters that wait until their targets have accepted them.
+    pub held_dead_letters: u64,
+}
+
+impl Admin {
+    /// The queues of a vhost, or all, ordered by vhost and name.
+    ///
+    /// Each is locked for a moment only. Of many, this takes a few microseconds each: it is to be called where it may
+    /// block.
+    pub fn queues(&self, vhost: Option<&str>) -> Vec<QueueInfo> {
+        let now = self.now();
+        let mut infos = Vec::new();
+        for vhost in self.vhosts_named(vhost) {
+            let cells = self.queue_cells(&vhost.name);
+            infos.extend(cells.iter().filter_map(|cell| self.describe(now, &vhost.name, cell)));
+        }
+        infos
+    }
+
+    /// One queue, with its consumers.
+    pub fn queue(&self, vhost: &str, name: &str) -> Option<QueueInfo> {
+        let vhost = self.node.vhost(vhost)?;
+        let cell = vhost.queue(name)?;
+        let mut info = self.describe(self.now(), &vhost.name, &cell)?;
+        info.consumer_details = consumers::of_queue(&self.node, &vhost.name, &cell);
+        Some(info)
+    }
+
+    /// The queues of a vhost, by name.
+    pub(super) fn queue_cells(&self, vhost: &str) -> Vec<Arc<QueueCell>> {
+        let Some(vhost) = self.node.vhost(vhost) else { return Vec::new() };
+        // What is found is cloned, so that nobody who declares a queue waits for what is done with it.
+        let mut cells: Vec<_> = vhost.queues.iter().map(|cell| Arc::clone(&cell)).collect();
+        cells.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+        cells
+    }
+
+    fn describe(&self, now: Timestamp, vhost: &VhostName, cell: &QueueCell) -> Option<QueueInfo> {
+        let seen = cell.look(|look| see(now, &look))?;
+        let owner = cell.owner.and_then(|owner| {
+            let entry = self.node.connections.get(&owner)?;
+            Some(name_of(&entry))
+        });
+        Some(QueueInfo {
+            vhost: vhost.clone(),
+            name: cell.name.clone(),
+            definition: Arc::clone(&cell.definition),
+            owner,
+            state: if cell.is_crowded() { QueueState::Flow } else { QueueState::Running },
+            messages: seen.messages,
+            memory_bytes: seen.memory_bytes + QUEUE_BYTES,
+            consumers: seen.consumers,
+            has_ready_consumer: seen.has_ready_consumer,
+            consumer_details: Vec::new(),
+            exclusive_consumer: seen.exclusive_consumer,
+            single_active_consumer: seen.single_active_consumer,
+            idle_since: (now.ms_since(seen.visited_at) >= IDLE_AFTER_MS).then_some(seen.visited_at),
+            head_message_timestamp: seen.head_message_timestamp,
+            stats: seen.stats,
+            counters: seen.counters,
+        })
+    }
+}
+
+/// What is seen of a queue while it is locked.
+struct Seen {
+    messages: QueueMessages,
+    memory_bytes: u64,
+    consumers: u32,
+    has_ready_consumer: bool,
+    exclusive_consumer: Option<ConsumerTag>,
+    single_active_consumer: Option<ConsumerTag>,
+    visited_at: Timestamp,
+    head_message_timestamp: Option<u64>,
+    stats: MessageStats,
+    counters: Counters,
+}
+
+fn see(now: Timestamp, look: &Look<'_>) -> Seen {
+    let queue = look.queue;
+    let tag = |id: ConsumerId| look.link(id).map(|link| link.tag.clone());
+    let (counts, base) = (look.counts(), look.window.base(now));
+    let before = base.counts;
+    let of_queue = MessageCounts::of_queue;
+    Seen {
+        messages: QueueMessages {
+            total: Gauge::since(
+                &base,
+                counts.ready + counts.unacked,
+                before.ready + before.unacked,
+            ),
+            ready: Gauge::since(&base, counts.ready, before.ready),
+            unacked: Gauge::since(&base, counts.unacked, before.unacked),
+            ready_bytes: queue.ready_bytes(),
+            unacked_bytes: queue.unacked_bytes(),
+            persistent: queue.persistent(),
+            persistent_bytes: queue.persistent_bytes(),
+            paged_out: queue.paged_out(),
+            paged_out_bytes: queue.paged_out_bytes(),
+            held_dead_letters: queue.held_dead_letters(),
+        },
+        memory_bytes: queue.memory_bytes(),
+        consumers: queue.consumer_count(),
+        has_ready_consumer: queue.has_ready_consumer(),
+        exclusive_consumer: queue.exclusive_consumer().and_then(tag),
+        single_active_consumer: queue.single_active_consumer().and_then(tag),
+        visited_at: look.visited_at,
+        head_message_timestamp: queue.head_timestamp(),
+        stats: MessageStats::since(&base, &of_queue(counts.counters), &of_queue(before.counters)),
+        counters: counts.counters,
+    }
+}

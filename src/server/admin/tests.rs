@@ -1,0 +1,9 @@
+//! Changes by an operator, as clients feel them over a socket, and as they are after a restart.
+
+mod connections;
+mod limits;
+mod permissions;
+mod seen;
+mod started;
+mod users;
+mod vhosts;

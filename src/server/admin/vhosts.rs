@@ -1,0 +1,99 @@
+//! Vhosts.
+
+use std::sync::Arc;
+
+use broker::VhostName;
+use broker::record::Definition;
+use broker::vhost::{VhostDefinition, VhostSettings};
+use tracing::info;
+
+use super::{Admin, AdminError, Put, check_name, no_such};
+use crate::vhost::Vhost;
+
+/// A vhost as it is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VhostInfo {
+    /// Its name.
+    pub name: VhostName,
+    /// What is said of it.
+    pub settings: VhostSettings,
+}
+
+impl Admin {
+    /// All vhosts, by name.
+    pub fn vhosts(&self) -> Vec<VhostInfo> {
+        let vhosts = self.node.vhosts.iter();
+        let mut vhosts: Vec<VhostInfo> = vhosts.map(|vhost| VhostInfo::of(&vhost)).collect();
+        vhosts.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+        vhosts
+    }
+
+    /// A vhost.
+    pub fn vhost(&self, name: &str) -> Option<VhostInfo> {
+        self.node.vhost(name).map(|vhost| VhostInfo::of(&vhost))
+    }
+
+    /// Adds a vhost, or says something else of one. Nobody may do anything in a new one.
+    ///
+    /// # Errors
+    /// [`AdminError::Invalid`] if the name cannot be one.
+    pub async fn put_vhost(&self, name: &str, settings: VhostSettings) -> Result<Put, AdminError> {
+        check_name("vhost", name)?;
+        let changes = self.node.vhost_changes.lock().await;
+        let shared = &self.node.shared;
+        let (was_there, after) = match self.node.vhost(name) {
+            Some(vhost) => (true, vhost.describe(settings)),
+            None => {
+                let vhost = VhostDefinition { name: name.into(), settings };
+                let logged = shared.redefine(&Definition::Vhost(vhost.clone()), None);
+                let name = vhost.name.clone();
+                self.node.vhosts.insert(name, Vhost::defined(vhost, logged, shared));
+                (false, logged.map(|logged| logged.at))
+            }
+        };
+        drop(changes);
+        shared.flushed(after).await;
+        info!(vhost = name, "{}", if was_there { "vhost changed" } else { "vhost added" });
+        Ok(Put::of(was_there))
+    }
+
+    /// Deletes a vhost with everything that is in it or was said of it, and closes the connections to it.
+    ///
+    /// It is gone for everybody, also after a restart, before what was in it is cleared away; only then this returns, and
+    /// a vhost of the same name can be added. Who stops waiting stops nothing.
+    ///
+    /// # Errors
+    /// [`AdminError::NotFound`]; [`AdminError::Denied`] if it is protected.
+    pub async fn delete_vhost(&self, name: &str) -> Result<(), AdminError> {
+        let changes = Arc::clone(&self.node.vhost_changes).lock_owned().await;
+        let vhost = self.node.vhost(name).ok_or_else(|| no_such("vhost", name))?;
+        if vhost.settings().is_protected {
+            let reason =
+                format!("Cannot delete vhost '{name}' because it is protected from deletion");
+            return Err(AdminError::Denied { reason });
+        }
+        let after = {
+            let mut rights = self.node.rights.write();
+            vhost.mark_deleted();
+            self.node.vhosts.remove(name);
+            let gone = rights.remove_vhost(name);
+            self.node.shared.undefine(gone.into_iter().chain([vhost.logged()]))
+        };
+        self.node.tell_rights_changed(None);
+        self.node.shared.flushed(after).await;
+        info!(vhost = name, "vhost deleted");
+        let cleared = tokio::task::spawn_blocking(move || {
+            vhost.clear();
+            drop(changes);
+        });
+        // It fails only if it panicked, which has been said.
+        let _ = cleared.await;
+        Ok(())
+    }
+}
+
+impl VhostInfo {
+    fn of(vhost: &Vhost) -> Self {
+        Self { name: vhost.name.clone(), settings: vhost.settings() }
+    }
+}

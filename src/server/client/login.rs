@@ -1,0 +1,194 @@
+//! Who a client is, which vhost it opens, and what becomes of it when its rights change while it is there.
+
+use std::sync::Arc;
+
+use broker::permission::Authority;
+use broker::user::User;
+use broker::{Action, ConsumerTag, Permission, Refusal, ResourceKind, TopicPermissions};
+use connection::{ChannelNumber, Login, LoginError};
+use tracing::{info, warn};
+
+use super::{Client, text_of};
+use crate::connection_facts::Introduction;
+use crate::logins::Answer;
+use crate::totals::count;
+
+/// A login that is being checked.
+#[derive(Debug)]
+pub(super) struct PendingLogin {
+    /// Against whom it is checked, as they were then.
+    user: Option<Arc<User>>,
+    answer: Answer,
+}
+
+/// What becomes of a client whose rights were looked at again.
+#[derive(Debug)]
+pub(crate) enum Followed {
+    /// It is to be closed, with this explanation.
+    Ends { explanation: String },
+    /// It goes on without the consumers that it may not have any more.
+    GoesOn { cancelled: Vec<(ChannelNumber, ConsumerTag)> },
+}
+
+impl Client {
+    /// Whether a login is right: at once, or after it was asked for again.
+    pub(super) fn log_in(&mut self, login: &Login<'_>) -> Result<(), LoginError> {
+        // Set before the user is looked up: whoever changes them from here on tells this connection.
+        self.entry.user.get_or_init(|| login.user.into());
+        let checked = self.check_password(login)?;
+        let properties = login.client_properties;
+        self.name = text_of(properties, "connection_name");
+        let product = text_of(properties, "product").unwrap_or_default();
+        self.live_prefetch = self.shared.options.live_prefetch.applies_to(&product);
+        let verdict = match checked {
+            Ok(user) if !self.node.may_come_from(&user, self.entry.peer.ip()) => {
+                Err("this user may log in from this machine only")
+            }
+            checked => checked,
+        };
+        let churn = &self.shared.totals.churn;
+        count(if verdict.is_ok() { &churn.logins_accepted } else { &churn.logins_refused });
+        match verdict {
+            Ok(user) => {
+                self.user = Some(user);
+                self.entry.facts.introduction.get_or_init(|| Introduction {
+                    user: login.user.into(),
+                    mechanism: login.mechanism,
+                    client_properties: properties.as_bytes().into(),
+                });
+                Ok(())
+            }
+            Err(reason) => {
+                warn!(
+                    peer = %self.entry.peer, connection = %self.id, user = login.user,
+                    mechanism = login.mechanism, "login refused: {reason}"
+                );
+                self.close_reason = Some(format!("login refused: {reason}"));
+                Err(LoginError::Refused)
+            }
+        }
+    }
+
+    /// Whose password this is, or why it is nobody's.
+    fn check_password(
+        &mut self,
+        login: &Login<'_>,
+    ) -> Result<Result<Arc<User>, &'static str>, LoginError> {
+        let known = self.node.rights.read().user(login.user).cloned();
+        let is_same = |checked: &Option<Arc<User>>| match (checked, &known) {
+            (Some(checked), Some(known)) => Arc::ptr_eq(checked, known),
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        // Who has become another meanwhile is checked again.
+        let pending = self.pending_login.take().filter(|pending| is_same(&pending.user));
+        let mut pending = match pending {
+            Some(pending) => pending,
+            None => {
+                let given = login.password.0;
+                let hash = known.as_ref().and_then(|user| user.password.as_ref());
+                if let Some(user) =
+                    known.as_ref().filter(|_| hash.is_some_and(|h| h.is_quickly(given)))
+                {
+                    return Ok(Ok(Arc::clone(user)));
+                }
+                let peer = self.entry.peer.ip();
+                let asked = self.node.logins.check(known.as_ref(), given, peer, Some(&self.entry));
+                let answer = asked.ok_or(LoginError::Wait)?;
+                PendingLogin { user: known.clone(), answer }
+            }
+        };
+        match (pending.answer.try_recv(), known) {
+            (Ok(true), Some(user)) => Ok(Ok(user)),
+            (Ok(_), None) => Ok(Err("there is no such user")),
+            (Ok(false), Some(_)) => Ok(Err("the password is wrong")),
+            (Err(_), _) => {
+                self.pending_login = Some(pending);
+                Err(LoginError::Wait)
+            }
+        }
+    }
+
+    /// Enters a vhost.
+    pub(super) fn open_vhost(&mut self, vhost: &str) -> Result<(), Refusal> {
+        let Some(found) = self.node.vhost(vhost) else {
+            return Err(Refusal::NoSuchVhost { vhost: vhost.to_owned() });
+        };
+        let user = &self.user.as_ref().expect("a session opens a vhost after it logged in").name;
+        let (opened, of_vhost, of_user) = {
+            let rights = self.node.rights.read();
+            let opened = rights.open(user, &found.name);
+            (opened, rights.vhost_limits_of(vhost), rights.user_limits_of(user))
+        };
+        // RabbitMQ looks at limits first.
+        self.seat = Some(self.node.seats.take((&found.name, &of_vhost), (user, &of_user))?);
+        self.authority = Some(opened?);
+        self.entry.facts.vhost.get_or_init(|| found.name.clone());
+        count(&self.shared.totals.churn.connections_created);
+        self.vhost = Some(found);
+        info!(
+            peer = %self.entry.peer, connection = %self.id, user = self.user(), vhost,
+            name = self.name.as_deref().unwrap_or(""), "connection opened"
+        );
+        Ok(())
+    }
+
+    /// Whether the user may open one more channel, which counts from now on.
+    pub(super) fn take_channel(&mut self) -> Result<(), Refusal> {
+        let of_user = self.node.rights.read().user_limits_of(self.user());
+        self.seat.as_mut().map_or(Ok(()), |seat| seat.add_channel(&of_user))
+    }
+
+    /// Looks at what the user is and may do by now.
+    pub(crate) fn follow_rights(&mut self) -> Followed {
+        self.entry.begin_following_rights();
+        let nothing = Followed::GoesOn { cancelled: Vec::new() };
+        let Some(user) = self.user.clone() else { return nothing };
+        let rights = self.node.rights.read();
+        let Some(known) = rights.user(&user.name) else {
+            return Followed::Ends { explanation: format!("user '{}' is deleted", user.name) };
+        };
+        if known.password != user.password {
+            let explanation = format!("the password of user '{}' was changed", user.name);
+            return Followed::Ends { explanation };
+        }
+        self.user = Some(Arc::clone(known));
+        let Some(vhost) = &self.vhost else { return nothing };
+        if vhost.is_deleted() {
+            return Followed::Ends { explanation: format!("vhost '{}' is down", vhost.name) };
+        }
+        self.authority = rights.authority(&user.name, &vhost.name).or_else(|| {
+            Some(Authority {
+                user: user.name.clone(),
+                vhost: vhost.name.clone(),
+                permission: Arc::new(Permission::none()),
+                topics: TopicPermissions::default(),
+            })
+        });
+        drop(rights);
+        self.routes.permitted = None;
+        Followed::GoesOn { cancelled: self.cancel_forbidden() }
+    }
+
+    /// Cancels the consumers of queues that the user may not read any more. What they have not acked stays with them.
+    fn cancel_forbidden(&mut self) -> Vec<(ChannelNumber, ConsumerTag)> {
+        let Some(authority) = &self.authority else { return Vec::new() };
+        let is_forbidden =
+            |queue: &str| !authority.permission.allows(Action::Read, ResourceKind::Queue, queue);
+        let mut forbidden: Vec<(ChannelNumber, ConsumerTag)> = Vec::new();
+        for (&number, channel) in &self.channels {
+            let consumers = channel.consumers.iter();
+            let concerned = consumers.filter(|(_, consumer)| is_forbidden(&consumer.queue.name));
+            forbidden.extend(concerned.map(|(tag, _)| (number, tag.clone())));
+        }
+        for (channel, tag) in &forbidden {
+            warn!(
+                connection = %self.id, user = self.user(), channel = channel.0, consumer_tag = %tag,
+                "a consumer is cancelled, as its user may not read its queue any more"
+            );
+            self.remove_consumer(*channel, tag);
+        }
+        self.finish();
+        forbidden
+    }
+}

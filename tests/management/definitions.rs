@@ -1,0 +1,109 @@
+//! Definitions out and in: equal, also after a way through another broker.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::broker::Broker;
+use crate::http::Client;
+
+/// A broker with one of everything.
+fn furnished() -> Broker {
+    let broker = Broker::start();
+    let guest = Client::guest(broker.management());
+    for (path, body) in [
+        ("vhosts/shop", json!({ "description": "orders", "tags": ["a"] })),
+        ("users/anna", json!({ "password": "pw", "tags": "monitoring" })),
+        ("permissions/shop/anna", json!({ "configure": "", "write": "^a", "read": ".*" })),
+        ("topic-permissions/shop/anna", json!({ "exchange": "x", "write": "^a", "read": "^b" })),
+        ("user-limits/anna/max-connections", json!({ "value": 7 })),
+        ("vhost-limits/shop/max-queues", json!({ "value": 70 })),
+        ("exchanges/shop/x", json!({ "type": "topic" })),
+        ("exchanges/shop/y", json!({ "type": "fanout", "internal": true, "durable": false })),
+        ("queues/shop/classic", json!({ "arguments": { "x-max-length": 5 } })),
+        ("queues/shop/quorum", json!({ "arguments": { "x-queue-type": "quorum" } })),
+        ("queues/shop/passing", json!({ "durable": false, "auto_delete": true })),
+    ] {
+        let reply = guest.put(&format!("/api/{path}"), &body);
+        assert!(reply.status < 300, "{path}: {}", reply.text);
+    }
+    let binding = json!({ "routing_key": "a.#", "arguments": { "n": 1 } });
+    assert_eq!(guest.post("/api/bindings/shop/e/x/q/classic", &binding).status, 201);
+    assert_eq!(guest.post("/api/bindings/shop/e/x/e/y", &json!({})).status, 201);
+    broker
+}
+
+/// What is to be the same everywhere, in one order.
+fn export(client: &Client) -> Value {
+    let mut all = client.json("/api/definitions");
+    for list in all.as_object_mut().unwrap().values_mut().filter_map(Value::as_array_mut) {
+        list.sort_by_key(ToString::to_string);
+    }
+    all
+}
+
+#[test]
+fn what_one_broker_exports_another_makes() {
+    let (first, second) = (furnished(), Broker::start());
+    let (one, other) = (Client::guest(first.management()), Client::guest(second.management()));
+    let exported = export(&one);
+    assert_eq!(exported["queues"].as_array().unwrap().len(), 3);
+    assert_eq!(exported["bindings"].as_array().unwrap().len(), 2);
+    assert_eq!(exported["policies"], json!([]));
+    let parameter = &exported["parameters"][0];
+    assert_eq!(parameter["component"], json!("vhost-limits"));
+    for _ in 0..2 {
+        let reply = other.post("/api/definitions", &exported);
+        assert_eq!((reply.status, reply.text.as_str()), (204, ""));
+        assert_eq!(export(&other), exported);
+    }
+    let anna = Client::user(second.management(), "anna", "pw");
+    assert_eq!(anna.json("/api/whoami")["name"], json!("anna"));
+}
+
+#[test]
+fn one_vhost_goes_out_and_comes_back_under_another_name() {
+    let broker = furnished();
+    let guest = Client::guest(broker.management());
+    let exported = guest.json("/api/definitions/shop");
+    assert!(exported["queues"][0].get("vhost").is_none());
+    guest.put("/api/vhosts/copy", &json!({}));
+    assert_eq!(guest.post("/api/definitions/copy", &exported).status, 204);
+    assert_eq!(guest.json("/api/definitions/copy"), exported);
+    assert_eq!(guest.get("/api/definitions/none").status, 404);
+}
+
+#[test]
+fn what_is_not_understood_is_refused_before_anything_is_made() {
+    let broker = Broker::start();
+    let guest = Client::guest(broker.management());
+    let queue = json!({ "name": "q", "vhost": "/", "durable": true, "arguments": {} });
+    for wrong in [
+        json!({ "queues": [queue], "policies": [{ "name": "p" }] }),
+        json!({ "queues": [queue], "parameters": [{ "component": "shovel", "name": "s" }] }),
+        json!({ "queues": [queue], "bindings": [{ "vhost": "/" }] }),
+        json!({ "queues": [queue, { "name": "w" }] }),
+        json!({ "queues": "all" }),
+    ] {
+        assert_eq!(guest.post("/api/definitions", &wrong).status, 400, "{wrong}");
+    }
+    assert_eq!(guest.json("/api/queues"), json!([]));
+    let other = json!({ "queues": [{ "name": "q", "vhost": "/", "durable": false }] });
+    assert_eq!(guest.post("/api/definitions", &json!({ "queues": [queue] })).status, 204);
+    let reason = guest.post("/api/definitions", &other).told().2;
+    assert!(reason.as_str().unwrap().contains("inequivalent arg 'durable'"), "{reason}");
+}
+
+#[test]
+fn a_file_is_loaded_at_every_start() {
+    let mut broker = furnished();
+    let exported = Client::guest(broker.management()).json("/api/definitions");
+    let file = broker.data_dir().with_file_name("definitions.json");
+    fs::write(&file, exported.to_string()).unwrap();
+    let settings = format!("[management]\nload_definitions = {:?}\n", file.to_str().unwrap());
+    Client::guest(broker.management()).delete("/api/queues/shop/quorum");
+    broker.restart_with(&settings);
+    let guest = Client::guest(broker.management());
+    assert_eq!(guest.json("/api/queues/shop/quorum")["type"], json!("quorum"));
+    assert!(broker.log_text().contains("the definitions are loaded"));
+}

@@ -1,0 +1,18 @@
+//! The HTTP API of the built broker, asked as tools ask it.
+
+#![expect(clippy::unwrap_used, reason = "all of this is tests, also what they have in common")]
+
+#[path = "../broker/mod.rs"]
+mod broker;
+mod definitions;
+mod gate;
+mod http;
+mod limits;
+mod lists;
+mod messages;
+mod metrics;
+mod page;
+mod scene;
+mod shapes;
+mod topology;
+mod users;
