@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { after, afterEach, before, test } from 'node:test'
-import { connect, openAt, screenshot, start } from './setting.js'
+import { connect, go, openAt, screenshot, start } from './setting.js'
 
 let setting
 
@@ -14,31 +14,59 @@ afterEach(() => setting.closePages())
 
 after(() => setting.stop())
 
-test('totals, rates, listeners and the node are there, and move', async () => {
-  const client = await connect('overview test')
+/** A shop with more orders than its worker takes at times, so that there is something to see; gives what closes it. */
+async function shop() {
+  const client = await connect('web shop')
   const channel = await client.createConfirmChannel()
-  await channel.assertQueue('page overview', { exclusive: true })
-  const timer = setInterval(() => {
-    for (let n = 0; n < 20; n += 1) channel.sendToQueue('page overview', Buffer.from('x'))
+  await channel.assertExchange('shop', 'topic', { autoDelete: true })
+  for (const [queue, key] of [['orders', 'order.#'], ['mails', '*.created'], ['invoices', 'order.paid']]) {
+    await channel.assertQueue(queue, { exclusive: true })
+    await channel.bindQueue(queue, 'shop', key)
+  }
+  const begun = Date.now()
+  let isOpen = true
+  const shopping = setInterval(() => {
+    const wave = 6 + 5 * Math.sin((Date.now() - begun) / 4_000)
+    for (let n = 0; n < wave; n += 1) channel.publish('shop', n % 3 ? 'order.created' : 'order.paid', Buffer.from('{"pens": 3}'))
   }, 50)
+  const worker = await client.createChannel()
+  await worker.prefetch(12)
+  for (const queue of ['orders', 'mails', 'invoices']) {
+    const work = (message) => message && setTimeout(() => isOpen && worker.ack(message), 70)
+    await worker.consume(queue, work, { consumerTag: `${queue} worker` })
+  }
+  return () => {
+    isOpen = false
+    clearInterval(shopping)
+    return client.close()
+  }
+}
+
+test('totals, rates, listeners and the node are there, and move', async () => {
+  const stop = await shop()
   try {
     const page = await openAt(setting, '#/')
     await page.locator('.legend li', { hasText: /^Published [1-9]/ }).waitFor()
     await page.locator('.tile', { hasText: 'Ready' }).locator('strong', { hasText: /[1-9]/ }).waitFor()
     await page.getByRole('group', { name: 'Listeners' }).locator('tr', { hasText: /amqp/ }).first().waitFor()
     await page.locator('.meter-box', { hasText: 'Memory' }).getByText(/[KMG]iB/).first().waitFor()
-    await page.waitForTimeout(10_000)
+    await page.waitForTimeout(45_000)
     await screenshot(page, 'overview')
+    await go(page, '#/queues')
+    await page.getByRole('link', { name: 'orders' }).click()
+    await page.getByText('About it').waitFor()
+    await page.waitForTimeout(20_000)
+    await screenshot(page, 'queue-at-work')
     await page.getByRole('button', { name: 'Colours: auto. Change' }).click()
     await page.getByRole('button', { name: 'Colours: light. Change' }).click()
     await page.getByRole('button', { name: 'Colours: dark. Change' }).waitFor()
-    await screenshot(page, 'overview-dark')
+    await screenshot(page, 'queue-at-work-dark')
+    await go(page, '#/')
     await page.locator('.tile', { hasText: 'Queues' }).click()
     await page.getByRole('heading', { name: 'Queues' }).waitFor()
     assert.deepEqual(page.faults, [])
   } finally {
-    clearInterval(timer)
-    await client.close()
+    await stop()
   }
 })
 

@@ -48,7 +48,7 @@ function Spare({ label, free, limit, alarm }) {
   return (
     <div class="meter-box">
       <div class="label">{label} {alarm && <Badge tone="bad">alarm</Badge>}</div>
-      <strong>{bytes(free)}</strong> <span class="muted">free; alarm below {bytes(limit)}</span>
+      <strong>{bytes(free)}</strong> <span class="muted">free, {bytes(limit)} needed</span>
       <meter min={0} max={1} low={0.05} high={0.2} optimum={1} value={free > 0 ? 1 - Math.min(1, limit / free) : 0} aria-label={`${label}, above the limit`} />
     </div>
   )
