@@ -157,7 +157,9 @@ impl Client {
         let Some(known) = rights.user(&user.name) else {
             return Followed::Ends { explanation: format!("user '{}' is deleted", user.name) };
         };
-        if known.password != user.password {
+        let introduction = self.entry.facts.introduction.get();
+        let is_certified = introduction.is_some_and(|known| known.mechanism == "EXTERNAL");
+        if !is_certified && known.password != user.password {
             let explanation = format!("the password of user '{}' was changed", user.name);
             return Followed::Ends { explanation };
         }
