@@ -86,8 +86,8 @@ const LEFT_OUT: &[(&str, &str)] = &[
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Shape {
     types: BTreeSet<String>,
-    fields: BTreeMap<String, Shape>,
-    elements: Option<Box<Shape>>,
+    fields: BTreeMap<String, Self>,
+    elements: Option<Box<Self>>,
 }
 
 impl Shape {
