@@ -14,5 +14,6 @@ mod metrics;
 mod page;
 mod scene;
 mod shapes;
+mod start;
 mod topology;
 mod users;
