@@ -8,7 +8,7 @@ use amqp::{FieldTable, Properties};
 use broker::{
     QueueKind,
     arguments::Compat,
-    permission::{Authority, Permission},
+    permission::{Authority, Permission, TopicPermissions},
     user::{Password, User, UserTags},
 };
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -23,11 +23,13 @@ const QUEUES: u64 = 50_000;
 const QUEUES_OF_A_TEST: u64 = 100;
 
 fn options() -> Options {
-    let user = User::new("guest".into(), b"guest", [0; 4], UserTags::default(), true);
+    let tags = UserTags::default();
+    let user = User { name: "guest".into(), tags, loopback_only: true, password: None };
     let permissions = [("/".into(), Arc::new(Permission::full()))].into_iter().collect();
     let account = Account { user, permissions };
     Options {
         bind: vec!["127.0.0.1:0".parse().expect("this is an address")],
+        tls: None,
         vhosts: vec!["/".into()],
         accounts: vec![NamedAccount { account, password: Password::new(b"guest") }],
         guest_from_anywhere: false,
@@ -55,6 +57,7 @@ async fn declare_all(admin: &Admin, queues: u64) {
         user: "guest".into(),
         vhost: "/".into(),
         permission: Arc::new(Permission::full()),
+        topics: TopicPermissions::default(),
     };
     let arguments = FieldTable::new();
     for number in 0..queues {

@@ -1,6 +1,6 @@
 use amqp::RawTable;
 use broker::user::{User, UserTags};
-use connection::{Broker as _, Login, LoginRefused, Proof};
+use connection::{Broker as _, Login, LoginError, Proof};
 
 use super::*;
 use crate::client::Client;
@@ -32,8 +32,12 @@ async fn a_start_that_cannot_listen_leaves_the_log_in_order() {
 fn a_certificate_of_guest_is_good_on_this_machine_only() {
     let mut options = stage::options(std::env::temp_dir());
     options.store = None;
-    let user =
-        |name: &str, is_local| User::new(name.into(), b"", *b"salt", UserTags::default(), is_local);
+    let user = |name: &str, loopback_only| User {
+        name: name.into(),
+        tags: UserTags::default(),
+        loopback_only,
+        password: None,
+    };
     for user in [user("guest", true), user("anna", false)] {
         let account = Account { user, permissions: ahash::AHashMap::new() };
         options.accounts.push(NamedAccount { account, password: broker::user::Password::new(b"") });
@@ -63,7 +67,7 @@ fn a_certificate_of_guest_is_good_on_this_machine_only() {
             proof: Proof::Certificate,
             client_properties: RawTable::EMPTY,
         };
-        let expected = if is_welcome { Ok(()) } else { Err(LoginRefused) };
+        let expected = if is_welcome { Ok(()) } else { Err(LoginError::Refused) };
         assert_eq!(client.authenticate(&login), expected, "{name} from {peer}");
     }
 }

@@ -36,7 +36,11 @@ impl Client {
         // Set before the user is looked up: whoever changes them from here on tells this connection.
         self.entry.user.get_or_init(|| login.user.into());
         let peer = self.entry.peer.ip();
-        if self.pending_login.is_none() && self.node.guesses.wait_ms(peer, self.now).is_some() {
+        let is_guess = matches!(login.proof, Proof::Password(_));
+        if is_guess
+            && self.pending_login.is_none()
+            && self.node.guesses.wait_ms(peer, self.now).is_some()
+        {
             return Err(LoginError::Wait);
         }
         let checked = self.check_password(login)?;
@@ -54,7 +58,9 @@ impl Client {
         count(if verdict.is_ok() { &churn.logins_accepted } else { &churn.logins_refused });
         match verdict {
             Ok(user) => {
-                self.node.guesses.accepted(peer);
+                if is_guess {
+                    self.node.guesses.accepted(peer);
+                }
                 self.user = Some(user);
                 self.entry.facts.introduction.get_or_init(|| Introduction {
                     user: login.user.into(),
@@ -64,7 +70,9 @@ impl Client {
                 Ok(())
             }
             Err(reason) => {
-                self.node.guesses.refused(peer, self.now);
+                if is_guess {
+                    self.node.guesses.refused(peer, self.now);
+                }
                 warn!(
                     peer = %self.entry.peer, connection = %self.id, user = login.user,
                     mechanism = login.mechanism, "login refused: {reason}"
