@@ -35,6 +35,8 @@ async fn each_mode_does_what_its_name_says() {
     assert_eq!(get(&stage, 2, AckMode::RejectRequeue).await, both(true));
     assert_eq!(stage.queue("q").messages.ready.value, 3);
     assert_eq!(get(&stage, 1, AckMode::Ack).await, [entry("1", true, 2)]);
+    let queue = stage.queue("q");
+    assert_eq!((queue.stats.ack.count, queue.counters.died_rejected), (1, 0));
     assert_eq!(get(&stage, 1, AckMode::Reject).await, [entry("2", true, 1)]);
     let queue = stage.queue("q");
     assert_eq!((queue.messages.total.value, queue.stats.ack.count), (1, 1));
