@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url'
 const DIST = fileURLToPath(new URL('../../src/management/page/dist/', import.meta.url))
 
 /** The broker sends the first part; the rest makes every way from a text to code an error. */
-const CSP = "default-src 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+const CSP = "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'; require-trusted-types-for 'script'"
 
 const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' }
 

@@ -22,9 +22,10 @@ test('a lost broker is told, what was seen stays, and the page goes on by itself
   await page.locator('.tile', { hasText: 'Exchanges' }).locator('strong', { hasText: /\d/ }).waitFor()
   setting.front.lose()
   await page.getByRole('alert').getByText('The broker does not answer').waitFor()
+  // By then everything that is shown was asked for in vain.
+  await page.waitForTimeout(5_000)
   assert.ok(await page.locator('.tile', { hasText: 'Exchanges' }).isVisible())
   await screenshot(page, 'lost')
-  await page.waitForTimeout(3_000)
   setting.front.find()
   await page.getByText('The broker does not answer').waitFor({ state: 'detached' })
   assert.equal(await page.getByRole('button', { name: 'Log in' }).count(), 0, 'still logged in')

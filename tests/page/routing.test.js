@@ -30,6 +30,7 @@ before(async () => {
   channel = await client.createConfirmChannel()
   await channel.assertExchange('nets', 'fanout')
   await channel.assertExchange('topics', 'topic', { alternateExchange: 'nets' })
+  await channel.assertExchange('narrow', 'direct', { alternateExchange: 'nets' })
   await channel.assertExchange('papers', 'headers')
   await channel.assertExchange('front', 'direct')
   await channel.bindExchange('topics', 'front', 'in')
@@ -78,7 +79,7 @@ test('headers', async () => {
 test('direct, through another exchange, by an alternate one, and by CC', async () => {
   await check('front', 'a.b')
   await check('front', 'in')
-  await check('topics', 'nothing.like.it')
+  await check('narrow', 'nothing.like.it')
   await check('front', 'nowhere', { CC: ['a.b'] })
   await check('', 'net')
 })

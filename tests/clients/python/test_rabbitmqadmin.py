@@ -15,7 +15,10 @@ from broker import Broker
 from management import Management
 
 # Debian's package of the server brings it; nothing of it is kept here.
-PLACES = ["/usr/bin/rabbitmqadmin", *map(str, Path("/usr/lib/rabbitmq/lib").glob("*/plugins/*/priv/www/cli/rabbitmqadmin"))]
+PLACES = [
+    "/usr/bin/rabbitmqadmin",
+    *map(str, Path("/usr/lib/rabbitmq/lib").glob("*/plugins/*/priv/www/cli/rabbitmqadmin")),
+]
 
 Run = Callable[..., str]
 

@@ -57,9 +57,25 @@ pub(super) const PARTS: &[Part] = &[
         ..PLAIN
     },
     Part {
+        name: "page-setup",
+        about: "what the web page is built with",
+        folder: "src/management/page",
+        command: &["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"],
+        ..PLAIN
+    },
+    Part {
+        name: "page-build",
+        about: "the web page, which becomes a part of the binary",
+        folder: "src/management/page",
+        command: &["npm", "run", "build"],
+        after: &["page-setup"],
+        ..PLAIN
+    },
+    Part {
         name: "broker",
         about: "the release binary, which the client suites start",
         command: &["nice", "cargo", "build", "--release", "--package", "pillarbox"],
+        after: &["page-build"],
         lane: Lane::Cargo,
         ..PLAIN
     },
@@ -73,6 +89,13 @@ pub(super) const PARTS: &[Part] = &[
         name: "node-setup",
         about: "the Node clients",
         folder: "tests/clients/node",
+        command: &["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"],
+        ..PLAIN
+    },
+    Part {
+        name: "page-tests-setup",
+        about: "what opens the web page in a browser",
+        folder: "tests/page",
         command: &["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"],
         ..PLAIN
     },
@@ -304,6 +327,17 @@ pub(super) const PARTS: &[Part] = &[
         folder: "tests/clients/node",
         command: &["node", "--test"],
         after: &["broker", "node-setup"],
+        runner: Runner::Node,
+        ..PLAIN
+    },
+    Part {
+        name: "page",
+        about: "the web page of the binary in a headless Chromium: each page and action, hostile names, axe",
+        folder: "tests/page",
+        command: &["node", "--test", "--test-concurrency=1", "--test-timeout=600000"],
+        env: &[("PAGE_FROM_API", "1")],
+        after: &["broker", "page-tests-setup"],
+        programs: &["chromium"],
         runner: Runner::Node,
         ..PLAIN
     },

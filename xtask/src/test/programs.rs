@@ -44,6 +44,11 @@ const PROGRAMS: &[Program] = &[
         from: "RabbitMQ's tool for its HTTP API (Debian: rabbitmq-server)",
     },
     Program {
+        name: "chromium",
+        check: &["chromium", "--version"],
+        from: "Chromium (Debian: chromium)",
+    },
+    Program {
         name: "qemu-storage-daemon",
         check: &["qemu-storage-daemon", "--version"],
         from: "QEMU's storage daemon (Debian: qemu-system-common)",
