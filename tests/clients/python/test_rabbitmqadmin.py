@@ -14,19 +14,14 @@ import pytest
 from broker import Broker
 from management import Management
 
-# Debian's package of the server brings it; nothing of it is kept here.
-PLACES = [
-    "/usr/bin/rabbitmqadmin",
-    *map(str, Path("/usr/lib/rabbitmq/lib").glob("*/plugins/*/priv/www/cli/rabbitmqadmin")),
-]
-
 Run = Callable[..., str]
 
 
 @pytest.fixture
 def tool(own_broker: Broker, tmp_path: Path) -> Run:
     """Return a function that runs one command of the tool, and returns what it prints."""
-    script = next((place for place in PLACES if Path(place).exists()), None)
+    # Debian's package of the server brings it; nothing of it is kept here.
+    script = shutil.which("rabbitmqadmin")
     assert script, "rabbitmqadmin is missing (Debian: rabbitmq-server)"
     copy = tmp_path / "rabbitmqadmin.py"
     shutil.copy(script, copy)

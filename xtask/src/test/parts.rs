@@ -173,6 +173,7 @@ pub(super) const PARTS: &[Part] = &[
         after: &["broker", "python-setup"],
         programs: &["rabbitmqadmin"],
         runner: Runner::Pytest,
+        long: true,
         ..PLAIN
     },
     Part {
@@ -339,6 +340,7 @@ pub(super) const PARTS: &[Part] = &[
         after: &["broker", "page-tests-setup"],
         programs: &["chromium"],
         runner: Runner::Node,
+        long: true,
         ..PLAIN
     },
     Part {
