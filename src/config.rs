@@ -3,6 +3,7 @@
 //! The only place that knows TOML. A file says only what differs from the defaults; the `broker.toml` that comes with the
 //! project spells all of them out.
 
+mod management;
 mod tls;
 
 use std::collections::HashSet;
@@ -30,7 +31,7 @@ pub(crate) struct Config {
     pub(crate) store: Store,
     pub(crate) log: Log,
     pub(crate) compat: Compat,
-    pub(crate) management: ManagementConfig,
+    pub(crate) management: management::ManagementConfig,
     pub(crate) vhosts: Vec<String>,
     pub(crate) users: Vec<UserConfig>,
 }
@@ -134,18 +135,6 @@ pub(crate) struct Compat {
     pub(crate) relaxed_quorum_redeclare: bool,
 }
 
-/// `[management]`
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct ManagementConfig {
-    /// The addresses of the HTTP API and the web page.
-    pub(crate) bind: Vec<SocketAddr>,
-    /// The addresses of the metrics for Prometheus, where nobody logs in.
-    pub(crate) metrics_bind: Vec<SocketAddr>,
-    /// A file of definitions that are made at every start; empty is none.
-    pub(crate) load_definitions: PathBuf,
-}
-
 /// The type of queues that are declared without one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -220,7 +209,7 @@ impl Default for Config {
             store: Store::default(),
             log: Log::default(),
             compat: Compat::default(),
-            management: ManagementConfig::default(),
+            management: management::ManagementConfig::default(),
             vhosts: vec!["/".to_owned()],
             users: vec![guest],
         }
@@ -268,38 +257,6 @@ impl Default for Store {
 impl Default for Log {
     fn default() -> Self {
         Self { format: LogFormat::Text, level: "info".to_owned() }
-    }
-}
-
-impl Default for ManagementConfig {
-    fn default() -> Self {
-        let local = |port| vec![SocketAddr::from((Ipv4Addr::LOCALHOST, port))];
-        Self { bind: local(15_672), metrics_bind: local(15_692), load_definitions: PathBuf::new() }
-    }
-}
-
-impl ManagementConfig {
-    /// The file of definitions that are made at every start, with what is in it.
-    ///
-    /// # Errors
-    /// If it cannot be read.
-    pub(crate) fn definitions(&self) -> Result<Option<(&Path, Vec<u8>)>> {
-        let path = self.load_definitions.as_path();
-        if path.as_os_str().is_empty() {
-            return Ok(None);
-        }
-        let text = fs::read(path).with_context(|| {
-            format!("[management] load_definitions: cannot read {}", path.display())
-        })?;
-        Ok(Some((path, text)))
-    }
-
-    /// Moves the API to this port. With 0 nobody else's ports are taken, so the metrics move as well.
-    pub(crate) fn set_port(&mut self, port: u16) {
-        self.bind.iter_mut().for_each(|address| address.set_port(port));
-        if port == 0 {
-            self.metrics_bind.iter_mut().for_each(|address| address.set_port(0));
-        }
     }
 }
 
@@ -393,9 +350,8 @@ impl Config {
     }
 
     /// What the management is started with.
-    pub(crate) fn management(&self) -> management::Settings {
-        let ManagementConfig { bind, metrics_bind, .. } = self.management.clone();
-        management::Settings { bind, metrics_bind, rabbitmq_version: self.compat.version.clone() }
+    pub(crate) fn management(&self) -> ::management::Settings {
+        self.management.settings(self.compat.version.clone())
     }
 
     fn accounts(&self) -> Result<Vec<NamedAccount>> {

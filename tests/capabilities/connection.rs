@@ -177,7 +177,7 @@ async fn a_broker_without_free_descriptors_waits_for_one() {
     let limit = Command::new("prlimit")
         .args(["--pid", &pid.to_string()])
         // Half of what is free is kept for the log.
-        .arg(format!("--nofile={0}:{0}", open + 6))
+        .arg(format!("--nofile={0}:{0}", open + 24))
         .status();
     if !limit.is_ok_and(|status| status.success()) {
         return; // without the tool there is no way to take descriptors away
@@ -194,7 +194,7 @@ async fn a_broker_without_free_descriptors_waits_for_one() {
             break next;
         }
         served.push(next.await.unwrap());
-        assert!(served.len() <= 6, "there are no descriptors for so many");
+        assert!(served.len() <= 24, "there are no descriptors for so many");
     };
     let queue = client.queue([]).await;
     client.send(&queue, "still served").await;

@@ -1,0 +1,58 @@
+//! `[management]`: where the HTTP API, the web page and the metrics are.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use serde::Deserialize;
+
+/// `[management]`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ManagementConfig {
+    /// The addresses of the HTTP API and the web page.
+    bind: Vec<SocketAddr>,
+    /// The addresses of the metrics for Prometheus, where nobody logs in.
+    metrics_bind: Vec<SocketAddr>,
+    /// A file of definitions that are made at every start; empty is none.
+    load_definitions: PathBuf,
+}
+
+impl Default for ManagementConfig {
+    fn default() -> Self {
+        let local = |port| vec![SocketAddr::from((Ipv4Addr::LOCALHOST, port))];
+        Self { bind: local(15_672), metrics_bind: local(15_692), load_definitions: PathBuf::new() }
+    }
+}
+
+impl ManagementConfig {
+    /// What the management is started with, which tells its tools that it is this version of RabbitMQ.
+    pub(super) fn settings(&self, rabbitmq_version: String) -> ::management::Settings {
+        let Self { bind, metrics_bind, .. } = self.clone();
+        ::management::Settings { bind, metrics_bind, rabbitmq_version }
+    }
+
+    /// The file of definitions that are made at every start, with what is in it.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub(crate) fn definitions(&self) -> Result<Option<(&Path, Vec<u8>)>> {
+        let path = self.load_definitions.as_path();
+        if path.as_os_str().is_empty() {
+            return Ok(None);
+        }
+        let text = fs::read(path).with_context(|| {
+            format!("[management] load_definitions: cannot read {}", path.display())
+        })?;
+        Ok(Some((path, text)))
+    }
+
+    /// Moves the API to this port. With 0 nobody else's ports are taken, so the metrics move as well.
+    pub(crate) fn set_port(&mut self, port: u16) {
+        self.bind.iter_mut().for_each(|address| address.set_port(port));
+        if port == 0 {
+            self.metrics_bind.iter_mut().for_each(|address| address.set_port(0));
+        }
+    }
+}
