@@ -142,14 +142,6 @@ fn serve(arguments: Serve, started: Instant) -> Result<()> {
     let served = runtime.block_on(async {
         let mut signals = Signals::listen()?;
         let server = Server::start(options).await?;
-        info!(
-            version = env!("CARGO_PKG_VERSION"),
-            compatible_with = format!("{} {}", config.compat.product, config.compat.version),
-            memory_limit = server.memory_limit(),
-            started_in_ms = started.elapsed().as_millis(),
-            "pillarbox is ready; {}",
-            server.promise()
-        );
         let management = match manage(&config, &server.admin()).await {
             Ok(management) => management,
             Err(error) => {
@@ -158,6 +150,14 @@ fn serve(arguments: Serve, started: Instant) -> Result<()> {
                 return Err(error);
             }
         };
+        info!(
+            version = env!("CARGO_PKG_VERSION"),
+            compatible_with = format!("{} {}", config.compat.product, config.compat.version),
+            memory_limit = server.memory_limit(),
+            started_in_ms = started.elapsed().as_millis(),
+            "pillarbox is ready; {}",
+            server.promise()
+        );
         announce(&server, &management).context("cannot print where it listens")?;
         let name = tokio::select! {
             name = signals.stop(&server) => name,

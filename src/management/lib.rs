@@ -61,7 +61,9 @@ pub struct Management {
 #[derive(Debug, thiserror::Error)]
 pub enum ManagementError {
     /// An address that cannot be listened on.
-    #[error("cannot listen on {address} for the management: {source}")]
+    #[error(
+        "cannot listen on {address} for the management; `bind` and `metrics_bind` of [management], or --management-port, choose others"
+    )]
     Bind {
         /// Which.
         address: SocketAddr,
