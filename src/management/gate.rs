@@ -123,17 +123,28 @@ impl Gate {
             headers: parts.headers,
             body,
         };
-        let answering = api::answer(self.endpoint, verb, &request);
-        let answer = tokio::time::timeout(patience, answering).await;
-        let answer = answer.map_err(|_| Failure::timeout())?;
-        if verb != Verb::Get {
+        let endpoint = self.endpoint;
+        let late = |_| Failure::timeout();
+        if verb == Verb::Get {
+            let answering = api::answer(endpoint, verb, &request);
+            return tokio::time::timeout(patience, answering).await.map_err(late)?;
+        }
+        // What has begun is carried through, whether the client waits for it or not: half of a change is none.
+        let changing = tokio::spawn(async move {
+            let answer = api::answer(endpoint, verb, &request).await;
             let failure = answer.as_ref().err().map(|failure| failure.status.as_u16());
             info!(
-                user = %request.caller.user.name, peer = %request.peer, method = %parts.method,
-                path = parts.uri.path(), failure, "a change was asked for over HTTP"
+                user = request.caller.user.name.as_str(), peer = %request.peer,
+                method = %parts.method, path = parts.uri.path(), failure,
+                "a change was asked for over HTTP"
             );
+            answer
+        });
+        match tokio::time::timeout(patience, changing).await.map_err(late)? {
+            Ok(answer) => answer,
+            Err(ended) if ended.is_panic() => std::panic::resume_unwind(ended.into_panic()),
+            Err(_) => Err(Failure::timeout()),
         }
-        answer
     }
 
     async fn caller(&self, parts: &Parts) -> Result<Caller, Failure> {

@@ -128,7 +128,7 @@ impl Management {
 /// What is wrong with them, in words. What was made until then stays.
 pub async fn load_definitions(admin: &Admin, text: &[u8]) -> Result<(), String> {
     let loaded = async {
-        let import = Import::read(&Document::of(text)?, None)?;
+        let import = Import::read(&Document::of(text)?, None)?.without_what_is_there(admin);
         import.run(admin, "load_definitions").await
     };
     loaded.await.map_err(|failure| failure.reason())

@@ -18,6 +18,9 @@ const PAGE_SIZE_MAX: usize = 500;
 /// The page size where none is named.
 const PAGE_SIZE_DEFAULT: usize = 100;
 
+/// How many columns may be chosen: each is looked for in each item.
+const COLUMNS_MAX: usize = 100;
+
 /// The most memory that the pattern of a name takes once compiled.
 const PATTERN_BYTES_MAX: usize = 256 * 1024;
 
@@ -57,7 +60,7 @@ impl Listing {
     /// 400 for a page that cannot be, or a pattern that is none.
     pub(crate) fn of(query: &Query) -> Result<Self, Failure> {
         let columns = query.find("columns").filter(|columns| !columns.is_empty());
-        let columns = columns.map(|columns| columns.split(',').map(str::to_owned).collect());
+        let columns = columns.map(columns_of).transpose()?;
         Ok(Self {
             columns,
             sort: query.find("sort").filter(|sort| !sort.is_empty()).map(str::to_owned),
@@ -188,6 +191,22 @@ impl Ord for SortKey {
             _ => self.rank().cmp(&other.rank()),
         }
     }
+}
+
+/// Each once.
+fn columns_of(text: &str) -> Result<Vec<String>, Failure> {
+    let mut columns: Vec<String> = Vec::new();
+    for column in text.split(',') {
+        if columns.iter().any(|known| known == column) {
+            continue;
+        }
+        if columns.len() == COLUMNS_MAX {
+            let reason = format!("a list has {COLUMNS_MAX} columns at most");
+            return Err(Failure::bad_parameter("too_many_columns", reason));
+        }
+        columns.push(column.to_owned());
+    }
+    Ok(columns)
 }
 
 impl Page {

@@ -18,16 +18,19 @@ const DECIDES: &str = "what was defined when this data folder was first used cou
 pub(crate) fn name(node: &Node) {
     let options = &node.shared.options;
     for name in options.vhosts.iter().filter(|name| node.vhost(name).is_none()) {
-        warn!(vhost = %name, "the settings name a vhost that does not exist: {DECIDES}");
+        warn!(vhost = name.as_str(), "the settings name a vhost that does not exist: {DECIDES}");
     }
     let rights = node.rights.read();
     for named in &options.accounts {
         let name = &named.account.user.name;
         match rights.user(name) {
-            None => warn!(user = %name, "the settings name a user who does not exist: {DECIDES}"),
+            None => warn!(
+                user = name.as_str(),
+                "the settings name a user who does not exist: {DECIDES}"
+            ),
             Some(known) => {
                 for what in between(named, known, &rights) {
-                    warn!(user = %name, "the settings give a user {what}: {DECIDES}");
+                    warn!(user = name.as_str(), "the settings give a user {what}: {DECIDES}");
                 }
             }
         }

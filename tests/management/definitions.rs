@@ -87,6 +87,17 @@ fn what_is_not_understood_is_refused_before_anything_is_made() {
     ] {
         assert_eq!(guest.post("/api/definitions", &wrong).status, 400, "{wrong}");
     }
+    for (wrong, expected) in [
+        (json!({ "queues": [{ "name": "q", "vhost": "no" }] }), "no vhost 'no'"),
+        (json!({ "permissions": [{ "user": "no", "vhost": "/" }] }), "no user 'no'"),
+    ] {
+        let users = json!([{ "name": "made", "password": "pw", "tags": "" }]);
+        let mut wrong = wrong;
+        wrong["users"] = users;
+        let reason = guest.post("/api/definitions", &wrong).told().2;
+        assert!(reason.as_str().unwrap().contains(expected), "{reason}");
+        assert_eq!(guest.get("/api/users/made").status, 404);
+    }
     assert_eq!(guest.json("/api/queues"), json!([]));
     let other = json!({ "queues": [{ "name": "q", "vhost": "/", "durable": false }] });
     assert_eq!(guest.post("/api/definitions", &json!({ "queues": [queue] })).status, 204);
@@ -101,9 +112,22 @@ fn a_file_is_loaded_at_every_start() {
     let file = broker.data_dir().with_file_name("definitions.json");
     fs::write(&file, exported.to_string()).unwrap();
     let settings = format!("[management]\nload_definitions = {:?}\n", file.to_str().unwrap());
-    Client::guest(broker.management()).delete("/api/queues/shop/quorum");
+    let guest = Client::guest(broker.management());
+    guest.delete("/api/queues/shop/quorum");
+    // What was changed since stays so.
+    guest.delete("/api/queues/shop/classic");
+    let longer = json!({ "arguments": { "x-max-length": 9 } });
+    assert_eq!(guest.put("/api/queues/shop/classic", &longer).status, 201);
+    assert_eq!(guest.put("/api/users/anna", &json!({ "password": "new", "tags": "" })).status, 204);
+    let nothing = json!({ "configure": "", "write": "", "read": "" });
+    assert_eq!(guest.put("/api/permissions/shop/anna", &nothing).status, 204);
+    assert_eq!(guest.put("/api/vhost-limits/shop/max-queues", &json!({ "value": 8 })).status, 204);
     broker.restart_with(&settings);
     let guest = Client::guest(broker.management());
     assert_eq!(guest.json("/api/queues/shop/quorum")["type"], json!("quorum"));
+    assert_eq!(guest.json("/api/queues/shop/classic")["arguments"]["x-max-length"], json!(9));
+    assert_eq!(guest.json("/api/users/anna")["tags"], json!([]));
+    assert_eq!(guest.json("/api/permissions/shop/anna")["read"], json!(""));
+    assert_eq!(guest.json("/api/vhost-limits/shop")[0]["value"]["max-queues"], json!(8));
     assert!(broker.log_text().contains("the definitions are loaded"));
 }

@@ -114,3 +114,15 @@ fn a_connection_is_closed_with_the_reason_that_is_given() {
     assert_eq!(guest.delete(&path).status, 404);
     assert!(broker.log_text().contains("moving house"));
 }
+
+#[test]
+fn columns_are_bounded_and_each_is_looked_for_once() {
+    let broker = Broker::start();
+    let guest = Client::guest(broker.management());
+    let twice = guest.json("/api/exchanges?columns=name,name,type,name");
+    assert_eq!(twice[0], json!({ "name": "", "type": "direct" }));
+    let many: Vec<String> = (0..101).map(|number| format!("c{number}")).collect();
+    let reply = guest.get(&format!("/api/exchanges?columns={}", many.join(",")));
+    assert_eq!(reply.status, 400);
+    assert!(reply.text.contains("100 columns at most"), "{}", reply.text);
+}

@@ -1,5 +1,9 @@
 //! Declaring, binding and deleting over HTTP.
 
+use std::io::Write as _;
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
 use serde_json::json;
 
 use crate::broker::Broker;
@@ -88,4 +92,41 @@ fn a_change_needs_json_and_an_origin_of_ours() {
     let ours = format!("http://{}", broker.management());
     let headers = [json, ("origin", ours.as_str())];
     assert_eq!(guest.send("PUT", "/api/queues/%2F/q", &headers, "{}").status, 201);
+}
+
+/// A client that does not wait for its answer takes back nothing: what was begun is done.
+#[test]
+fn a_vhost_goes_whole_even_if_nobody_waits_for_it() {
+    let mut broker = Broker::start();
+    let address = broker.management();
+    let guest = Client::guest(address);
+    let message = json!({
+        "properties": { "delivery_mode": 2 }, "routing_key": "q", "payload": "kept",
+        "payload_encoding": "string",
+    });
+    let vhosts: Vec<String> = (0..6).map(|number| format!("passing-{number}")).collect();
+    for vhost in &vhosts {
+        assert_eq!(guest.put(&format!("/api/vhosts/{vhost}"), &json!({})).status, 201);
+        assert_eq!(guest.put(&format!("/api/queues/{vhost}/q"), &json!({})).status, 201);
+        let publish = format!("/api/exchanges/{vhost}/amq.default/publish");
+        assert_eq!(guest.post(&publish, &message).status, 200);
+        let mut socket = TcpStream::connect(address).unwrap();
+        write!(
+            socket,
+            "DELETE /api/vhosts/{vhost} HTTP/1.1\r\nhost: {address}\r\nauthorization: Basic Z3Vlc3Q6Z3Vlc3Q=\r\n\r\n"
+        )
+        .unwrap();
+        // It has logged in by then, and is in the middle or through.
+        let give_up = Instant::now() + Duration::from_secs(60);
+        while guest.get(&format!("/api/vhosts/{vhost}")).status != 404 {
+            assert!(Instant::now() < give_up, "the vhost is deleted");
+        }
+        drop(socket);
+        assert_eq!(guest.put(&format!("/api/vhosts/{vhost}"), &json!({})).status, 201);
+    }
+    broker.kill_and_restart();
+    let guest = Client::guest(broker.management());
+    for vhost in &vhosts {
+        assert_eq!(guest.json(&format!("/api/queues/{vhost}")), json!([]), "{vhost}");
+    }
 }

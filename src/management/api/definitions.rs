@@ -250,11 +250,74 @@ impl Import {
         Ok(import)
     }
 
+    /// Only what is not there yet: what was changed since it was loaded stays as it was changed.
+    pub(crate) fn without_what_is_there(mut self, admin: &Admin) -> Self {
+        let is = |entry: &Document, key: &str, value: &str| entry.text(key) == Ok(value);
+        let names = |entry: &Document, is_there: &dyn Fn(&str) -> bool| {
+            entry.text("name").is_ok_and(is_there)
+        };
+        self.vhosts.retain(|entry| !names(entry, &|name| admin.vhost(name).is_some()));
+        self.users.retain(|entry| !names(entry, &|name| admin.user(name).is_some()));
+        let known = admin.permissions();
+        self.permissions.retain(|entry| {
+            !known.iter().any(|of| is(entry, "user", &of.user) && is(entry, "vhost", &of.vhost))
+        });
+        let known = admin.topic_permissions();
+        self.topic_permissions.retain(|entry| {
+            !known.iter().any(|of| {
+                let is_of_exchange = is(entry, "exchange", &of.exchange);
+                is_of_exchange && is(entry, "user", &of.user) && is(entry, "vhost", &of.vhost)
+            })
+        });
+        self.limits
+            .retain(|entry| !entry.text("vhost").is_ok_and(|name| admin.vhost(name).is_some()));
+        self.exchanges
+            .retain(|(vhost, entry)| !names(entry, &|name| admin.exchange(vhost, name).is_some()));
+        self.queues
+            .retain(|(vhost, entry)| !names(entry, &|name| admin.queue(vhost, name).is_some()));
+        self
+    }
+
+    /// Whether everything has a place, before anything is made.
+    fn check_places(&self, admin: &Admin) -> Result<(), Failure> {
+        let is_there = |vhost: &str| {
+            let is_brought = |entry: &Document| entry.text("name") == Ok(vhost);
+            admin.vhost(vhost).is_some() || self.vhosts.iter().any(is_brought)
+        };
+        let placed = [
+            ("an exchange", &self.exchanges, "name"),
+            ("a queue", &self.queues, "name"),
+            ("a binding", &self.bindings, "source"),
+        ];
+        for (what, entries, key) in placed {
+            if let Some((vhost, entry)) = entries.iter().find(|(vhost, _)| !is_there(vhost)) {
+                let name = entry.text(key)?;
+                return Err(Failure::bad_request(format!(
+                    "there is no vhost '{vhost}', which the definitions name for {what}, '{name}'"
+                )));
+            }
+        }
+        for entry in self.permissions.iter().chain(&self.topic_permissions) {
+            let (user, vhost) = (entry.text("user")?, entry.text("vhost")?);
+            let is_brought = |entry: &Document| entry.text("name") == Ok(user);
+            let is_user = admin.user(user).is_some() || self.users.iter().any(is_brought);
+            if !is_user || !is_there(vhost) {
+                let what =
+                    if is_user { format!("vhost '{vhost}'") } else { format!("user '{user}'") };
+                return Err(Failure::bad_request(format!(
+                    "there is no {what}, which the definitions name for a permission"
+                )));
+            }
+        }
+        Ok(())
+    }
+
     /// Does it all, in somebody's name.
     ///
     /// # Errors
-    /// The first that is refused.
+    /// The first that is refused. Nothing was done if something has no place: a vhost or user that is not there.
     pub(crate) async fn run(&self, admin: &Admin, user: &str) -> Result<(), Failure> {
+        self.check_places(admin)?;
         for vhost in &self.vhosts {
             vhosts::put_one(admin, vhost.text("name")?, vhost).await?;
         }

@@ -82,13 +82,14 @@ impl Admin {
             self.node.shared.undefine(gone.into_iter().chain([vhost.logged()]))
         };
         self.node.tell_rights_changed(None);
-        self.node.shared.flushed(after).await;
-        info!(vhost = name, "vhost deleted");
-        let cleared = tokio::task::spawn_blocking(move || {
-            vhost.clear();
+        let shared = Arc::clone(&self.node.shared);
+        let cleared = tokio::spawn(async move {
+            shared.flushed(after).await;
+            info!(vhost = vhost.name.as_str(), "vhost deleted");
+            // It fails only if it panicked, which has been said.
+            let _ = tokio::task::spawn_blocking(move || vhost.clear()).await;
             drop(changes);
         });
-        // It fails only if it panicked, which has been said.
         let _ = cleared.await;
         Ok(())
     }

@@ -89,7 +89,10 @@ impl Definitions {
         self.mend_users(options, journal);
         for name in self.vhosts_in_use() {
             if !self.vhosts.iter().any(|(_, vhost)| vhost.name == name) {
-                error!(vhost = %name, "the definition of a vhost is damaged, and is made again");
+                error!(
+                    vhost = name.as_str(),
+                    "the definition of a vhost is damaged, and is made again"
+                );
                 self.define(Definition::Vhost(name.into()), journal);
             }
         }
@@ -102,11 +105,17 @@ impl Definitions {
             let is_known = self.users.iter().any(|(_, user)| user.name == *name);
             let has_any = self.permissions.iter().any(|(_, permission)| permission.user == *name);
             if !is_known && (has_any || is_nobody_left) {
-                error!(user = %name, "the definition of a user is damaged, and is made again as the settings say");
+                error!(
+                    user = name.as_str(),
+                    "the definition of a user is damaged, and is made again as the settings say"
+                );
                 self.define(Definition::User(named.to_user()), journal);
             }
             if !has_any && (is_known || is_nobody_left) {
-                error!(user = %name, "a user without permissions gets those of the settings, as the log is damaged");
+                error!(
+                    user = name.as_str(),
+                    "a user without permissions gets those of the settings, as the log is damaged"
+                );
                 for permission in permissions_of(named) {
                     self.define(Definition::Permission(permission), journal);
                 }
