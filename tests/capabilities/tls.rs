@@ -184,6 +184,7 @@ const USERS: &str = r#"
 [[users]]
 name = "guest"
 password = "guest"
+tags = ["administrator"]
 permissions = [{ vhost = "/", configure = ".*", write = ".*", read = ".*" }]
 [[users]]
 name = "anna"
@@ -264,6 +265,34 @@ async fn a_certificate_is_a_login() {
         secured.eventually_logs(&format!("user=\"{user}\"")).await;
         client.close().await;
     }
+}
+
+#[tokio::test]
+async fn an_operator_sees_who_speaks_tls() {
+    let settings = "client_certificate = \"request\"\nuser_from = \"cn\"";
+    let Some(secured) = Secured::start(settings, USERS) else { return };
+    let anna = secured.ca.issue(ANNA);
+    let client = secured.login(secured.trusting(Some(&anna)), "EXTERNAL").await.unwrap();
+    let api = secured.broker.management();
+    let asked = tokio::task::spawn_blocking(move || {
+        let get = |path: &str| {
+            let reply = ureq::get(format!("http://{api}/api/{path}"))
+                .header("authorization", "Basic Z3Vlc3Q6Z3Vlc3Q=")
+                .call();
+            let text = reply.unwrap().body_mut().read_to_string().unwrap();
+            serde_json::from_str::<serde_json::Value>(&text).unwrap()
+        };
+        (get("connections"), get("health/checks/protocol-listener/amqps"), get("nodes"))
+    });
+    let (connections, health, nodes) = asked.await.unwrap();
+    let seen = &connections[0];
+    assert_eq!(seen["ssl"], true);
+    assert_eq!(seen["ssl_protocol"], "tlsv1.3");
+    assert_eq!(seen["peer_cert_subject"], "CN=anna,O=Post Office");
+    assert_eq!(seen["auth_mechanism"], "EXTERNAL");
+    assert_eq!(health["status"], "ok");
+    assert_eq!(nodes[0]["auth_mechanisms"][2]["enabled"], true);
+    client.close().await;
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ const FOLDER: &str = "src/management/page";
 pub(crate) fn run() -> anyhow::Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
     let folder = root.join(FOLDER);
-    npm(&folder, &["ci", "--no-audit", "--no-fund"])?;
+    npm(&folder, &["install", "--no-audit", "--no-fund"])?;
     npm(&folder, &["run", "build"])
 }
 

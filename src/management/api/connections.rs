@@ -99,6 +99,7 @@ pub(crate) fn peer_of(connection: &str) -> (String, u16) {
 }
 
 fn fields(node: &str, connection: &ConnectionInfo, wanted: &Wanted) -> Fields {
+    let tls = connection.tls.as_ref();
     let mut fields = Fields::new();
     fields
         .put(wanted, "name", connection.name.as_str())
@@ -126,16 +127,16 @@ fn fields(node: &str, connection: &ConnectionInfo, wanted: &Wanted) -> Fields {
         .put(wanted, "recv_cnt", connection.reads.count)
         .put(wanted, "send_cnt", connection.writes.count)
         .put(wanted, "send_pend", connection.pending_bytes)
-        .put(wanted, "ssl", false);
-    for name in [
-        "ssl_cipher",
-        "ssl_hash",
-        "ssl_key_exchange",
-        "ssl_protocol",
+        .put(wanted, "ssl", connection.tls.is_some())
+        .put(wanted, "ssl_protocol", tls.map(|tls| tls.version.to_lowercase()))
+        .put(wanted, "ssl_cipher", tls.map(|tls| tls.cipher_suite));
+    let certificate = tls.and_then(|tls| tls.certificate.as_ref());
+    fields.put(wanted, "peer_cert_subject", certificate.map(|known| known.subject.as_str())).put(
+        wanted,
         "peer_cert_issuer",
-        "peer_cert_subject",
-        "peer_cert_validity",
-    ] {
+        certificate.map(|known| known.issuer.as_str()),
+    );
+    for name in ["ssl_hash", "ssl_key_exchange", "peer_cert_validity"] {
         fields.put(wanted, name, Value::Null);
     }
     let received = ("recv_oct", "recv_oct_details");

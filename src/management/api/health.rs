@@ -46,6 +46,7 @@ pub(crate) fn protocol_listener(request: &Request) -> Result<Answer, Failure> {
     let asked = request.part("protocol");
     let protocol = match asked {
         "amqp091" | "amqp0.9.1" | "amqp" => "amqp",
+        "amqps" => "amqp/ssl",
         "prometheus" => "http/prometheus",
         other => other,
     };

@@ -1,6 +1,7 @@
 //! `/api/nodes`: what the process uses of the machine.
 
 use serde_json::{Value, json};
+use server::admin::Overview;
 
 use crate::answer::Answer;
 use crate::api::overview::{churn_rates, contexts, exchange_types};
@@ -67,7 +68,7 @@ fn fields(request: &Request) -> Fields {
         .put(all, "partitions", json!([]))
         .put(all, "cluster_links", json!([]))
         .put(all, "exchange_types", exchange_types())
-        .put(all, "auth_mechanisms", auth_mechanisms())
+        .put(all, "auth_mechanisms", auth_mechanisms(&overview))
         .put(all, "applications", applications(request))
         .put(all, "contexts", contexts(request))
         .put(all, "enabled_plugins", json!(["rabbitmq_management", "rabbitmq_prometheus"]))
@@ -107,9 +108,11 @@ const CHURN: &[&str] = &[
     "queue_deleted",
 ];
 
-fn auth_mechanisms() -> Value {
-    ["PLAIN", "AMQPLAIN"]
-        .map(|name| json!({ "name": name, "description": "", "enabled": true }))
+/// Certificates are logins where there is TLS.
+fn auth_mechanisms(overview: &Overview) -> Value {
+    let has_tls = overview.listeners.iter().any(|listener| listener.protocol == "amqp/ssl");
+    [("PLAIN", true), ("AMQPLAIN", true), ("EXTERNAL", has_tls)]
+        .map(|(name, enabled)| json!({ "name": name, "description": "", "enabled": enabled }))
         .into_iter()
         .collect()
 }

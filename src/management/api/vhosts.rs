@@ -56,6 +56,9 @@ pub(crate) async fn put_one(
         if let Some(tags) = said.words("tags")? {
             settings.tags = tags;
         }
+        if said.find("protected_from_deletion").is_some() {
+            settings.is_protected = said.is_true("protected_from_deletion")?;
+        }
         match said.text_or("default_queue_type", "")? {
             "" => {}
             "undefined" => settings.default_queue_type = None,
@@ -68,9 +71,6 @@ pub(crate) async fn put_one(
     }
     if document.find("tracing").is_some() {
         settings.is_tracing = document.is_true("tracing")?;
-    }
-    if document.find("protected_from_deletion").is_some() {
-        settings.is_protected = document.is_true("protected_from_deletion")?;
     }
     Ok(admin.put_vhost(name, settings).await?)
 }
@@ -117,6 +117,9 @@ fn metadata(vhost: &VhostInfo) -> Value {
     let mut metadata = json!({ "description": settings.description, "tags": settings.tags });
     if let (Some(kind), Some(metadata)) = (settings.default_queue_type, metadata.as_object_mut()) {
         metadata.insert("default_queue_type".to_owned(), queue_type(Some(kind)).into());
+    }
+    if settings.is_protected {
+        metadata["protected_from_deletion"] = true.into();
     }
     metadata
 }

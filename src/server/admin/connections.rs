@@ -10,6 +10,7 @@ use super::{Admin, AdminError, Counter};
 use crate::connection_facts::Served;
 use crate::node::ConnectionEntry;
 use crate::outbox::ClientEvent;
+use crate::tls::TlsPeer;
 
 /// An open connection.
 #[derive(Clone, Debug)]
@@ -32,6 +33,8 @@ pub struct ConnectionInfo {
     pub state: ConnectionState,
     /// The mechanism that it has logged in with.
     pub auth_mechanism: &'static str,
+    /// What is known of it by TLS, if it comes by TLS.
+    pub tls: Option<TlsPeer>,
     /// What the client says of itself.
     pub client_properties: FieldTable,
     /// How many channels it may open.
@@ -154,6 +157,7 @@ impl Admin {
             connected_at: facts.connected_at,
             state: self.state_of(entry),
             auth_mechanism: introduction.mechanism,
+            tls: entry.tls.as_deref().cloned(),
             client_properties,
             channel_max: tuning.channel_max,
             frame_max: tuning.frame_max,

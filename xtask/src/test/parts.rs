@@ -60,7 +60,8 @@ pub(super) const PARTS: &[Part] = &[
         name: "page-setup",
         about: "what the web page is built with",
         folder: "src/management/page",
-        command: &["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"],
+        // `npm ci` wants each optional package in the lock, of which one is for Windows and in no registry.
+        command: &["npm", "install", "--no-audit", "--no-fund", "--loglevel=error"],
         ..PLAIN
     },
     Part {
