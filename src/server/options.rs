@@ -97,11 +97,12 @@ pub struct NamedAccount {
 }
 
 impl NamedAccount {
-    /// The user to be made.
+    /// The user to be made. The password stands in the settings as it is: a costly hash of it would protect nothing, and
+    /// take its time and memory at every first start.
     pub(crate) fn to_user(&self) -> User {
         let mut user = self.account.user.clone();
         if user.password.is_none() && !self.password.is_empty() {
-            user.password = Some(PasswordHash::new(self.password.as_bytes(), random::salt()));
+            user.password = Some(PasswordHash::sha256(self.password.as_bytes(), random::salt()));
         }
         user
     }

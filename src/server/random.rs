@@ -3,8 +3,6 @@
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use broker::user::SALT_BYTES;
-
 /// A keyed pseudo-random function over a counter; the key is the operating system's randomness.
 #[derive(Debug, Default)]
 pub(crate) struct Random {
@@ -39,9 +37,9 @@ pub(crate) fn identity() -> u128 {
     u128::from(random.next()) << 64 | u128::from(random.next())
 }
 
-/// What makes two hashes of one password differ.
-pub(crate) fn salt() -> [u8; SALT_BYTES] {
-    identity().to_le_bytes()
+/// What makes two hashes of one password differ: 16 octets at most.
+pub(crate) fn salt<const N: usize>() -> [u8; N] {
+    *identity().to_le_bytes().first_chunk().expect("a salt is no longer than an identity")
 }
 
 #[cfg(test)]
