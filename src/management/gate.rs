@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
+use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request as HttpRequest};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
@@ -49,17 +50,22 @@ pub(crate) struct Peer {
     pub(crate) last_login: LastLogin,
 }
 
+/// The names in a path, by what they are the names of.
+type Path = Vec<(String, String)>;
+
 /// Every path of the API.
 pub(crate) fn routes(admin: &Admin, shown: &Shown) -> Router {
     let mut router = Router::new();
     for &endpoint in Endpoint::ALL {
         let (admin, shown) = (admin.clone(), shown.clone());
         let is_metrics = endpoint.is_of_metrics();
-        let handler = any(async move |path: RawPathParams, request: HttpRequest| {
-            let path = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
-            let gate = Gate { admin: admin.clone(), shown: shown.clone(), endpoint };
-            gate.pass(path.collect(), request).await
-        });
+        let handler = any(
+            async move |path: Result<RawPathParams, RawPathParamsRejection>,
+                        request: HttpRequest| {
+                let gate = Gate { admin: admin.clone(), shown: shown.clone(), endpoint };
+                gate.pass(path.map(|path| parts_of(&path)), request).await
+            },
+        );
         let prefix = if is_metrics { "" } else { "/api" };
         router = router.route(&format!("{prefix}{}", endpoint.path()), handler);
     }
@@ -74,7 +80,11 @@ struct Gate {
 }
 
 impl Gate {
-    async fn pass(self, path: Vec<(String, String)>, request: HttpRequest) -> Response {
+    async fn pass(
+        self,
+        path: Result<Path, RawPathParamsRejection>,
+        request: HttpRequest,
+    ) -> Response {
         let (parts, body) = request.into_parts();
         if parts.method == Method::OPTIONS {
             return match self.caller(&parts).await {
@@ -90,7 +100,7 @@ impl Gate {
 
     async fn answer(
         &self,
-        path: Vec<(String, String)>,
+        path: Result<Path, RawPathParamsRejection>,
         parts: Parts,
         body: Body,
     ) -> Result<Answer, Failure> {
@@ -99,6 +109,7 @@ impl Gate {
         let verb = Verb::of(&parts.method).ok_or_else(not_allowed)?;
         let right = rights.iter().find(|(known, _)| *known == verb).ok_or_else(not_allowed)?;
         let caller = self.caller(&parts).await?;
+        let path = path.map_err(|_| Failure::bad_request("a name in the path is no UTF-8"))?;
         let vhost = path.iter().find(|(name, _)| name == "vhost").map(|(_, value)| value.as_str());
         authorize(&caller, *right, vhost, &self.admin)?;
         if verb != Verb::Get && !is_same_origin(&parts.headers) {
@@ -151,6 +162,10 @@ impl Gate {
         let peer = peer(parts);
         Caller::of(&parts.headers, &self.admin, peer.address.ip(), &peer.last_login).await
     }
+}
+
+fn parts_of(path: &RawPathParams) -> Path {
+    path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 fn peer(parts: &Parts) -> &Peer {

@@ -122,7 +122,8 @@ impl Management {
     }
 }
 
-/// Makes everything that a file of definitions brings, as RabbitMQ exports them; what is there and equal stays.
+/// Makes everything that a file of definitions brings, as RabbitMQ exports them, but what is there already: that stays as
+/// it is, also where the file says something else of it.
 ///
 /// # Errors
 /// What is wrong with them, in words. What was made until then stays.

@@ -1,25 +1,27 @@
 //! Listening sockets for HTTP: how many connections there may be, and how slow.
 //!
 //! When all places are taken, the connection that has waited longest without a request under way makes room for the
-//! next: many that say nothing, or next to nothing, keep nobody out.
+//! next, and before it those that have never asked for anything: many that say nothing, or next to nothing, keep nobody
+//! out. A request is under way until its answer is sent.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
 use axum::response::Response;
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use parking_lot::Mutex;
+use server::accepting::{REST, is_about_one_connection};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
@@ -41,28 +43,39 @@ const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// The most headers of a request.
 const HEADERS_MAX: usize = 64;
 
-/// How long accepting rests when the process has no more file descriptors.
-const REST: Duration = Duration::from_millis(200);
-
-/// The connections there are, the oldest first.
+/// The connections there are.
 #[derive(Debug, Default)]
-struct Connections(Mutex<BTreeMap<u64, Arc<Place>>>);
+struct Connections {
+    places: Mutex<BTreeMap<u64, Arc<Place>>>,
+    /// How many answers have been sent; that is the time by which places wait.
+    answered: AtomicU64,
+}
 
 /// One of them.
 #[derive(Debug, Default)]
 struct Place {
     /// How many requests are being answered on it.
     busy: AtomicUsize,
+    /// The number of the answer after which it has been waiting; 0 if it has never asked.
+    waits_since: AtomicU64,
     close: CancellationToken,
+}
+
+/// A request that is being answered, until this is dropped.
+#[derive(Debug)]
+struct Busy {
+    connections: Arc<Connections>,
+    place: Arc<Place>,
 }
 
 impl Connections {
     /// A place for one more. `None` if all are busy.
     fn enter(&self, id: u64) -> Option<Arc<Place>> {
-        let mut places = self.0.lock();
+        let mut places = self.places.lock();
         if places.len() >= CONNECTIONS_MAX {
-            let idle = places.iter().find(|(_, place)| place.busy.load(Ordering::Relaxed) == 0)?;
-            let id = *idle.0;
+            let idle = places.iter().filter(|(_, place)| place.busy.load(Ordering::Relaxed) == 0);
+            let longest = idle.min_by_key(|(_, place)| place.waits_since.load(Ordering::Relaxed));
+            let id = *longest?.0;
             if let Some(place) = places.remove(&id) {
                 place.close.cancel();
             }
@@ -73,7 +86,22 @@ impl Connections {
     }
 
     fn leave(&self, id: u64) {
-        self.0.lock().remove(&id);
+        self.places.lock().remove(&id);
+    }
+}
+
+impl Busy {
+    fn on(place: &Arc<Place>, connections: &Arc<Connections>) -> Self {
+        place.busy.fetch_add(1, Ordering::Relaxed);
+        Self { connections: Arc::clone(connections), place: Arc::clone(place) }
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        let number = self.connections.answered.fetch_add(1, Ordering::Relaxed) + 1;
+        self.place.waits_since.store(number, Ordering::Relaxed);
+        self.place.busy.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -82,12 +110,12 @@ impl Connections {
 pub(crate) struct Listener {
     socket: TcpListener,
     router: Router,
-    connections: Connections,
+    connections: Arc<Connections>,
 }
 
 impl Listener {
     pub(crate) fn new(socket: TcpListener, router: Router) -> Self {
-        Self { socket, router, connections: Connections::default() }
+        Self { socket, router, connections: Arc::default() }
     }
 
     /// Serves until `stop`.
@@ -125,7 +153,7 @@ impl Listener {
         }
     }
 
-    async fn serve(&self, stream: TcpStream, address: SocketAddr, place: &Place) {
+    async fn serve(&self, stream: TcpStream, address: SocketAddr, place: &Arc<Place>) {
         let peer = Arc::new(Peer { address, last_login: LastLogin::default() });
         if let Err(error) = stream.set_nodelay(true) {
             debug!(peer = %address, %error, "cannot turn off Nagle's algorithm");
@@ -149,14 +177,18 @@ impl Listener {
         &self,
         mut request: Request<Body>,
         peer: Arc<Peer>,
-        place: &Place,
+        place: &Arc<Place>,
     ) -> Result<Response, Infallible> {
-        place.busy.fetch_add(1, Ordering::Relaxed);
+        let busy = Busy::on(place, &self.connections);
         request.extensions_mut().insert(peer);
         without_slash_at_the_end(&mut request);
-        let response = self.router.clone().oneshot(request).await;
-        place.busy.fetch_sub(1, Ordering::Relaxed);
-        response
+        let response = self.router.clone().oneshot(request).await?;
+        Ok(response.map(|body| {
+            Body::new(body.map_frame(move |frame| {
+                let _until_it_is_sent = &busy;
+                frame
+            }))
+        }))
     }
 }
 
@@ -173,36 +205,47 @@ fn without_slash_at_the_end(request: &mut Request<Body>) {
     }
 }
 
-/// Whether an error of `accept` concerns only the connection that would have been accepted.
-fn is_about_one_connection(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::ConnectionRefused
-            | io::ErrorKind::Interrupted
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn who_waits_longest_makes_room() {
-        let connections = Connections::default();
+    fn who_has_never_asked_makes_room_and_then_who_waits_longest() {
+        let connections = Arc::<Connections>::default();
         let places: Vec<_> =
             (0..CONNECTIONS_MAX as u64).map(|id| connections.enter(id).unwrap()).collect();
-        places[0].busy.fetch_add(1, Ordering::Relaxed);
+        let is_closed = |at: usize| places[at].close.is_cancelled();
+        // All but the last have asked; the first is being answered still, and the second asked again last.
+        let asked = places.len() - 1;
+        let being_answered = Busy::on(&places[0], &connections);
+        places[1..asked].iter().for_each(|place| drop(Busy::on(place, &connections)));
+        drop(Busy::on(&places[1], &connections));
         let newest = connections.enter(1000).unwrap();
-        let closed: Vec<bool> = places.iter().map(|place| place.close.is_cancelled()).collect();
-        assert!(!closed[0] && closed[1] && !closed[2] && !newest.close.is_cancelled());
-        for place in connections.0.lock().values() {
-            place.busy.fetch_add(1, Ordering::Relaxed);
-        }
-        assert!(connections.enter(1001).is_none());
-        connections.leave(0);
+        assert!(is_closed(asked) && (0..asked).all(|at| !is_closed(at)));
+        drop(Busy::on(&newest, &connections));
+        connections.enter(1001).unwrap();
+        assert!(is_closed(2) && !is_closed(0) && !is_closed(1) && !newest.close.is_cancelled());
+        let all: Vec<_> = connections.places.lock().values().cloned().collect();
+        let busy: Vec<_> = all.iter().map(|place| Busy::on(place, &connections)).collect();
+        assert!(connections.enter(1002).is_none());
+        drop((being_answered, busy));
         assert!(connections.enter(1002).is_some());
+    }
+
+    #[tokio::test]
+    async fn a_request_is_under_way_until_its_answer_is_sent() {
+        let router = Router::new().route("/", axum::routing::get(async || "an answer"));
+        let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = socket.local_addr().unwrap();
+        let listener = Listener::new(socket, router);
+        let place = listener.connections.enter(1).unwrap();
+        let peer = Arc::new(Peer { address, last_login: LastLogin::default() });
+        let request = Request::builder().uri("/").body(Body::empty()).unwrap();
+        let response = listener.answer(request, peer, &place).await.unwrap();
+        let is_busy = || place.busy.load(Ordering::Relaxed) == 1;
+        assert!(is_busy());
+        assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "an answer");
+        assert!(!is_busy());
     }
 
     #[test]

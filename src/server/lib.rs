@@ -2,6 +2,7 @@
 //!
 //! [`Server::start`] listens, [`Server::stop`] ends every connection with a reason and waits for them.
 
+pub mod accepting;
 pub mod admin;
 mod alarms;
 mod client;

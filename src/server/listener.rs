@@ -4,7 +4,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
-use std::time::Duration;
 
 use connection::{Session, Settings};
 use tokio::net::{TcpListener, TcpStream};
@@ -12,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
+use crate::accepting::{REST, is_about_one_connection};
 use crate::client::Client;
 use crate::files::Files;
 use crate::node::{ConnectionEntry, ConnectionId, Node};
@@ -19,9 +19,6 @@ use crate::outbox::{ClientOutbox, OutboxBuffer};
 use crate::stream::Stream;
 use crate::task::ConnectionTask;
 use crate::tls::{HandshakeError, Tls, TlsPeer};
-
-/// How long accepting rests when the process has no more file descriptors, or no memory.
-const REST: Duration = Duration::from_millis(200);
 
 /// The frame size before one was negotiated.
 const FRAME_MAX_AT_FIRST: u32 = 4096;
@@ -167,15 +164,4 @@ fn tell(tls: &TlsPeer, peer: SocketAddr, connection: ConnectionId) {
     if subject.is_some() && tls.user.is_none() {
         warn!(%peer, %connection, subject, "the client's certificate names no user: EXTERNAL is not offered");
     }
-}
-
-/// Whether an error of `accept` concerns only the connection that would have been accepted.
-fn is_about_one_connection(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::ConnectionRefused
-            | io::ErrorKind::Interrupted
-    )
 }

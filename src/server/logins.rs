@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::thread;
 
 use broker::user::{Password, PasswordHash, User, is_password_of};
 use parking_lot::Mutex;
@@ -109,7 +110,8 @@ impl Logins {
         answer.await.expect("a hash that is awaited is made")
     }
 
-    /// Has one more thread work, if more may. Without a runtime, as in a node that is driven by hand, it is done at once.
+    /// Has one more thread work, if more may. Without a runtime, as in a node that is driven by hand, it is done at once;
+    /// also if the operating system gives no thread.
     fn start_thread(self: &Arc<Self>) {
         {
             let mut work = self.work.lock();
@@ -120,9 +122,11 @@ impl Logins {
             work.threads += 1;
         }
         let logins = Arc::clone(self);
-        match Handle::try_current() {
-            Ok(runtime) => drop(runtime.spawn_blocking(move || logins.run())),
-            Err(_) => logins.run(),
+        let is_driven_by_hand = Handle::try_current().is_err();
+        // A thread of its own: those of a runtime also wait for the disk, and logins would wait for them.
+        let thread = thread::Builder::new().name("login".to_owned());
+        if is_driven_by_hand || thread.spawn(move || logins.run()).is_err() {
+            self.run();
         }
     }
 

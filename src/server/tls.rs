@@ -5,7 +5,7 @@
 //! looked after each minute. What is wrong then changes nothing: the old ones stay, and the log says why.
 //!
 //! A handshake has five seconds and 16 KiB, so that a socket that stalls costs little. Its keys are worked out by
-//! rustls with aws-lc-rs, which has no part in a message that comes without TLS.
+//! rustls with ring, which has no part in a message that comes without TLS.
 
 mod bounded;
 mod certificate;

@@ -7,10 +7,7 @@ use std::{
     os::unix::fs::PermissionsExt as _,
     path::Path,
     process::Command,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -24,12 +21,13 @@ use rustls::{
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, split},
     net::{TcpListener, TcpStream},
+    sync::watch,
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use crate::{
     certificates::{Authority, BROKER, Issued, Wanted},
-    client::{Client, PATIENCE, Running, broker_with, check_refused},
+    client::{Client, PATIENCE, Running, broker_with, check_refused, eventually},
     tool::{Scratch, command},
 };
 
@@ -73,11 +71,8 @@ impl Secured {
     }
 
     async fn eventually_logs(&self, text: &str) {
-        let give_up = Instant::now() + PATIENCE;
-        while !self.broker.log_text().contains(text) {
-            assert!(Instant::now() < give_up, "{text} is not in\n{}", self.broker.log_text());
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        let is_logged = async || self.broker.log_text().contains(text);
+        eventually(&format!("the log says {text}"), is_logged).await;
     }
 
     fn hang_up(&self) {
@@ -93,7 +88,7 @@ fn trusting(
 ) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(ca.pem().as_bytes()).unwrap()).unwrap();
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[version])
         .unwrap()
@@ -115,20 +110,20 @@ async fn connect(
 
 /// A port without TLS, behind which the broker's is with it: for a client that need not know of it.
 async fn tunnel(broker: SocketAddr, config: ClientConfig) -> SocketAddr {
-    tunnel_with(broker, config, Arc::default()).await
+    tunnel_with(broker, config, watch::channel(false).1).await
 }
 
 /// The same, which takes nothing from the broker while `is_stopped`.
 async fn tunnel_with(
     broker: SocketAddr,
     config: ClientConfig,
-    is_stopped: Arc<AtomicBool>,
+    is_stopped: watch::Receiver<bool>,
 ) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
     tokio::spawn(async move {
         while let Ok((near, _)) = listener.accept().await {
-            let (config, is_stopped) = (config.clone(), Arc::clone(&is_stopped));
+            let (config, mut is_stopped) = (config.clone(), is_stopped.clone());
             tokio::spawn(async move {
                 let (mut from_far, mut to_far) = split(connect(broker, config).await?);
                 let (mut from_near, mut to_near) = near.into_split();
@@ -138,9 +133,8 @@ async fn tunnel_with(
                 });
                 let mut bytes = vec![0; 16 * 1024];
                 loop {
-                    while is_stopped.load(Ordering::Relaxed) {
-                        tokio::time::sleep(Duration::from_millis(5)).await;
-                    }
+                    // It goes on if nobody is left who could say so.
+                    let _ = is_stopped.wait_for(|is_stopped| !is_stopped).await;
                     match from_far.read(&mut bytes).await? {
                         0 => return to_near.shutdown().await,
                         count => to_near.write_all(&bytes[..count]).await?,
@@ -152,19 +146,27 @@ async fn tunnel_with(
     addr
 }
 
+/// What the HTTP API answers to `guest`.
+fn ask(api: SocketAddr, path: &str) -> serde_json::Value {
+    let reply = ureq::get(format!("http://{api}/api/{path}"))
+        .header("authorization", "Basic Z3Vlc3Q6Z3Vlc3Q=")
+        .call();
+    serde_json::from_str(&reply.unwrap().body_mut().read_to_string().unwrap()).unwrap()
+}
+
 /// What a client that does not read holds up is not lost, also not the last of it.
 #[tokio::test]
 async fn a_client_that_reads_late_gets_everything() {
     let Some(secured) = Secured::start("", "") else { return };
-    let is_stopped = Arc::new(AtomicBool::new(false));
+    let (stop, is_stopped) = watch::channel(false);
     let config = secured.trusting(None);
-    let tunnel = tunnel_with(secured.broker.tls_addr(), config, Arc::clone(&is_stopped)).await;
+    let tunnel = tunnel_with(secured.broker.tls_addr(), config, is_stopped).await;
     let uri = format!("amqp://guest:guest@{tunnel}/%2f");
     let late = Client::login(&secured.broker, &uri).await.unwrap();
     let queue = late.queue([]).await;
     let consumer = late.consume(&queue).await;
     late.barrier().await.unwrap();
-    is_stopped.store(true, Ordering::Relaxed);
+    stop.send(true).unwrap();
     let publisher = Client::connect_to(&secured.broker).await;
     publisher.confirm_select().await;
     let body = "x".repeat(1_000_000);
@@ -172,8 +174,15 @@ async fn a_client_that_reads_late_gets_everything() {
         publisher.publish("", &queue, &body, BasicProperties::default()).await;
     }
     publisher.channel.wait_for_confirms().await.unwrap();
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    is_stopped.store(false, Ordering::Relaxed);
+    // More than the sockets take is with the broker still.
+    let api = secured.broker.management();
+    eventually("something waits to be sent", async || {
+        let connections =
+            tokio::task::spawn_blocking(move || ask(api, "connections")).await.unwrap();
+        connections.as_array().unwrap().iter().any(|seen| seen["send_pend"].as_u64() > Some(0))
+    })
+    .await;
+    stop.send(false).unwrap();
     let received = consumer.take(30).map(|delivery| delivery.unwrap().data.len());
     let received = tokio::time::timeout(PATIENCE, received.collect::<Vec<_>>()).await;
     assert_eq!(received.expect("all of them come"), vec![1_000_000; 30]);
@@ -275,13 +284,7 @@ async fn an_operator_sees_who_speaks_tls() {
     let client = secured.login(secured.trusting(Some(&anna)), "EXTERNAL").await.unwrap();
     let api = secured.broker.management();
     let asked = tokio::task::spawn_blocking(move || {
-        let get = |path: &str| {
-            let reply = ureq::get(format!("http://{api}/api/{path}"))
-                .header("authorization", "Basic Z3Vlc3Q6Z3Vlc3Q=")
-                .call();
-            let text = reply.unwrap().body_mut().read_to_string().unwrap();
-            serde_json::from_str::<serde_json::Value>(&text).unwrap()
-        };
+        let get = |path| ask(api, path);
         (get("connections"), get("health/checks/protocol-listener/amqps"), get("nodes"))
     });
     let (connections, health, nodes) = asked.await.unwrap();
@@ -476,7 +479,7 @@ async fn certificates_for_a_try_are_made_and_serve() {
     roots.add(CertificateDer::from_pem_slice(&read("ca.pem")).unwrap()).unwrap();
     let chain = vec![CertificateDer::from_pem_slice(&read("client-anna.pem")).unwrap()];
     let key = PrivateKeyDer::from_pem_slice(&read("client-anna-key.pem")).unwrap();
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider);
     let builder = builder.with_safe_default_protocol_versions().unwrap();
     let config = builder.with_root_certificates(roots).with_client_auth_cert(chain, key).unwrap();

@@ -67,3 +67,13 @@ fn a_slash_at_the_end_is_none_and_flowers_mistake_is_mended() {
     assert_eq!(reply.status, 307);
     assert_eq!(reply.header("location"), "/api/queues/a%2Fb?columns=name");
 }
+
+#[test]
+fn a_name_that_is_no_utf_8_is_named_to_who_has_logged_in() {
+    let broker = Broker::start();
+    let guest = Client::guest(broker.management());
+    let reply = guest.get("/api/queues/%2F/%FF%FE");
+    assert_eq!((reply.status, reply.header("cache-control")), (400, "no-store"));
+    assert!(reply.text.contains("a name in the path is no UTF-8"), "{}", reply.text);
+    assert_eq!(Client::nobody(broker.management()).get("/api/queues/%2F/%FF%FE").status, 401);
+}

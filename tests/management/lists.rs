@@ -31,7 +31,7 @@ fn what_flower_asks_for_is_answered_live() {
         assert_eq!(exclusive["messages_unacknowledged"], json!(0));
         assert_eq!(exclusive["consumers"], json!(0));
     }
-    std::thread::sleep(std::time::Duration::from_millis(1500));
+    guest.wait_until_idle("/api/queues/%2F/exclusive");
     let since = guest.json("/api/queues/%2F")[1]["idle_since"].as_str().unwrap().to_owned();
     assert_eq!((since.len(), &since[23..]), (29, "+00:00"), "{since}");
 }

@@ -232,8 +232,9 @@ fn every_answer_has_rabbitmqs_shape() {
     let broker = Broker::start();
     let guest = Client::guest(broker.management());
     let _scene = Scene::play(&broker.uri());
-    // Until whatever stands still is told to be idle.
-    std::thread::sleep(std::time::Duration::from_millis(1500));
+    for queue in ["classic", "exclusive", "quorum"] {
+        guest.wait_until_idle(&format!("/api/queues/%2F/{queue}"));
+    }
     let mut found = Vec::new();
     for (path, name) in PATHS {
         let recorded = fs::read_to_string(file(name))

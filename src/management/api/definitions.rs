@@ -4,6 +4,8 @@
 //! the ones before: vhosts, users, permissions, limits, exchanges, queues, bindings. What is there already is left as it
 //! is if it is equal, and refuses the document if it is not; what was made until then stays.
 
+use std::collections::HashSet;
+
 use broker::permission::Permission;
 use broker::{Authority, Destination, VhostName};
 use futures_util::future::BoxFuture;
@@ -83,10 +85,9 @@ fn put_topology(exported: &mut Map<String, Value>, admin: &Admin, vhost: Option<
     let mut queues = admin.queues(vhost);
     let (exclusive, kept): (Vec<_>, Vec<_>) =
         queues.drain(..).partition(|queue| queue.definition.settings.exclusive);
+    let exclusive: HashSet<_> = exclusive.iter().map(|queue| (&queue.vhost, &queue.name)).collect();
     let is_exclusive = |binding: &BindingInfo| match &binding.destination {
-        Destination::Queue(name) => {
-            exclusive.iter().any(|queue| queue.name == *name && queue.vhost == binding.vhost)
-        }
+        Destination::Queue(name) => exclusive.contains(&(&binding.vhost, name)),
         Destination::Exchange(_) => false,
     };
     let queues = kept.iter().map(|queue| queue_definition(queue, with_vhost));

@@ -1,6 +1,7 @@
 //! `/api/vhosts`: the worlds that know nothing of each other.
 
 use broker::QueueKind;
+use broker::vhost::VhostSettings;
 use serde_json::{Value, json};
 use server::admin::{Admin, Put, VhostInfo};
 
@@ -47,7 +48,10 @@ pub(crate) async fn put_one(
     name: &str,
     document: &Document,
 ) -> Result<Put, Failure> {
-    let mut settings = admin.vhost(name).map(|vhost| vhost.settings).unwrap_or_default();
+    admin.put_vhost(name, |settings| change(settings, document)).await
+}
+
+fn change(settings: &mut VhostSettings, document: &Document) -> Result<(), Failure> {
     let metadata = document.find("metadata").map(Document::part).transpose()?;
     for said in metadata.iter().chain([document]) {
         if said.find("description").is_some() {
@@ -72,7 +76,7 @@ pub(crate) async fn put_one(
     if document.find("tracing").is_some() {
         settings.is_tracing = document.is_true("tracing")?;
     }
-    Ok(admin.put_vhost(name, settings).await?)
+    Ok(())
 }
 
 /// Deletes one, with everything in it.
@@ -92,11 +96,7 @@ pub(crate) async fn unprotect(request: &Request) -> Result<Answer, Failure> {
 }
 
 async fn set_protection(request: &Request, is_protected: bool) -> Result<Answer, Failure> {
-    let name = request.part("vhost");
-    let vhost = request.admin.vhost(name).ok_or_else(Failure::not_found)?;
-    let mut settings = vhost.settings;
-    settings.is_protected = is_protected;
-    request.admin.put_vhost(name, settings).await?;
+    request.admin.protect_vhost(request.part("vhost"), is_protected).await?;
     Answer::done()
 }
 

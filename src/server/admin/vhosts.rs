@@ -33,17 +33,25 @@ impl Admin {
         self.node.vhost(name).map(|vhost| VhostInfo::of(&vhost))
     }
 
-    /// Adds a vhost, or says something else of one. Nobody may do anything in a new one.
+    /// Adds a vhost, or changes what is said of one: `change` gets what was said before, and nobody changes it meanwhile.
+    /// Nobody may do anything in a new one.
     ///
     /// # Errors
-    /// [`AdminError::Invalid`] if the name cannot be one, or too much is said of it.
-    pub async fn put_vhost(&self, name: &str, settings: VhostSettings) -> Result<Put, AdminError> {
+    /// [`AdminError::Invalid`] if the name cannot be one, or too much is said of it; and that of `change`.
+    pub async fn put_vhost<E: From<AdminError>>(
+        &self,
+        name: &str,
+        change: impl FnOnce(&mut VhostSettings) -> Result<(), E>,
+    ) -> Result<Put, E> {
         check_name("vhost", name)?;
+        let changes = self.node.vhost_changes.lock().await;
+        let known = self.node.vhost(name);
+        let mut settings = known.as_ref().map(|vhost| vhost.settings()).unwrap_or_default();
+        change(&mut settings)?;
         let tags = settings.tags.iter().map(String::as_str);
         check_texts(tags.chain([&*settings.description]))?;
-        let changes = self.node.vhost_changes.lock().await;
         let shared = &self.node.shared;
-        let (was_there, after) = match self.node.vhost(name) {
+        let (was_there, after) = match known {
             Some(vhost) => (true, vhost.describe(settings)),
             None => {
                 let vhost = VhostDefinition { name: name.into(), settings };
@@ -57,6 +65,20 @@ impl Admin {
         shared.flushed(after).await;
         info!(vhost = name, "{}", if was_there { "vhost changed" } else { "vhost added" });
         Ok(Put::of(was_there))
+    }
+
+    /// Says whether a vhost can be deleted.
+    ///
+    /// # Errors
+    /// [`AdminError::NotFound`].
+    pub async fn protect_vhost(&self, name: &str, is_protected: bool) -> Result<(), AdminError> {
+        let changes = self.node.vhost_changes.lock().await;
+        let vhost = self.node.vhost(name).ok_or_else(|| no_such("vhost", name))?;
+        let after = vhost.describe(VhostSettings { is_protected, ..vhost.settings() });
+        drop(changes);
+        self.node.shared.flushed(after).await;
+        info!(vhost = name, is_protected, "vhost changed");
+        Ok(())
     }
 
     /// Deletes a vhost with everything that is in it or was said of it, and closes the connections to it.

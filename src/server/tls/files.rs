@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::danger::ClientCertVerifier;
@@ -27,7 +27,7 @@ const EXPIRES_SOON_DAYS: i64 = 14;
 /// # Errors
 /// [`TlsError`], which names the first file that is wrong.
 pub(super) fn read(options: &TlsOptions) -> Result<ServerConfig, TlsError> {
-    let provider = Arc::new(aws_lc_rs::default_provider());
+    let provider = Arc::new(ring::default_provider());
     let chain = certificates(TlsFile::Certificate, &options.certificate)?;
     let key = private_key(&options.key)?;
     let own = chain.first().and_then(Certificate::of);

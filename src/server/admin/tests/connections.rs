@@ -1,11 +1,10 @@
 //! What open connections feel of a change: at once, without being asked.
 
 use broker::UserTags;
-use broker::vhost::VhostSettings;
 use pillarbox_client::{ConsumeOptions, Error, Properties, Publish, ShortString};
 
 use super::started::{
-    Started, close_of, durable, everything, permission, publish, text, until, within,
+    Started, close_of, durable, everything, keep, permission, publish, text, until, within,
 };
 use crate::admin::{NewPassword, TopicPermissionInfo};
 
@@ -208,7 +207,7 @@ async fn who_opens_a_vhost_while_it_is_deleted_is_put_out_or_kept_out() {
     let started = Started::with_ann().await;
     let admin = started.admin();
     for _ in 0..10 {
-        admin.put_vhost("shop", VhostSettings::default()).await.unwrap();
+        admin.put_vhost("shop", keep).await.unwrap();
         admin.put_permission(everything("ann", "shop")).await.unwrap();
         let options = started.login("ann", "secret", "shop");
         let opening = tokio::spawn(async move {

@@ -2,10 +2,9 @@
 
 use broker::UserTags;
 use broker::limits::{LimitName, Limits};
-use broker::vhost::VhostSettings;
 use pillarbox_client::ConnectOptions;
 
-use super::started::{Started, close_of, durable, everything, text, until, within};
+use super::started::{Started, close_of, durable, everything, keep, text, until, within};
 use crate::admin::{AdminError, LimitInfo};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -14,7 +13,7 @@ async fn a_vhost_takes_no_more_connections_than_it_may() {
     let admin = started.admin();
     admin.put_user("bob", text("b"), UserTags::default()).await.unwrap();
     admin.put_permission(everything("bob", "/")).await.unwrap();
-    admin.put_vhost("other", VhostSettings::default()).await.unwrap();
+    admin.put_vhost("other", keep).await.unwrap();
     admin.put_permission(everything("bob", "other")).await.unwrap();
     admin.put_vhost_limit("/", LimitName::MaxConnections, 1).await.unwrap();
     let (first, _channel) = started.ann().await;

@@ -11,7 +11,7 @@ use pillarbox_client::{
     Channel, Confirmation, ConnectOptions, Connection, Error, Publish, QueueOptions,
 };
 
-use crate::admin::{Admin, NewPassword, PermissionInfo};
+use crate::admin::{Admin, AdminError, NewPassword, PermissionInfo};
 use crate::{Server, stage};
 
 pub(super) const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -39,12 +39,27 @@ pub(super) async fn until(mut is_so: impl AsyncFnMut() -> bool) {
     .await;
 }
 
+/// A vhost is to be there, whatever is said of it.
+pub(super) fn keep(_: &mut VhostSettings) -> Result<(), AdminError> {
+    Ok(())
+}
+
+/// This is to be said of a vhost.
+pub(super) fn say(
+    settings: VhostSettings,
+) -> impl FnOnce(&mut VhostSettings) -> Result<(), AdminError> {
+    |said| {
+        *said = settings;
+        Ok(())
+    }
+}
+
 impl Started {
     /// A server with the vhost `/` and nobody in it but Ann, who may do everything there.
     pub(super) async fn with_ann() -> Self {
         let started = Self::with_nobody().await;
         let admin = started.admin();
-        admin.put_vhost("/", VhostSettings::default()).await.unwrap();
+        admin.put_vhost("/", keep).await.unwrap();
         admin.put_user("ann", text("secret"), UserTags::default()).await.unwrap();
         admin.put_permission(everything("ann", "/")).await.unwrap();
         started

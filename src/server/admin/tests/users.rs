@@ -5,7 +5,7 @@ use broker::user::{HashAlgorithm, PasswordHash};
 use broker::vhost::VhostSettings;
 use pillarbox_client::Error;
 
-use super::started::{HERE, Started, everything, text, within};
+use super::started::{HERE, Started, everything, say, text, within};
 use crate::admin::{AdminError, NewPassword, Put};
 
 fn tags(tag: &str) -> UserTags {
@@ -51,7 +51,7 @@ async fn what_was_changed_before_it_was_deleted_does_not_come_back() {
     for tag in ["monitoring", "management"] {
         admin.put_user("bob", NewPassword::None, tags(tag)).await.unwrap();
         let settings = VhostSettings { description: tag.to_owned(), ..VhostSettings::default() };
-        admin.put_vhost("shop", settings).await.unwrap();
+        admin.put_vhost("shop", say(settings)).await.unwrap();
         admin.put_permission(everything("bob", "shop")).await.unwrap();
     }
     admin.delete_user("bob").await.unwrap();

@@ -4,7 +4,7 @@ use broker::vhost::VhostSettings;
 use broker::{QueueKind, UserTags};
 use pillarbox_client::{ConsumeOptions, ExchangeOptions, FieldTable};
 
-use super::started::{Started, close_of, durable, everything, publish, text, within};
+use super::started::{Started, close_of, durable, everything, keep, publish, say, text, within};
 use crate::admin::{AdminError, Put};
 
 fn described() -> VhostSettings {
@@ -21,8 +21,8 @@ fn described() -> VhostSettings {
 async fn a_vhost_is_there_with_what_was_said_of_it_also_after_a_restart() {
     let mut started = Started::with_ann().await;
     let admin = started.admin();
-    assert_eq!(admin.put_vhost("shop", VhostSettings::default()).await.unwrap(), Put::Created);
-    assert_eq!(admin.put_vhost("shop", described()).await.unwrap(), Put::Updated);
+    assert_eq!(admin.put_vhost("shop", keep).await.unwrap(), Put::Created);
+    assert_eq!(admin.put_vhost("shop", say(described())).await.unwrap(), Put::Updated);
     admin.put_permission(everything("ann", "shop")).await.unwrap();
     for _ in 0..2 {
         let admin = started.admin();
@@ -35,7 +35,10 @@ async fn a_vhost_is_there_with_what_was_said_of_it_also_after_a_restart() {
     let connection = started.connect_to("ann", "secret", "shop").await.unwrap();
     let refused = admin.delete_vhost("shop").await.unwrap_err();
     assert!(matches!(refused, AdminError::Denied { .. }), "{refused}");
-    admin.put_vhost("shop", VhostSettings { is_protected: false, ..described() }).await.unwrap();
+    admin
+        .put_vhost("shop", say(VhostSettings { is_protected: false, ..described() }))
+        .await
+        .unwrap();
     admin.delete_vhost("shop").await.unwrap();
     let close = close_of(within(connection.ended()).await);
     assert_eq!(close, (320, "CONNECTION_FORCED - vhost 'shop' is down".to_owned()));
@@ -58,7 +61,7 @@ async fn a_vhost_has_a_type_of_queues_of_its_own() {
     channel.queue_declare("classic", durable()).await.unwrap();
     let quorum =
         VhostSettings { default_queue_type: Some(QueueKind::Quorum), ..VhostSettings::default() };
-    started.admin().put_vhost("/", quorum).await.unwrap();
+    started.admin().put_vhost("/", say(quorum)).await.unwrap();
     channel.queue_declare("quorum", durable()).await.unwrap();
     let vhost = started.admin().node.vhost("/").unwrap();
     let kind_of = |queue: &str| vhost.queue(queue).unwrap().definition.settings.kind;
@@ -69,7 +72,7 @@ async fn a_vhost_has_a_type_of_queues_of_its_own() {
 async fn what_is_in_a_vhost_goes_with_it_and_does_not_come_back() {
     let mut started = Started::with_ann().await;
     let admin = started.admin();
-    admin.put_vhost("shop", VhostSettings::default()).await.unwrap();
+    admin.put_vhost("shop", keep).await.unwrap();
     admin.put_permission(everything("ann", "shop")).await.unwrap();
     let connection = started.connect_to("ann", "secret", "shop").await.unwrap();
     let channel = connection.open_channel().await.unwrap();
@@ -90,7 +93,7 @@ async fn what_is_in_a_vhost_goes_with_it_and_does_not_come_back() {
     assert!(old.queues.is_empty() && old.exchanges.is_empty());
     within(connection.ended()).await;
     // Another of the same name begins empty, also if that is told by the log alone.
-    admin.put_vhost("shop", VhostSettings::default()).await.unwrap();
+    admin.put_vhost("shop", keep).await.unwrap();
     admin.put_permission(everything("ann", "shop")).await.unwrap();
     for _ in 0..2 {
         let vhost = started.admin().node.vhost("shop").unwrap();
@@ -126,7 +129,7 @@ async fn nothing_is_left_of_what_is_declared_meanwhile() {
     let started = Started::with_ann().await;
     let admin = started.admin();
     for _ in 0..5 {
-        admin.put_vhost("shop", VhostSettings::default()).await.unwrap();
+        admin.put_vhost("shop", keep).await.unwrap();
         admin.put_permission(everything("ann", "shop")).await.unwrap();
         let old = admin.node.vhost("shop").unwrap();
         let connection = started.connect_to("ann", "secret", "shop").await.unwrap();
@@ -150,7 +153,7 @@ async fn nothing_is_left_of_what_is_declared_meanwhile() {
 async fn a_new_vhost_is_closed_to_everybody() {
     let started = Started::with_ann().await;
     let admin = started.admin();
-    admin.put_vhost("shop", VhostSettings::default()).await.unwrap();
+    admin.put_vhost("shop", keep).await.unwrap();
     admin.put_user("bob", text("b"), UserTags::default()).await.unwrap();
     for (user, password) in [("ann", "secret"), ("bob", "b")] {
         let refused = started.connect_to(user, password, "shop").await.unwrap_err();
@@ -159,7 +162,7 @@ async fn a_new_vhost_is_closed_to_everybody() {
     }
     let wordy = VhostSettings { description: "x".repeat(65_536), ..VhostSettings::default() };
     for (name, settings) in [("", VhostSettings::default()), ("wordy", wordy)] {
-        let refused = admin.put_vhost(name, settings).await;
+        let refused = admin.put_vhost(name, say(settings)).await;
         assert!(matches!(refused, Err(AdminError::Invalid { .. })), "{name}");
     }
 }
