@@ -120,7 +120,11 @@ fn print_table(parts: &[&Part], reports: &[Report]) -> io::Result<()> {
         let secs = report.elapsed.as_secs_f32();
         writeln!(out, "{:<18} {secs:>8.1}  {:<8} {counted}", part.name, report.outcome.word())?;
     }
-    for (part, report) in parts.iter().zip(reports).filter(|(_, report)| !report.told.is_empty()) {
+    let mut telling: Vec<(&&Part, &Report)> =
+        parts.iter().zip(reports).filter(|(_, report)| !report.told.is_empty()).collect();
+    // What failed stands last, where it is looked for.
+    telling.sort_by_key(|(_, report)| report.outcome == Outcome::Failed);
+    for (part, report) in telling {
         writeln!(out, "\n{}", part.name)?;
         for line in &report.told {
             writeln!(out, "    {line}")?;

@@ -84,6 +84,37 @@ pub(super) fn told(log: &str) -> Vec<String> {
     log.lines().filter(tells).map(line).collect()
 }
 
+/// The most lines that [`failures`] returns.
+const FAILURE_LINES_MAX: usize = 40;
+
+/// What failed in a `log`, by name, and the first words of why: what its end alone may not show.
+pub(super) fn failures(log: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    // Of what panicked, the assertion and the two values stand below the place.
+    let mut reason_lines = 0;
+    for line in log.lines() {
+        let names = line.ends_with("... FAILED")
+            || line.starts_with("FAILED ")
+            || line.trim_start().starts_with("--- FAIL")
+            || line.starts_with("not ok ")
+            || line.trim_start().starts_with('✖')
+            || line.starts_with("[ERROR] ")
+            || line.starts_with("error");
+        let panicked = line.starts_with("thread '") && line.contains(" panicked at ");
+        if panicked {
+            reason_lines = 4;
+        }
+        if names || reason_lines > 0 {
+            lines.push(line.chars().take(240).collect());
+        }
+        reason_lines = usize::saturating_sub(reason_lines, 1);
+        if lines.len() == FAILURE_LINES_MAX {
+            break;
+        }
+    }
+    lines
+}
+
 /// The number before `word`, or 0.
 fn before(line: &str, word: &str) -> u64 {
     neighbour(line, word, |words, at| at.checked_sub(1).map(|at| words[at]))
@@ -112,6 +143,23 @@ mod tests {
     #[track_caller]
     fn check(runner: Runner, log: &str, passed: u64, failed: u64, skipped: u64) {
         assert_eq!(runner.counts(log), Some(Counts { passed, failed, skipped }));
+    }
+
+    #[test]
+    fn what_failed_is_named_with_its_reason() {
+        let log = "running 2 tests\ntest lists::one ... ok\ntest lists::two ... FAILED\n\n---- lists::two stdout ----\n\n\
+                   thread 'lists::two' (7) panicked at tests/lists.rs:1:5:\nassertion failed\n  left: 1\n right: 2\n\
+                   stack backtrace:\n   0: main\n";
+        let expected = [
+            "test lists::two ... FAILED",
+            "thread 'lists::two' (7) panicked at tests/lists.rs:1:5:",
+            "assertion failed",
+            "  left: 1",
+            " right: 2",
+        ];
+        assert_eq!(failures(log), expected);
+        assert_eq!(failures("test a ... ok\n"), Vec::<String>::new());
+        assert_eq!(failures(&"error: x\n".repeat(99)).len(), FAILURE_LINES_MAX);
     }
 
     #[test]

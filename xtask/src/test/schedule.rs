@@ -59,7 +59,7 @@ pub(super) struct Report {
     pub(super) elapsed: Duration,
     /// What its runner counted, in words.
     pub(super) counted: Option<String>,
-    /// What its tests told of themselves.
+    /// What its tests told of themselves, or which of them failed.
     pub(super) told: Vec<String>,
 }
 
@@ -164,7 +164,9 @@ fn run_part(part: &Part, folders: &Folders) -> Report {
         say(&format!("---- {}: {trouble}; the end of {}:\n{end}\n----", part.name, path.display()));
     }
     say(&format!("{:<6} {:<18} {:.1} s", outcome.word(), part.name, elapsed.as_secs_f32()));
-    Report { outcome, elapsed, counted: counts.map(in_words), told: closing::told(&log) }
+    let told =
+        if outcome == Outcome::Failed { closing::failures(&log) } else { closing::told(&log) };
+    Report { outcome, elapsed, counted: counts.map(in_words), told }
 }
 
 fn spawn_and_wait(part: &Part, folders: &Folders, log: &Path) -> io::Result<ExitStatus> {
