@@ -21,6 +21,10 @@ mod measure;
 #[cfg(feature = "compare")]
 mod memory;
 #[cfg(feature = "compare")]
+mod operating;
+#[cfg(feature = "compare")]
+mod operator;
+#[cfg(feature = "compare")]
 mod report;
 #[cfg(feature = "compare")]
 mod restart;

@@ -4,6 +4,7 @@ mod codegen;
 mod compare;
 mod mutants;
 mod page;
+mod rabbitmq;
 mod record_api;
 mod test;
 mod torture;

@@ -54,8 +54,10 @@ pub(super) fn instructions(
     for load in transient_loads().filter(|load| wanted(load.name)) {
         let (mut counts, mut ratios) = (Vec::new(), Vec::new());
         for _ in 0..effort.rounds {
-            let count = a_message(now, now, load)?;
-            ratios.push((count / a_message(now, before, load)?, None));
+            let of =
+                |binary| a_message(now, load, |runner| Broker::pillarbox_under(runner, binary));
+            let count = of(now)?;
+            ratios.push((count / of(before)?, None));
             counts.push(count);
         }
         let count = median(counts.into_iter()).context("something was counted")?;
@@ -70,35 +72,42 @@ fn transient_loads() -> impl Iterator<Item = &'static Load> {
     LOADS.iter().filter(|load| !load.arguments.contains("-r "))
 }
 
-/// The instructions of the longer run beyond the shorter one, by each delivery more.
-fn a_message(tool: &Path, binary: &Path, load: &Load) -> anyhow::Result<f64> {
+/// The instructions of the longer run beyond the shorter one, by each delivery more, of a broker that is started under
+/// `callgrind` by `start`.
+pub(super) fn a_message(
+    tool: &Path,
+    load: &Load,
+    start: impl Fn(&[&str]) -> anyhow::Result<Broker>,
+) -> anyhow::Result<f64> {
     let each = load.argument("-x").or(load.argument("--fanout")).unwrap_or(1);
     let fitting = BYTES_MAX / load.argument("-s").context("a load has a size")?;
     let many = DELIVERIES.min(fitting) / each;
-    let shorter = count(tool, binary, load, many / LONGER)?;
-    let longer = count(tool, binary, load, many)?;
-    Ok((longer.0 - shorter.0) / (longer.1 - shorter.1))
+    let run = |messages: u64| {
+        let arguments = format!("{} -C {messages}", load.arguments);
+        counted(&start, |broker| Ok(bench_to_end(tool, broker, &arguments)?.received))
+    };
+    let (shorter, longer) = (run(many / LONGER)?, run(many)?);
+    #[expect(clippy::cast_precision_loss, reason = "a run has less than 2^52 messages")]
+    let deliveries = (longer.1 - shorter.1) as f64;
+    Ok((longer.0 - shorter.0) / deliveries)
 }
 
-/// Instructions of a whole run with so many messages of each producer, and how many were received.
-fn count(tool: &Path, binary: &Path, load: &Load, messages: u64) -> anyhow::Result<(f64, f64)> {
+/// Instructions of a broker's whole life with one load on it, and what came of the load.
+pub(super) fn counted<T>(
+    start: impl Fn(&[&str]) -> anyhow::Result<Broker>,
+    load: impl FnOnce(&Broker) -> anyhow::Result<T>,
+) -> anyhow::Result<(f64, T)> {
     let folder = fresh_folder()?;
     let out = folder.join("callgrind.out");
     let out_argument = format!("--callgrind-out-file={}", out.display());
-    let broker = Broker::pillarbox_under(
-        &["valgrind", "--tool=callgrind", "--quiet", &out_argument],
-        binary,
-    )?;
-    let arguments = format!("{} -C {messages}", load.arguments);
-    let received = bench_to_end(tool, &broker, &arguments)?.received;
+    let broker = start(&["valgrind", "--tool=callgrind", "--quiet", &out_argument])?;
+    let came = load(&broker)?;
     // It writes the file when it ends.
     drop(broker);
     let text = fs::read_to_string(&out).context("callgrind leaves its counts")?;
     fs::remove_dir_all(&folder)?;
     let total = text.lines().find_map(|line| line.strip_prefix("totals: "));
-    let total: f64 = total.context("callgrind tells a total")?.trim().parse()?;
-    #[expect(clippy::cast_precision_loss, reason = "a run has less than 2^52 messages")]
-    Ok((total, received as f64))
+    Ok((total.context("callgrind tells a total")?.trim().parse()?, came))
 }
 
 /// Whether instructions can be counted here.

@@ -3,7 +3,7 @@
 use std::{
     env, fs,
     io::{BufRead, BufReader},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicUsize, Ordering},
@@ -13,15 +13,7 @@ use std::{
 
 use anyhow::{Context, bail, ensure};
 
-/// Where packages put RabbitMQ's start script.
-const RABBITMQ_SERVERS: [&str; 3] = [
-    "/usr/lib/rabbitmq/bin/rabbitmq-server",
-    "/usr/sbin/rabbitmq-server",
-    "/opt/homebrew/sbin/rabbitmq-server",
-];
-
-/// RabbitMQ takes seconds to start, and more on a busy machine or with many messages.
-const START_TIMEOUT: Duration = Duration::from_secs(300);
+use crate::rabbitmq::{self, RabbitMq};
 
 /// How long a broker may take to stop before it is killed.
 const STOP_TIMEOUT: Duration = Duration::from_secs(20);
@@ -30,6 +22,8 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 pub(super) struct Broker {
     pub(super) name: &'static str,
     pub(super) uri: String,
+    /// Its HTTP API and its metrics, as `address:port`, if it has them.
+    pub(super) management: Option<Management>,
     pub(super) pid: u32,
     /// From the start of the process until it accepts connections.
     pub(super) start: Duration,
@@ -39,6 +33,13 @@ pub(super) struct Broker {
     child: Child,
     /// It was killed, and another one goes on with its folder.
     is_replaced: bool,
+}
+
+/// Where to ask a broker for its state.
+#[derive(Clone, Debug)]
+pub(super) struct Management {
+    pub(super) api: String,
+    pub(super) metrics: String,
 }
 
 /// How a broker is started, and started again.
@@ -51,9 +52,7 @@ enum Program {
         has_data_dir: bool,
     },
     RabbitMq {
-        server: &'static str,
-        port: u16,
-        distribution_port: u16,
+        server: RabbitMq,
         /// The Erlang port mapper was not there before, and would stay behind.
         starts_epmd: bool,
     },
@@ -80,20 +79,33 @@ impl Broker {
         Self::start(Program::Pillarbox { command, has_data_dir }, fresh_folder()?)
     }
 
+    /// Starts it with nothing that an operator would ask.
+    pub(super) fn pillarbox_without_management(
+        runner: &[&str],
+        binary: &Path,
+    ) -> anyhow::Result<Self> {
+        let folder = fresh_folder()?;
+        let settings = folder.join("settings.toml");
+        fs::write(&settings, "[management]\nbind = []\nmetrics_bind = []\n")?;
+        let command = runner.iter().map(PathBuf::from).chain([binary.to_owned()]);
+        let command = command.chain(["--config".into(), settings]).collect();
+        Self::start(Program::Pillarbox { command, has_data_dir: true }, folder)
+    }
+
     /// Starts a RabbitMQ of its own, with nothing but its defaults and no plugins; `None` if it is not installed.
     pub(super) fn rabbitmq() -> anyhow::Result<Option<Self>> {
-        let Some(server) = RABBITMQ_SERVERS.iter().find(|path| Path::new(path).exists()) else {
-            return Ok(None);
-        };
-        let folder = fresh_folder()?;
-        fs::write(folder.join("plugins"), "[].")?;
-        let program = Program::RabbitMq {
-            server,
-            port: free_port()?,
-            distribution_port: free_port()?,
-            starts_epmd: TcpStream::connect(("127.0.0.1", 4369)).is_err(),
-        };
-        Self::start(program, folder).map(Some)
+        RabbitMq::find()?.map(Self::start_found).transpose()
+    }
+
+    /// The same with its HTTP API and its metrics.
+    pub(super) fn rabbitmq_with_management() -> anyhow::Result<Option<Self>> {
+        let found = RabbitMq::find()?.map(RabbitMq::with_management).transpose()?;
+        found.map(Self::start_found).transpose()
+    }
+
+    fn start_found(server: RabbitMq) -> anyhow::Result<Self> {
+        let starts_epmd = TcpStream::connect(("127.0.0.1", 4369)).is_err();
+        Self::start(Program::RabbitMq { server, starts_epmd }, fresh_folder()?)
     }
 
     /// Kills it with a signal that it cannot catch, and starts it again on what it left.
@@ -118,9 +130,9 @@ impl Broker {
                 }
                 Self::start_pillarbox(started, program, folder)
             }
-            Program::RabbitMq { server, port, distribution_port, .. } => {
-                let started = rabbitmq_command(server, *port, *distribution_port, &folder);
-                Self::start_rabbitmq(started, *port, program, folder)
+            Program::RabbitMq { server, .. } => {
+                let server = server.clone();
+                Self::start_rabbitmq(&server, program, folder)
             }
         }
     }
@@ -138,10 +150,17 @@ impl Broker {
             .with_context(|| format!("cannot start {command:?}"))?;
         let stdout = child.stdout.take().context("its output is piped")?;
         let mut lines = BufReader::new(stdout).lines();
+        let (mut api, mut metrics) = (None, None);
         let address = lines
             .by_ref()
             .map_while(Result::ok)
-            .find_map(|line| line.strip_prefix("listening on ").map(str::to_owned))
+            .find_map(|line| {
+                // These lines come before it.
+                let behind = |what: &str| line.strip_prefix(what).map(str::to_owned);
+                api = api.take().or_else(|| behind("management on "));
+                metrics = metrics.take().or_else(|| behind("metrics on "));
+                behind("listening on ")
+            })
             .context("the broker does not say where it listens")?;
         TcpStream::connect(address.as_str())?;
         let start = begun.elapsed();
@@ -150,6 +169,7 @@ impl Broker {
         Ok(Self {
             name: "Pillarbox",
             uri: format!("amqp://guest:guest@{address}"),
+            management: api.zip(metrics).map(|(api, metrics)| Management { api, metrics }),
             pid: child.id(),
             start,
             folder,
@@ -160,21 +180,25 @@ impl Broker {
     }
 
     fn start_rabbitmq(
-        mut command: Command,
-        port: u16,
+        server: &RabbitMq,
         program: Program,
         folder: PathBuf,
     ) -> anyhow::Result<Self> {
         // One that is left from before names a process that is gone.
-        let pid_file = folder.join("pid");
+        let pid_file = rabbitmq::pid_file(&folder);
         if pid_file.exists() {
             fs::remove_file(&pid_file)?;
         }
         let begun = Instant::now();
-        let child = command.spawn().context("cannot start RabbitMQ")?;
+        let child = server.command(&folder)?.spawn().context("cannot start RabbitMQ")?;
+        let on = |port| format!("127.0.0.1:{port}");
+        let management = server
+            .management
+            .map(|ports| Management { api: on(ports.api), metrics: on(ports.metrics) });
         let mut broker = Self {
             name: "RabbitMQ",
-            uri: format!("amqp://guest:guest@127.0.0.1:{port}"),
+            uri: format!("amqp://guest:guest@{}", on(server.port)),
+            management,
             pid: child.id(),
             start: Duration::ZERO,
             folder,
@@ -182,39 +206,29 @@ impl Broker {
             child,
             is_replaced: false,
         };
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            if begun.elapsed() > START_TIMEOUT {
-                bail!("RabbitMQ does not accept connections");
-            }
-            if let Some(status) = broker.child.try_wait()? {
-                bail!("RabbitMQ does not start: {status}");
-            }
-            thread::sleep(Duration::from_millis(20));
-        }
+        broker.wait_for(&on(server.port), begun)?;
         broker.start = begun.elapsed();
+        if let Some(management) = broker.management.clone() {
+            broker.wait_for(&management.api, begun)?;
+            broker.wait_for(&management.metrics, begun)?;
+        }
         // The script may have started the real process beside itself.
         broker.pid = fs::read_to_string(pid_file)?.trim().parse()?;
         Ok(broker)
     }
-}
 
-fn rabbitmq_command(server: &str, port: u16, distribution_port: u16, folder: &Path) -> Command {
-    let mut command = Command::new(server);
-    command
-        .env("HOME", folder)
-        .env("RABBITMQ_NODENAME", format!("compare-{}@localhost", std::process::id()))
-        .env("RABBITMQ_NODE_IP_ADDRESS", "127.0.0.1")
-        .env("RABBITMQ_NODE_PORT", port.to_string())
-        .env("RABBITMQ_DIST_PORT", distribution_port.to_string())
-        .env("ERL_EPMD_ADDRESS", "127.0.0.1")
-        .env("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "-kernel inet_dist_use_interface {127,0,0,1}")
-        .env("RABBITMQ_MNESIA_BASE", folder.join("mnesia"))
-        .env("RABBITMQ_LOG_BASE", folder.join("log"))
-        .env("RABBITMQ_PID_FILE", folder.join("pid"))
-        .env("RABBITMQ_ENABLED_PLUGINS_FILE", folder.join("plugins"))
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    command
+    fn wait_for(&mut self, address: &str, begun: Instant) -> anyhow::Result<()> {
+        while TcpStream::connect(address).is_err() {
+            if begun.elapsed() > rabbitmq::START_TIMEOUT {
+                bail!("RabbitMQ does not accept connections on {address}");
+            }
+            if let Some(status) = self.child.try_wait()? {
+                bail!("RabbitMQ does not start: {status}");
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
 }
 
 impl Drop for Broker {
@@ -246,8 +260,4 @@ pub(super) fn fresh_folder() -> anyhow::Result<PathBuf> {
     let folder = env::current_exe()?.with_file_name(name);
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     Ok(folder)
-}
-
-fn free_port() -> anyhow::Result<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }

@@ -127,6 +127,13 @@ pub(super) struct Summary {
     latency_us: Option<Latency>,
 }
 
+impl Summary {
+    /// In microseconds, if messages carry the time at which they were sent.
+    pub(super) fn p99_us(&self) -> Option<f64> {
+        Some(self.latency_us.as_ref()?.p99)
+    }
+}
+
 #[derive(Debug, Deserialize)]
 struct Latency {
     p50: f64,

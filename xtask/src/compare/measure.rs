@@ -14,7 +14,7 @@ use super::{
     brokers::Broker,
     durable,
     loads::{self, LOADS, PERSISTENT_LOADS, Pace},
-    memory,
+    memory, operating,
     report::{Must, Report, Row},
     restart, space,
     topology::{self, Effort},
@@ -83,6 +83,7 @@ async fn measure(arguments: &Arguments) -> anyhow::Result<Report> {
         let broker = Broker::pillarbox(&binary)?;
         rows.extend(loads::slow_consumer(&binary, &broker, effort.pace)?);
     }
+    operated(&binary, &wanted, !arguments.no_rabbitmq, effort, &mut report.operating).await?;
     on_disk(&binary, &wanted, !arguments.no_rabbitmq, effort, &mut report.durable).await?;
     if let Some(before) = &arguments.before {
         against_before(&binary, before, &wanted, effort, &mut report.durable)?;
@@ -115,7 +116,7 @@ async fn in_turns(
         tell(&format!("RabbitMQ started in {:.1?} with {resident} MiB", theirs.start))?;
     }
     let both = (&ours, theirs.as_ref());
-    let Report { figures, durable } = report;
+    let Report { figures, durable, .. } = report;
     let transient = LOADS.iter().map(|load| (load, false));
     let persistent = PERSISTENT_LOADS.iter().map(|load| (load, true));
     for (load, is_durable) in transient.chain(persistent) {
@@ -167,6 +168,33 @@ async fn on_disk(
     if wanted.has("backlog") {
         tell("backlog")?;
         rows.extend(backlog::deep_queue(binary, effort)?);
+    }
+    Ok(())
+}
+
+/// What is there for an operator, and what it costs.
+async fn operated(
+    binary: &Path,
+    wanted: &Wanted<'_>,
+    with_rabbitmq: bool,
+    effort: Effort,
+    rows: &mut Vec<Row>,
+) -> anyhow::Result<()> {
+    if wanted.has("questions") {
+        tell("questions")?;
+        rows.extend(operating::questions(binary, with_rabbitmq, effort).await?);
+    }
+    if wanted.has("statistics") {
+        tell("statistics")?;
+        rows.push(operating::statistics_memory(binary, effort).await?);
+    }
+    tell("rates beside the page")?;
+    let is_rate_wanted = |load: &str| wanted.has(&format!("beside page, {load}"));
+    rows.extend(operating::rates_beside_page(binary, is_rate_wanted, effort)?);
+    let is_wanted = |load: &str| wanted.has(&format!("instructions beside page, {load}"));
+    if before::has_callgrind() && LOADS.iter().any(|load| is_wanted(load.name)) {
+        tell("instructions beside the page")?;
+        rows.extend(operating::instructions_beside_page(binary, is_wanted, effort)?);
     }
     Ok(())
 }

@@ -11,6 +11,8 @@ pub(super) struct Report {
     pub(super) figures: Vec<Row>,
     /// Of messages on the disk.
     pub(super) durable: Vec<Row>,
+    /// Of what an operator asks.
+    pub(super) operating: Vec<Row>,
 }
 
 /// One figure of both brokers, medians of all rounds.
@@ -66,7 +68,11 @@ impl Row {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The README holds each table between such marks.
-        for (mark, rows) in [("figures", &self.figures), ("durable figures", &self.durable)] {
+        for (mark, rows) in [
+            ("figures", &self.figures),
+            ("durable figures", &self.durable),
+            ("operating figures", &self.operating),
+        ] {
             if !rows.is_empty() {
                 writeln!(f, "<!-- {mark} -->")?;
                 writeln!(f, "| | Pillarbox | RabbitMQ | ratio | must | |")?;
@@ -160,7 +166,7 @@ mod tests {
     #[test]
     fn tables_stand_between_their_marks() {
         let row = Row::of("start", "ms", &[(60.0, None)], Must::AtMost(50.0));
-        let report = Report { figures: Vec::new(), durable: vec![row] };
+        let report = Report { durable: vec![row], ..Report::default() };
         let expected = "<!-- durable figures -->\n\
                         | | Pillarbox | RabbitMQ | ratio | must | |\n\
                         |---|--:|--:|--:|--:|---|\n\
