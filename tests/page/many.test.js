@@ -1,6 +1,7 @@
 // 10,000 queues: the list is there at once, and stays light.
 //
-// The page is measured, not the broker: the time that the API takes for the first list is subtracted, and told beside it.
+// How long it takes is told, not judged: that is the machine's as much as the page's. What keeps it short is judged: that
+// the page asks for a part of the list, and shows no more.
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
@@ -8,8 +9,8 @@ import { USER, api, at, connect, eventually, open, logIn, screenshot, start } fr
 
 const VHOST = 'page many'
 const QUEUES = 10_000
-const PAINT_MS_MAX = 1_000
-const UPDATE_MS_MAX = 50
+/** What is shown at once. */
+const ROWS_MAX = 100
 /** RabbitMQ takes seconds for such a list. */
 const SLOW_MS = 45_000
 
@@ -34,7 +35,7 @@ after(async () => {
   await api('DELETE', at('vhosts', VHOST))
 }, { timeout: 300_000 })
 
-test('the first rows are there within a second, an update costs little', { timeout: 120_000 }, async (t) => {
+test('the first rows come with a part of the list, and an update asks for no more', { timeout: 120_000 }, async () => {
   const page = await open(setting, { hash: '#/queues?name=queue' })
   await eventually(async () => (await api('GET', `queues?page=1&page_size=1&pagination=true&columns=name`)).value.total_count >= QUEUES)
   await page.getByLabel('User', { exact: true }).waitFor()
@@ -55,8 +56,7 @@ test('the first rows are there within a second, an update costs little', { timeo
     const calls = performance.getEntriesByType('resource').filter(({ name }) => name.includes('/api/queues?') || name.endsWith('/api/whoami'))
     return { whole: window.painted - window.begun, waited: calls.slice(0, 2).reduce((sum, { duration }) => sum + duration, 0) }
   })
-  t.diagnostic(`first rows after ${whole.toFixed(0)} ms, ${waited.toFixed(0)} ms of them waiting for the API`)
-  assert.ok(whole - waited <= PAINT_MS_MAX, `${whole} ms, of which the API took ${waited}`)
+  assert.equal(await page.locator('main tbody tr').count(), ROWS_MAX)
 
   const cdp = await page.context().newCDPSession(page)
   await cdp.send('Performance.enable')
@@ -68,9 +68,11 @@ test('the first rows are there within a second, an update costs little', { timeo
   const [before, updates] = [await scripted(), asked()]
   await page.waitForTimeout(10_000)
   const each = (await scripted() - before) / Math.max(1, asked() - updates)
-  t.diagnostic(`an update takes ${each.toFixed(1)} ms of script`)
+  console.log(`counts: ${QUEUES} queues, first rows after ${whole.toFixed(0)} ms, ${waited.toFixed(0)} ms of them waiting for the API; an update takes ${each.toFixed(1)} ms of script`)
   assert.ok(asked() - updates >= 2, 'it was updated')
-  assert.ok(each <= UPDATE_MS_MAX, `${each} ms of script an update`)
+  const lists = setting.front.asked.filter(({ path }) => path.startsWith('queues?'))
+  for (const { path } of lists) assert.match(path, new RegExp(`page_size=${ROWS_MAX}(&|$)`))
+  assert.equal(await page.locator('main tbody tr').count(), ROWS_MAX)
   await screenshot(page, 'queues-10000')
   assert.deepEqual(page.faults, [])
 })

@@ -79,9 +79,11 @@ impl Runner {
 
 /// What tests tell of themselves in `log`: lines that begin with `counts: `, or name a seed to go on with.
 pub(super) fn told(log: &str) -> Vec<String> {
+    // Node's runner makes comments of what a test prints.
+    let lines = log.lines().map(|line| line.strip_prefix("# ").unwrap_or(line));
     let tells = |line: &&str| line.starts_with("counts: ") || line.contains("; next seed ");
     let line = |line: &str| line.strip_prefix("counts: ").unwrap_or(line).to_owned();
-    log.lines().filter(tells).map(line).collect()
+    lines.filter(tells).map(line).collect()
 }
 
 /// The most lines that [`failures`] returns.
