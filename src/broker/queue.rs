@@ -222,6 +222,15 @@ impl Queue {
         Purged { count, remains: Remains::new(ready, UnackedTable::default(), None) }
     }
 
+    /// Gives back the memory that an empty queue keeps for its next message: for one that nobody has used for a while.
+    pub fn rest(&mut self) {
+        let is_empty = self.ready() == 0 && self.unacked.len() == 0;
+        if is_empty && self.held.is_none() && self.paging.is_none() {
+            self.ready = Ready::default();
+            self.content.clear();
+        }
+    }
+
     /// The queue was declared again: its time to live unused starts anew. A quorum queue's does not.
     pub fn touch(&mut self, now: Timestamp) {
         if self.settings.kind == QueueKind::Classic {

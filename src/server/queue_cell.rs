@@ -30,6 +30,9 @@ use crate::timer::Due;
 use crate::vhost::Vhost;
 use crate::window::Window;
 
+/// How long nobody visits a queue before it rests.
+const RESTS_AFTER_MS: u64 = 5_000;
+
 /// A queue and what the server knows of it.
 ///
 /// Lock order: the queue's state, then one outbox, then the buffer of what is spilled.
@@ -229,9 +232,29 @@ impl QueueCell {
         Some(look(Look { queue, visited_at: *visited_at, window, links }))
     }
 
+    /// Lets the queue [rest](Queue::rest) if nobody has visited it for a while.
+    pub(crate) fn rest(&self, vhost: &Vhost, now: Timestamp) {
+        let mut state = self.state.lock();
+        if !state.deleted && now.ms_since(state.visited_at) >= RESTS_AFTER_MS {
+            state.queue.rest();
+            self.account(vhost, &mut state);
+        }
+    }
+
     /// Settles the memory account, and says for when the timer is to be armed, if it is.
     #[inline]
     fn after_visit(&self, vhost: &Vhost, state: &mut QueueState) -> Option<Timestamp> {
+        self.account(vhost, state);
+        let deadline = state.queue.next_deadline()?;
+        if state.armed.is_some_and(|armed| armed <= deadline) {
+            return None;
+        }
+        state.armed = Some(deadline);
+        Some(deadline)
+    }
+
+    #[inline]
+    fn account(&self, vhost: &Vhost, state: &mut QueueState) {
         let bytes = state.queue.memory_bytes();
         if bytes != state.accounted {
             vhost.shared.memory.account(state.accounted, bytes);
@@ -241,12 +264,6 @@ impl QueueCell {
                 self.crowded.store(crowded, Ordering::Relaxed);
             }
         }
-        let deadline = state.queue.next_deadline()?;
-        if state.armed.is_some_and(|armed| armed <= deadline) {
-            return None;
-        }
-        state.armed = Some(deadline);
-        Some(deadline)
     }
 
     /// The timer that was armed has fired: the next visit arms it again.

@@ -46,6 +46,7 @@ impl Admin {
                         let counts = look.counts();
                         look.window.sample(now, counts);
                     });
+                    cell.rest(&vhost, now);
                 }
                 tokio::task::yield_now().await;
             }

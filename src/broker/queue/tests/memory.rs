@@ -54,6 +54,26 @@ fn an_emptied_queue_gives_its_memory_back() {
 }
 
 #[test]
+fn a_queue_that_rests_keeps_nothing_and_goes_on_later() {
+    let mut stage = Stage::new(classic());
+    stage.publish("first");
+    let kept = stage.queue.memory_bytes();
+    stage.queue.rest();
+    assert_eq!(stage.queue.memory_bytes(), kept, "a message is there");
+    assert!(stage.fetch(true).is_some());
+    stage.queue.rest();
+    assert_eq!(stage.queue.memory_bytes(), 0);
+    stage.publish("second");
+    let id = stage.consume(acking());
+    stage.queue.rest();
+    let slots = stage.slots();
+    assert_eq!(slots.len(), 1, "it is unacked, and its content is there");
+    stage.cancel(id);
+    stage.settle(&slots, Settlement::Requeue { counted: false });
+    assert_eq!(stage.queue.ready(), 1);
+}
+
+#[test]
 fn a_large_body_is_shared_not_copied() {
     let mut stage = Stage::new(classic());
     let body = Bytes::from(vec![b'x'; 100_000]);
