@@ -75,7 +75,7 @@ fn a_broker_that_does_not_flush_is_found_out() {
         "counts: {caught} of {CUTS_WITHOUT_FLUSH} cuts of a broker that does not flush are found to lose something"
     );
     // How many are found depends on what the kernel had written by then of its own accord; that some are shows that cuts
-    // take away what was not flushed.
+    // take away what was not flushed. Those at the end of a life find the confirms of its last moments.
     assert!(caught > 0);
 }
 
@@ -114,6 +114,8 @@ struct Recording {
     definitions: Arc<Definitions>,
     /// How long the log was when everything was declared.
     begin: u64,
+    /// How long it was when the broker was killed, each time.
+    ends: Vec<u64>,
 }
 
 /// Lets a broker work on a recorded disk.
@@ -123,7 +125,7 @@ fn record(ground: &Ground, launch: &Launch, folder: &Path, seed: u64) -> Recordi
     ground.mount(&recorder.device(), folder);
     let (clock, history) = (recorder.clock(), Arc::new(History::new(recorder.clock())));
     let definitions = Arc::<Definitions>::default();
-    let mut begin = 0;
+    let (mut begin, mut ends) = (0, Vec::new());
     for life in 0..LIVES {
         let mut process = start(launch).0;
         run(async {
@@ -134,13 +136,14 @@ fn record(ground: &Ground, launch: &Launch, folder: &Path, seed: u64) -> Recordi
                 begin = clock();
             }
             tokio::time::sleep(LIFE).await;
+            ends.push(clock());
             process.kill();
             load.ended().await;
         });
         history.record(Event::Ended);
     }
     ground.unmount(folder);
-    Recording { log: recorder.finish(), history, definitions, begin }
+    Recording { log: recorder.finish(), history, definitions, begin, ends }
 }
 
 fn start(launch: &Launch) -> (Process, Duration) {
@@ -174,7 +177,8 @@ impl Recording {
         Ok((judge(&events), started_in))
     }
 
-    /// Where to cut, in order: half of them at flushes, half of them at writes that nothing has flushed.
+    /// Where to cut, in order: where lives ended, and of the others half at flushes, half at writes that nothing has
+    /// flushed.
     fn cuts(&self, count: u64, seed: u64) -> Vec<u64> {
         let mut random = Random::new(seed);
         let later: Vec<&DiskEntry> =
@@ -183,9 +187,9 @@ impl Recording {
             later.iter().filter(|entry| entry.is_flush).map(|entry| entry.end).collect();
         let writes: Vec<u64> =
             later.iter().filter(|entry| entry.len > 0).map(|entry| entry.end).collect();
-        let mut cuts: Vec<u64> = (0..count)
-            .map(|cut| random.pick(if cut % 2 == 0 { &flushes } else { &writes }))
-            .collect();
+        let others = (self.ends.len() as u64..count)
+            .map(|cut| random.pick(if cut % 2 == 0 { &flushes } else { &writes }));
+        let mut cuts: Vec<u64> = self.ends.iter().copied().chain(others).collect();
         cuts.sort_unstable();
         cuts
     }
