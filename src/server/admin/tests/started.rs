@@ -1,5 +1,8 @@
 //! A server on a free port, and its clients.
 
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -138,12 +141,27 @@ fn scratch() -> PathBuf {
     std::env::temp_dir().join(format!("pillarbox-admin-{}-{count}", std::process::id()))
 }
 
+/// Copies what a crash would leave: all files at one moment.
 fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        std::fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
+    while !is_copied(from, to) {
+        std::fs::remove_dir_all(to).unwrap();
     }
+}
+
+/// `false` if the broker renamed or removed a file meanwhile.
+fn is_copied(from: &Path, to: &Path) -> bool {
+    std::fs::create_dir_all(to).unwrap();
+    let listed = |folder: &Path| -> BTreeSet<OsString> {
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect()
+    };
+    let names = listed(from);
+    for name in &names {
+        match std::fs::copy(from.join(name), to.join(name)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return false,
+            copied => copied.map(drop).unwrap(),
+        }
+    }
+    listed(from) == names
 }
 
 pub(super) fn text(password: &str) -> NewPassword {
