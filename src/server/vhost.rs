@@ -263,19 +263,43 @@ impl Vhost {
         let replaces = source.log_id().zip(letter.settles);
         let replaces = replaces.map(|(owner, sequence)| Original { owner, sequence });
         let keys: Vec<&[u8]> = letter.routing_keys.iter().map(|key| &key[..]).collect();
-        let exchange = self.exchange(&letter.target_exchange);
+        let copied = Copied { letter: Some(letter), replaces };
+        self.publish_from_within(now, &letter.message, &keys, copied, effects)
+    }
+
+    /// Publishes a message that somebody moves, by its routing key alone; whether it was routed and every queue accepted
+    /// it. Its original stays in the log.
+    pub(crate) fn publish_moved(
+        &self,
+        now: Timestamp,
+        message: &Message,
+        effects: &mut Effects,
+    ) -> bool {
+        let copied = Copied { letter: None, replaces: None };
+        self.publish_from_within(now, message, &[], copied, effects)
+    }
+
+    /// Publishes a message as if a client did: its exchange may hold it back, or remember it.
+    fn publish_from_within(
+        &self,
+        now: Timestamp,
+        message: &Message,
+        extra_keys: &[&[u8]],
+        copied: Copied<'_>,
+        effects: &mut Effects,
+    ) -> bool {
+        let exchange = self.exchange(&message.exchange);
         if let Some(exchange) = exchange.filter(|exchange| exchange.keeps_messages()) {
-            match exchange.delay_of(&letter.message.properties).ok().flatten() {
+            match exchange.delay_of(&message.properties).ok().flatten() {
                 Some(delay_ms) => {
-                    let arrival = letter.message.arrival(Sequence(0));
-                    effects.note_logged(exchange.delay(now, delay_ms, &arrival, replaces));
+                    let arrival = message.arrival(Sequence(0));
+                    effects.note_logged(exchange.delay(now, delay_ms, &arrival, copied.replaces));
                     return true;
                 }
-                None => exchange.remember(&letter.message.arrival(Sequence(0))),
+                None => exchange.remember(&message.arrival(Sequence(0))),
             }
         }
-        let copied = Copied { letter: Some(letter), replaces };
-        self.publish_copy(now, &letter.message, &keys, copied, effects)
+        self.publish_copy(now, message, extra_keys, copied, effects)
     }
 
     // Queues.
