@@ -1,5 +1,9 @@
 //! Looking into a queue without touching it; deleting, moving and redriving single messages.
 
+use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::net::TcpStream;
+
 use serde_json::{Value, json};
 
 use crate::broker::Broker;
@@ -73,7 +77,8 @@ fn a_look_leaves_no_trace() {
     let session = Session::open(&broker.uri());
     declare(&guest, "box", json!({ "x-message-ttl": 600_000 }));
     session.publish_all("box", &bodies(&numbers(0..30)), 2);
-    let before = guest.json("/api/queues/%2F/box")["message_stats"].clone();
+    let stats = || guest.json("/api/queues/%2F/box")["message_stats"].clone();
+    let before = stats();
     let first = look(&guest, "box", "");
     assert_eq!(payloads(&first), numbers(0..25));
     assert_eq!((&first["next_offset"], &first["compared"]), (&json!(25), &json!(25)));
@@ -85,16 +90,19 @@ fn a_look_leaves_no_trace() {
     let message = &first["messages"][0];
     assert_eq!((&message["state"], &message["redelivered"]), (&json!("ready"), &json!(false)));
     assert_eq!((&message["exchange"], &message["routing_key"]), (&json!(""), &json!("box")));
-    assert!(message["age_ms"].as_u64().unwrap() < 600_000);
+    assert!(message["age_ms"].as_u64().unwrap() < 600_000 && message["in_log"] == json!(true));
+    publish(&guest, ("amq.default", "box"), "transient", &json!({}));
+    let transient = &look(&guest, "box", "offset=30")["messages"][0];
+    assert_eq!((&transient["age_ms"], &transient["in_log"]), (&Value::Null, &json!(false)));
     assert!(message["expires_in_ms"].as_u64().unwrap() > 300_000);
     assert_eq!(message["properties"]["delivery_mode"], json!(2));
-    let stats = guest.json("/api/queues/%2F/box")["message_stats"].clone();
+    let after = stats();
     for count in ["get", "deliver_get", "redeliver", "ack", "get_empty"] {
-        assert_eq!(stats[count], before[count], "{count}");
+        assert_eq!(after[count], before[count], "{count}");
     }
     let drained = session.drain("box");
-    let expected: Vec<_> = numbers(0..30).into_iter().map(|body| (body, false)).collect();
-    assert_eq!(drained, expected);
+    let all = numbers(0..30).into_iter().chain(["transient".to_owned()]);
+    assert_eq!(drained, all.map(|body| (body, false)).collect::<Vec<_>>());
 }
 
 #[test]
@@ -285,6 +293,55 @@ fn a_move_is_durable_when_it_is_answered() {
     assert_eq!(bodies("from"), numbers(0..0));
 }
 
+/// The bodies of everything that waits.
+fn all(guest: &Client, queue: &str) -> BTreeSet<String> {
+    let (mut all, mut offset) = (BTreeSet::new(), Some(0));
+    while let Some(from) = offset {
+        let contents = look(guest, queue, &format!("count=100&offset={from}"));
+        all.extend(payloads(&contents));
+        offset = contents["next_offset"].as_u64();
+    }
+    all
+}
+
+/// Sends a request and does not wait for the answer.
+fn post_and_go(broker: &Broker, path: &str, body: &Value) -> TcpStream {
+    let body = body.to_string();
+    let mut stream = TcpStream::connect(broker.management()).unwrap();
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nhost: {}\r\nauthorization: Basic Z3Vlc3Q6Z3Vlc3Q=\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        broker.management(),
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    stream
+}
+
+#[test]
+fn a_broker_that_is_killed_in_the_middle_of_a_move_loses_nothing() {
+    let mut broker = Broker::start();
+    let guest = Client::guest(broker.management());
+    let session = Session::open(&broker.uri());
+    for queue in ["from", "to"] {
+        declare(&guest, queue, json!({}));
+    }
+    session.publish_all("from", &bodies(&numbers(0..20_000)), 2);
+    let path = "/api/queues/%2F/from/messages/move";
+    let waiting = post_and_go(&broker, path, &json!({ "all": true, "queue": "to" }));
+    while guest.json("/api/queues/%2F/to")["messages"] == json!(0) {
+        std::thread::yield_now();
+    }
+    broker.kill_and_restart();
+    drop(waiting);
+    let guest = Client::guest(broker.management());
+    let (from, to) = (all(&guest, "from"), all(&guest, "to"));
+    assert!(!from.is_empty() && !to.is_empty(), "it was killed in the middle");
+    let both = from.intersection(&to).count();
+    assert!(both <= 500, "one portion may be in both queues: {both}");
+    assert_eq!(&from | &to, numbers(0..20_000).into_iter().collect());
+}
+
 #[test]
 fn what_is_refused_stays_where_it_is() {
     let broker = Broker::start();
@@ -340,7 +397,18 @@ fn dead_letters_go_back_to_where_they_died_first() {
     }
     session.reject("work", 4);
     wait_for(&guest, "dead", 4);
-    publish(&guest, ("amq.default", "dead"), "stray", &json!({ "delivery_mode": 2 }));
+    // Who writes a history into a message is not believed.
+    let forged = json!({
+        "x-first-death-queue": "other", "x-first-death-reason": "rejected", "x-first-death-exchange": "",
+        "x-death": [{ "queue": "other", "reason": "rejected", "exchange": "", "routing-keys": ["other"] }],
+    });
+    declare(&guest, "other", json!({}));
+    publish(
+        &guest,
+        ("amq.default", "dead"),
+        "stray",
+        &json!({ "delivery_mode": 2, "headers": forged }),
+    );
     let dead = look(&guest, "dead", "");
     assert_eq!(dead["messages"][0]["properties"]["headers"]["x-first-death-queue"], json!("work"));
     let first = json!({ "ids": [dead["messages"][1]["id"]] });

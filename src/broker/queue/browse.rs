@@ -92,11 +92,11 @@ pub enum Spot {
 pub struct ReadySpot(pub(super) Place);
 
 impl Queue {
-    /// Looks at messages from `from` on, passing over the first `skip` and those that are not `wanted`.
+    /// Looks at messages from `from` on, passing over the first `offset` and those that are not `wanted`.
     pub fn look(
         &self,
         from: Bookmark,
-        skip: u64,
+        offset: u64,
         limits: LookLimits,
         mut wanted: impl FnMut(Sequence) -> bool,
     ) -> Look {
@@ -104,7 +104,7 @@ impl Queue {
         let mut bytes = 0;
         for (entry, spot, behind) in self.entries_from(from) {
             let here = look.next.replace(behind);
-            let is_shown = look.passed >= skip && wanted(entry.sequence);
+            let is_shown = look.passed >= offset && wanted(entry.sequence);
             if is_shown {
                 let size = self.weigh(entry).1;
                 let is_full = !look.seen.is_empty() && bytes + size > limits.bytes_max;

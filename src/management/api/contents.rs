@@ -99,6 +99,7 @@ fn show_message(message: &StoredMessage, now: Timestamp, is_auto: bool) -> Value
         "priority_level": message.level,
         "age_ms": message.arrived_at.map(|at| now.ms_since(at)),
         "expires_in_ms": message.expires_at.map(|at| at.ms_since(now)),
+        "in_log": message.is_logged,
         "readable": message.content.is_some(),
     });
     if let Some(content) = &message.content {

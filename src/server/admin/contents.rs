@@ -90,6 +90,8 @@ pub struct StoredMessage {
     pub arrived_at: Option<Timestamp>,
     /// When it expires.
     pub expires_at: Option<Timestamp>,
+    /// Whether it is in the log, from which it survives a restart.
+    pub is_logged: bool,
     /// What it carries; `None`: the disk does not give it back.
     pub content: Option<StoredContent>,
 }
@@ -134,8 +136,8 @@ impl Admin {
         let next_offset = loop {
             let seen_max = if page.has_filter() { PORTION.seen_max } else { page.count.max(1) };
             let limits = LookLimits { seen_max, ..PORTION };
-            let skip = query.offset.saturating_sub(passed);
-            let Some(portion) = reader.portion(skip, limits, true, |_| true).await else {
+            let offset = query.offset.saturating_sub(passed);
+            let Some(portion) = reader.portion(offset, limits, |_| true).await else {
                 break None;
             };
             let end = passed + portion.passed;
@@ -160,6 +162,7 @@ impl Admin {
                 (None, false) => tokio::task::yield_now().await,
             }
         };
+        reader.date(&mut page.shown).await;
         Ok(Contents { messages: page.shown, compared, next_offset })
     }
 }
@@ -220,6 +223,7 @@ impl Page<'_> {
             level: seen.level,
             arrived_at,
             expires_at: seen.deadline,
+            is_logged: seen.backing == Some(Backing::Log),
             content,
         });
     }
@@ -249,7 +253,7 @@ fn is_text(value: &FieldValue, text: &str) -> bool {
 
 /// Whether a text is somewhere in a body.
 fn contains(body: &[u8], text: &[u8]) -> bool {
-    text.is_empty() || body.windows(text.len()).any(|part| part == text)
+    memchr::memmem::find(body, text).is_some()
 }
 
 impl Admin {
@@ -293,46 +297,38 @@ impl Reader {
         self.next.is_none()
     }
 
-    /// The next messages; `None` if the queue is gone or has no more. With `is_dated`, when they arrived is read as well.
+    /// The next messages; `None` if the queue is gone or has no more.
     pub(super) async fn portion(
         &mut self,
-        skip: u64,
+        offset: u64,
         limits: LookLimits,
-        is_dated: bool,
         wanted: impl FnMut(Sequence) -> bool,
     ) -> Option<Portion> {
         let from = self.next?;
-        let look = self.cell.look(|look| look.queue.look(from, skip, limits, wanted))?;
+        let look = self.cell.look(|look| look.queue.look(from, offset, limits, wanted))?;
         self.next = look.next;
-        let mut records = self.read_back(&look.seen, is_dated).await;
+        let mut records = self.read_back(&look.seen).await;
         let found = look.seen.into_iter().filter_map(|mut seen| {
-            let record = records.remove(&seen.sequence);
-            let is_here = SeenContent::Elsewhere(0);
-            let (message, arrived_at) =
-                match (std::mem::replace(&mut seen.content, is_here), record) {
-                    (SeenContent::Here(message), record) => {
-                        (Some(*message), record.and_then(|record| record.arrived_at()))
-                    }
-                    (SeenContent::Elsewhere(_), Some(ReadBack::Record(message, at))) => {
-                        (Some(message), at)
-                    }
-                    (SeenContent::Elsewhere(_), Some(ReadBack::Failed) | None) => (None, None),
+            let elsewhere = SeenContent::Elsewhere(0);
+            let (message, arrived_at) = match std::mem::replace(&mut seen.content, elsewhere) {
+                SeenContent::Here(message) => (Some(*message), None),
+                SeenContent::Elsewhere(_) => match records.remove(&seen.sequence) {
+                    Some(ReadBack::Record(message, at)) => (Some(message), at),
                     // It left the queue while it was looked for.
-                    (SeenContent::Elsewhere(_), Some(ReadBack::Gone)) => return None,
-                };
+                    Some(ReadBack::Gone) => return None,
+                    Some(ReadBack::Failed) | None => (None, None),
+                },
+            };
             Some(Found { seen, message, arrived_at })
         });
         Some(Portion { found: found.collect(), passed: look.passed })
     }
 
-    /// Reads what is not in memory; and with `is_dated` what is in the log.
-    async fn read_back(&self, seen: &[Seen], is_dated: bool) -> BTreeMap<Sequence, ReadBack> {
+    /// Reads what is not in memory.
+    async fn read_back(&self, seen: &[Seen]) -> BTreeMap<Sequence, ReadBack> {
         let mut wanted = ByBacking::default();
         for Seen { sequence, content, backing, .. } in seen {
-            let is_elsewhere = matches!(content, SeenContent::Elsewhere(_));
-            if let Some(backing) = backing
-                && (is_elsewhere || is_dated && *backing == Backing::Log)
-            {
+            if let (SeenContent::Elsewhere(_), Some(backing)) = (content, backing) {
                 wanted.push(*sequence, *backing);
             }
         }
@@ -342,6 +338,21 @@ impl Reader {
         let shared = Arc::clone(&self.shared);
         // A thread that panicked has said so itself; its messages show as unreadable.
         tokio::task::spawn_blocking(move || read(&shared, &wanted)).await.unwrap_or_default()
+    }
+
+    /// Tells of messages when they arrived, if the log knows it: in memory nobody keeps it.
+    async fn date(&self, messages: &mut [StoredMessage]) {
+        let undated = messages.iter().filter(|it| it.is_logged && it.arrived_at.is_none());
+        let undated: Vec<u64> = undated.map(|message| message.id).collect();
+        if undated.is_empty() {
+            return;
+        }
+        let shared = Arc::clone(&self.shared);
+        let read = tokio::task::spawn_blocking(move || read_dates(&shared, &undated)).await;
+        let dates = read.unwrap_or_default();
+        for message in messages {
+            message.arrived_at = message.arrived_at.or(dates.get(&message.id).copied());
+        }
     }
 }
 
@@ -364,13 +375,6 @@ impl ReadBack {
             Err(ReadError::Damaged { .. } | ReadError::Disk(_)) => Self::Failed,
         }
     }
-
-    fn arrived_at(&self) -> Option<Timestamp> {
-        match self {
-            Self::Record(_, arrived_at) => *arrived_at,
-            Self::Gone | Self::Failed => None,
-        }
-    }
 }
 
 fn read(shared: &Shared, wanted: &ByBacking) -> BTreeMap<Sequence, ReadBack> {
@@ -385,4 +389,15 @@ fn read(shared: &Shared, wanted: &ByBacking) -> BTreeMap<Sequence, ReadBack> {
         spill.read(&wanted.spill, &mut keep);
     }
     records
+}
+
+fn read_dates(shared: &Shared, sequences: &[u64]) -> BTreeMap<u64, Timestamp> {
+    let mut dates = BTreeMap::new();
+    if let Some(journal) = shared.journal() {
+        journal.read(sequences, |sequence, payload| {
+            let record = payload.ok().and_then(|payload| MessageRecord::read(payload).ok());
+            dates.extend(record.map(|record| (sequence, record.arrived_at)));
+        });
+    }
+    dates
 }

@@ -238,7 +238,7 @@ impl<'a> Work<'a> {
             let is_meant = |sequence: Sequence| {
                 sequence < before && wanted.as_ref().is_none_or(|ids| ids.contains(&sequence.0))
             };
-            let portion = self.reader.portion(0, PORTION, false, is_meant).await;
+            let portion = self.reader.portion(0, PORTION, is_meant).await;
             self.client.now = admin.now();
             let Some(portion) = portion else {
                 self.moved.is_done = true;

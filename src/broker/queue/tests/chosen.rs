@@ -1,3 +1,5 @@
+//! Looking into a queue, and taking chosen messages out of it.
+
 use super::*;
 use crate::{Overflow, QueueKind};
 
