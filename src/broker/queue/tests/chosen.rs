@@ -182,6 +182,33 @@ fn what_was_asked_for_may_be_dropped_before_it_comes() {
 }
 
 #[test]
+fn what_was_asked_for_may_come_while_its_message_is_away() {
+    for is_back in [true, false] {
+        let mut stage = mixed(classic());
+        while body(&stage.waiting()[0]) != "200 elsewhere" {
+            let (received, _) = stage.fetch(false).unwrap();
+            stage.settle(&[received.slot.unwrap()], Settlement::Ack);
+        }
+        assert_eq!(stage.try_fetch(false).0, Got::Wait);
+        let left = stage.sequences();
+        let spot = stage.spot(left[0]);
+        let slot = stage.queue.take(Sequence(left[0]), spot).unwrap();
+        stage.read_all();
+        assert_eq!(stage.sequences(), left[1..]);
+        if is_back {
+            stage.put_back(slot);
+            assert_eq!(stage.sequences(), left);
+        } else {
+            stage.queue.drop_taken(stage.now, slot, &mut stage.sink);
+        }
+        let first = left[usize::from(!is_back)];
+        let drained = stage.drain();
+        assert_eq!(drained[0].0, format!("{first:0>200}"));
+        assert_eq!(drained.len(), left.len() - usize::from(!is_back));
+    }
+}
+
+#[test]
 fn a_consumer_that_waits_for_a_content_gets_the_next_message_once_it_is_dropped() {
     let mut stage = mixed(classic());
     let paged = stage.waiting().into_iter().find(|it| body(it).ends_with("elsewhere")).unwrap();
