@@ -13,6 +13,7 @@ mod fanout;
 mod headers;
 mod kind;
 mod local_random;
+mod mismatch;
 mod modulus_hash;
 mod random;
 mod recent_history;
@@ -27,6 +28,7 @@ pub use self::{
     binding::{Binding, Destination},
     delayed::DelayedMessages,
     kind::ExchangeKind,
+    mismatch::Mismatch,
     recent_history::RecentHistory,
 };
 use crate::{

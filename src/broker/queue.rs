@@ -10,6 +10,8 @@
 //! - While a message is ready, no consumer is, unless the head waits for its content, and except between
 //!   [`Queue::consume`] and [`Queue::dispatch`].
 
+mod browse;
+mod chosen;
 mod consumers;
 mod content;
 mod dead_letter;
@@ -36,6 +38,19 @@ mod unacked;
 
 use std::collections::BTreeMap;
 
+pub use self::{
+    browse::{Bookmark, Look, LookLimits, ReadySpot, Seen, SeenContent, Spot},
+    dead_letter::{DeadLetter, DeathReason},
+    death::CameFrom,
+    delivery::{
+        Admission, Backing, Cancelled, Closed, ConsumerId, ConsumerSettings, ConsumerStatus,
+        ConsumerWait, Counters, Delivery, Fate, Got, Purged, Settlement, Sink, Slot,
+    },
+    pool::{ResidentBudget, SegmentPool},
+    ready::Cursor,
+    recovery::QueueRecovery,
+    remains::Remains,
+};
 use self::{
     consumers::Consumers,
     content::Content,
@@ -47,16 +62,6 @@ use self::{
     quorum::Returns,
     ready::Ready,
     unacked::UnackedTable,
-};
-pub use self::{
-    dead_letter::{DeadLetter, DeathReason},
-    delivery::{
-        Admission, Backing, Cancelled, Closed, ConsumerId, ConsumerSettings, ConsumerStatus,
-        ConsumerWait, Counters, Delivery, Fate, Got, Purged, Settlement, Sink, Slot,
-    },
-    pool::{ResidentBudget, SegmentPool},
-    recovery::QueueRecovery,
-    remains::Remains,
 };
 use crate::{
     QueueKind, QueueName, QueueSettings, Refusal, Timestamp, VhostName, message::Sequence,

@@ -7,16 +7,37 @@ use crate::{
     exchange::{Destination, Exchange, RoutesBy, RoutingInput},
 };
 mod cache;
+mod explain;
 
 use ahash::AHashSet;
 
-pub use self::cache::RouteCache;
+pub use self::{
+    cache::RouteCache,
+    explain::{Explanation, Hop, LookedAt, Step, explain},
+};
 
 /// Where exchanges are found by name.
 pub trait ExchangeDirectory {
     /// Shows the exchange of that name to `f`; returns whether there is one.
     fn visit(&self, name: &str, f: &mut dyn FnMut(&Exchange)) -> bool;
 }
+
+/// Who is told what [`Route::find`] comes past.
+trait Watch {
+    /// The default exchange was asked.
+    fn asked_default(&mut self) {}
+
+    /// An exchange was asked, and sends the message there.
+    fn asked(&mut self, _exchange: &Exchange, _destinations: &[Destination]) {}
+
+    /// An exchange was to be asked that does not exist.
+    fn missed(&mut self, _name: &ExchangeName) {}
+}
+
+/// Nobody.
+struct Unwatched;
+
+impl Watch for Unwatched {}
 
 /// Where one message goes, and how that was found. Kept by the caller and used again, so that routing allocates
 /// only while it grows.
@@ -45,6 +66,17 @@ impl Route {
         first: &ExchangeName,
         input: &RoutingInput<'_>,
     ) -> RoutesBy {
+        self.follow(directory, first, input, &mut Unwatched)
+    }
+
+    /// As [`find`](Self::find), while somebody watches.
+    fn follow(
+        &mut self,
+        directory: &(impl ExchangeDirectory + ?Sized),
+        first: &ExchangeName,
+        input: &RoutingInput<'_>,
+        watch: &mut impl Watch,
+    ) -> RoutesBy {
         self.queues.clear();
         self.visited.clear();
         self.seen.clear();
@@ -56,14 +88,19 @@ impl Route {
             asked += 1;
             if name.is_default() {
                 self.add_named_queues(input);
+                watch.asked_default();
                 continue;
             }
             let (mut alternate, destinations) = (None, &mut self.destinations);
-            directory.visit(&name, &mut |exchange| {
+            let is_there = directory.visit(&name, &mut |exchange| {
                 exchange.route(input, destinations);
                 routes_by = routes_by.max(exchange.routes_by());
                 alternate = exchange.alternate().cloned();
+                watch.asked(exchange, destinations);
             });
+            if !is_there {
+                watch.missed(&name);
+            }
             if let Some(alternate) = alternate.filter(|_| self.destinations.is_empty()) {
                 self.visit_later(alternate);
             }

@@ -25,7 +25,7 @@ pub use self::{
         ChannelFigures, ChannelNumber, Deliveries, DeliveryTag, PublishRun, RunMessage, Unacked,
         figures::{ChannelCounts, ChannelMode},
     },
-    publish_alone::{LoneMessage, NotPublished, publish_alone},
+    publish_alone::{LoneMessage, NotPublished, further_routing_keys, publish_alone},
     session::{Event, Next, Progress, Session},
     settings::Settings,
 };

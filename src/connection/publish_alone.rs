@@ -8,7 +8,7 @@ use crate::{
     Broker, ChannelNumber, PublishOutcome, PublishRun, RunMessage,
     channel::{
         Messages, content,
-        inspect::{Inspected, inspect},
+        inspect::{Inspected, inspect, inspect_routing_headers},
     },
 };
 
@@ -75,4 +75,17 @@ pub fn publish_alone<B: Broker>(
         messages: Messages::Single(message),
     };
     Ok(broker.publish(&run, outcome)?)
+}
+
+/// The routing keys that a message has besides its own, from its headers `CC` and `BCC`, each as a shortstr.
+///
+/// # Errors
+/// [`NotPublished::Properties`] if a client could not publish it with these.
+pub fn further_routing_keys(properties: RawProperties<'_>) -> Result<Vec<u8>, NotPublished> {
+    let Ok(Some(headers)) = properties.headers() else { return Ok(Vec::new()) };
+    let mut inspected = Inspected::default();
+    inspect_routing_headers(headers, properties, &mut inspected)
+        .map_err(|failure| NotPublished::Properties { text: failure.text })?;
+    let special = inspected.special.map(|special| *special).unwrap_or_default();
+    Ok([special.carbon_keys, special.blind_keys].concat())
 }

@@ -6,8 +6,10 @@ mod channels;
 mod cluster_name;
 mod connections;
 mod consumers;
+mod contents;
 pub(crate) mod definitions;
 mod exchanges;
+mod explain;
 mod health;
 mod limits;
 mod messages;
@@ -16,6 +18,7 @@ mod overview;
 mod permissions;
 mod queues;
 mod topic_permissions;
+mod unroutable;
 mod users;
 mod vhosts;
 mod whoami;
@@ -70,6 +73,15 @@ endpoints! {
         Delete Vhost -> exchanges::delete
     }
     Publish "/exchanges/{vhost}/{exchange}/publish" { Post Vhost -> messages::publish }
+    Explain "/exchanges/{vhost}/{exchange}/explain" {
+        Get Vhost => explain::by_key,
+        Post Vhost => explain::by_message
+    }
+    Unroutable "/exchanges/{vhost}/{exchange}/unroutable" {
+        Get Vhost => unroutable::show,
+        Put Vhost => unroutable::put,
+        Delete Vhost => unroutable::delete
+    }
     BindingsFromExchange "/exchanges/{vhost}/{exchange}/bindings/source" {
         Get Vhost => bindings::list_from_exchange
     }
@@ -86,6 +98,10 @@ endpoints! {
     }
     QueueContents "/queues/{vhost}/{queue}/contents" { Delete Vhost -> queues::purge }
     QueueGet "/queues/{vhost}/{queue}/get" { Post Vhost -> messages::get }
+    Messages "/queues/{vhost}/{queue}/messages" { Get Vhost -> contents::list }
+    MessagesDelete "/queues/{vhost}/{queue}/messages/delete" { Post Vhost -> contents::delete }
+    MessagesMove "/queues/{vhost}/{queue}/messages/move" { Post Vhost -> contents::relocate }
+    MessagesRedrive "/queues/{vhost}/{queue}/messages/redrive" { Post Vhost -> contents::redrive }
     BindingsOfQueue "/queues/{vhost}/{queue}/bindings" { Get Vhost => bindings::list_of_queue }
     Bindings "/bindings" { Get Management => bindings::list }
     BindingsOfVhost "/bindings/{vhost}" { Get Vhost => bindings::list_of_vhost }

@@ -7,10 +7,13 @@ mod bindings;
 mod channels;
 mod connections;
 mod consumers;
+mod contents;
 mod exchanges;
+mod explain;
 mod identity;
 mod limits;
 mod messages;
+mod moving;
 mod node;
 mod overview;
 mod permissions;
@@ -18,6 +21,7 @@ mod queues;
 mod sampler;
 mod stats;
 mod topology;
+mod unroutable;
 mod users;
 mod vhosts;
 
@@ -27,11 +31,15 @@ use broker::{LogPosition, Refusal, Timestamp};
 
 pub use self::bindings::BindingInfo;
 pub use self::channels::ChannelInfo;
+pub(crate) use self::connections::name_of;
 pub use self::connections::{ConnectionInfo, ConnectionState};
 pub use self::consumers::{ConsumerInfo, ConsumerWait};
+pub use self::contents::{Contents, ContentsQuery, MessageState, StoredContent, StoredMessage};
 pub use self::exchanges::ExchangeInfo;
+pub use self::explain::Explained;
 pub use self::limits::LimitInfo;
 pub use self::messages::{AckMode, FetchedMessage};
+pub use self::moving::{Chosen, MoveTo, Moved};
 pub use self::node::{DiskInfo, LogInfo, MemoryInfo, NodeInfo};
 pub use self::overview::{ChurnRates, ListenerInfo, ObjectTotals, Overview, QueueTotals};
 pub use self::permissions::{PermissionInfo, TopicPermissionInfo};
@@ -39,6 +47,7 @@ pub use self::queues::{QueueInfo, QueueMessages, QueueState};
 pub(crate) use self::sampler::sample_for_ever;
 pub use self::stats::{Counter, Gauge, MessageStats};
 pub use self::topology::{BindingKey, NewExchange, NewQueue};
+pub use self::unroutable::{KeptMessage, KeptMessages};
 pub use self::users::NewPassword;
 pub use self::vhosts::VhostInfo;
 use crate::node::Node;
@@ -92,6 +101,11 @@ pub enum Put {
 impl Admin {
     pub(crate) fn of(node: &Arc<Node>) -> Self {
         Self { node: Arc::clone(node) }
+    }
+
+    /// The broker's time.
+    pub fn time(&self) -> Timestamp {
+        self.now()
     }
 
     fn now(&self) -> Timestamp {

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use parking_lot::Mutex;
 
+use crate::unroutable::Unroutable;
 use crate::window::Window;
 
 /// Counted once a run, by every publisher.
@@ -12,6 +13,8 @@ pub(crate) struct ExchangeTraffic {
     published: AtomicU64,
     routed: AtomicU64,
     unroutable: AtomicU64,
+    /// The messages themselves, where they are kept.
+    pub(crate) kept: Unroutable,
     pub(crate) window: Mutex<Window<ExchangeCounts>>,
 }
 

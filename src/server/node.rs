@@ -30,6 +30,7 @@ use crate::spill::Spill;
 use crate::timer::Timers;
 use crate::tls::TlsPeer;
 use crate::totals::Totals;
+use crate::unroutable::UnroutableBytes;
 use crate::vhost::Vhost;
 
 /// A connection, numbered from the start of the process.
@@ -54,6 +55,8 @@ pub(crate) struct Shared {
     pub(crate) totals: Totals,
     pub(crate) pager: Pager,
     pub(crate) pool: SegmentPool,
+    /// What exchanges keep of unroutable messages.
+    pub(crate) unroutable: Arc<UnroutableBytes>,
     /// What outlives the process; `None` if nothing does.
     pub(crate) data_dir: Option<Arc<DataDir>>,
     journal: Option<Journal>,
@@ -169,6 +172,7 @@ impl Node {
             totals: Totals::default(),
             pager,
             pool,
+            unroutable: Arc::default(),
             data_dir,
             journal,
             spill,

@@ -1,6 +1,7 @@
 //! A vhost that tasks share: its directories of queues and exchanges, and how messages get from one to the other.
 
 mod deletion;
+mod letters;
 mod settings;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -238,44 +239,6 @@ impl Vhost {
             entry.release(original.owner, &[original.sequence.0]);
         }
         (sequence, Some(entry.position()))
-    }
-
-    /// Routes dead letters until none is left.
-    pub(crate) fn carry_out(&self, now: Timestamp, effects: &mut Effects) {
-        // A letter may push another one out of the queue it enters; the rule against cycles ends such chains.
-        while let Some((source, letter)) = effects.letters.pop_front() {
-            let accepted = self.publish_letter(now, &source, &letter, effects);
-            if let Some(slot) = letter.hold {
-                source.visit(self, now, effects, |queue, sink| {
-                    queue.settle_dead_letter(now, slot, accepted, sink);
-                });
-            }
-        }
-    }
-
-    fn publish_letter(
-        &self,
-        now: Timestamp,
-        source: &QueueCell,
-        letter: &DeadLetter,
-        effects: &mut Effects,
-    ) -> bool {
-        let replaces = source.log_id().zip(letter.settles);
-        let replaces = replaces.map(|(owner, sequence)| Original { owner, sequence });
-        let keys: Vec<&[u8]> = letter.routing_keys.iter().map(|key| &key[..]).collect();
-        let exchange = self.exchange(&letter.target_exchange);
-        if let Some(exchange) = exchange.filter(|exchange| exchange.keeps_messages()) {
-            match exchange.delay_of(&letter.message.properties).ok().flatten() {
-                Some(delay_ms) => {
-                    let arrival = letter.message.arrival(Sequence(0));
-                    effects.note_logged(exchange.delay(now, delay_ms, &arrival, replaces));
-                    return true;
-                }
-                None => exchange.remember(&letter.message.arrival(Sequence(0))),
-            }
-        }
-        let copied = Copied { letter: Some(letter), replaces };
-        self.publish_copy(now, &letter.message, &keys, copied, effects)
     }
 
     // Queues.

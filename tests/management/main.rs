@@ -4,7 +4,9 @@
 
 #[path = "../broker/mod.rs"]
 mod broker;
+mod contents;
 mod definitions;
+mod explain;
 mod gate;
 mod http;
 mod limits;
@@ -13,7 +15,9 @@ mod messages;
 mod metrics;
 mod page;
 mod scene;
+mod session;
 mod shapes;
 mod start;
 mod topology;
+mod unroutable;
 mod users;

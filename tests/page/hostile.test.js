@@ -136,6 +136,12 @@ test('messages are text, whatever is in them', async () => {
   await screenshot(page, 'hostile-messages')
   await nothingRan('messages')
   await page.keyboard.press('Escape')
+  const inside = page.getByRole('region', { name: 'Look inside' })
+  if (await inside.count() === 0) return
+  await inside.getByRole('button', { name: 'Look', exact: true }).click()
+  await inside.locator('tbody tr').nth(HOSTILE.length - 1).waitFor()
+  await prod()
+  await nothingRan('inside')
 })
 
 test('users with such names can be opened', async () => {

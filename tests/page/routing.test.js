@@ -65,7 +65,13 @@ async function check(exchange, key, headers = {}) {
     api('GET', at('bindings', VHOST)),
   ])
   const { queues } = follow({ start: exchange, key, headers, exchanges, bindings })
-  assert.deepEqual(queues.sort(), await arrivals(exchange, key, headers), `${exchange} ${key} ${JSON.stringify(headers)}`)
+  const where = `${exchange} ${key} ${JSON.stringify(headers)}`
+  const arrived = await arrivals(exchange, key, headers)
+  assert.deepEqual(queues.sort(), arrived, where)
+  // A broker that explains says the same.
+  const path = `${at('exchanges', VHOST, exchange === '' ? 'amq.default' : exchange)}/explain`
+  const { status, value } = await api('POST', path, { routing_key: key, headers })
+  if (status === 200) assert.deepEqual(value.queues.map(({ name }) => name).sort(), arrived, where)
 }
 
 test('topics', async () => {

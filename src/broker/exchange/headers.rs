@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use ahash::AHashMap;
 use amqp::{ErlangBinary, FieldTable, FieldValue, FieldValueRef, RawTable};
 
-use super::{Binding, Destination, ExchangeType, RoutesBy, RoutingInput};
+use super::{Binding, Destination, ExchangeType, Mismatch, RoutesBy, RoutingInput};
 use crate::{Refusal, arguments::Term};
 
 #[derive(Debug, Default)]
@@ -23,6 +23,29 @@ struct Pattern {
     any: bool,
     /// The contents of a table with the arguments that count.
     wanted: Box<[u8]>,
+}
+
+/// A header that is not as a binding wants it.
+enum Misfit<'a> {
+    Missing(&'a [u8]),
+    Differs(&'a [u8]),
+}
+
+/// Why a binding does not take a message; `None` if it does.
+pub(super) fn mismatch(binding: &Binding, input: &RoutingInput<'_>) -> Option<Mismatch> {
+    let headers = Lookup::new(input.headers.unwrap_or_default());
+    let pattern = Pattern::new(&binding.arguments());
+    if pattern.matches(&headers) {
+        return None;
+    }
+    if pattern.any {
+        return Some(Mismatch::NoHeader);
+    }
+    let text = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
+    pattern.misfits(&headers).flatten().next().map(|misfit| match misfit {
+        Misfit::Missing(name) => Mismatch::HeaderMissing(text(name)),
+        Misfit::Differs(name) => Mismatch::HeaderDiffers(text(name)),
+    })
 }
 
 /// From how many headers on they are indexed rather than searched: both sides may have thousands.
@@ -88,13 +111,22 @@ impl Pattern {
     }
 
     fn matches(&self, headers: &Lookup<'_>) -> bool {
+        let mut misfits = self.misfits(headers);
+        if self.any {
+            misfits.any(|misfit| misfit.is_none())
+        } else {
+            misfits.flatten().next().is_none()
+        }
+    }
+
+    /// For each argument that counts what is wrong with the message, if anything is.
+    fn misfits(&self, headers: &Lookup<'_>) -> impl Iterator<Item = Option<Misfit<'_>>> {
         let wanted = RawTable::from_bytes(&self.wanted).unwrap_or_default();
-        let mut fits = wanted.iter().map(|(key, wanted)| {
-            headers.get(key).is_some_and(|found| {
-                matches!(wanted, FieldValueRef::Void) || is_equal(wanted, found)
-            })
-        });
-        if self.any { fits.any(|fits| fits) } else { fits.all(|fits| fits) }
+        wanted.iter().map(|(key, wanted)| match headers.get(key) {
+            None => Some(Misfit::Missing(key)),
+            Some(found) if matches!(wanted, FieldValueRef::Void) || is_equal(wanted, found) => None,
+            Some(_) => Some(Misfit::Differs(key)),
+        })
     }
 }
 

@@ -101,6 +101,20 @@ impl ExchangeKind {
         })
     }
 
+    /// Whether a message goes to one of the destinations, whichever bindings there are.
+    pub(super) const fn chooses_one(self) -> bool {
+        matches!(self, Self::ConsistentHash | Self::Random | Self::LocalRandom | Self::ModulusHash)
+    }
+
+    /// The type that an exchange of this type and with these arguments routes as.
+    pub(super) fn once_due(self, arguments: &FieldTable) -> Self {
+        if self != Self::Delayed {
+            return self;
+        }
+        // They were checked as the exchange was declared.
+        Self::delayed_type(arguments).unwrap_or(self)
+    }
+
     /// What an `x-delayed-message` exchange is once the delay is over: its `x-delayed-type`.
     fn delayed_type(arguments: &FieldTable) -> Result<Self, Refusal> {
         let name = arguments.get("x-delayed-type").and_then(amqp::FieldValue::as_long_string);

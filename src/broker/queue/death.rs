@@ -9,8 +9,8 @@ use bytes::Bytes;
 
 use super::DeathReason;
 use crate::{
-    QueueName, Timestamp,
-    message::{Arrival, Origin, short_strings},
+    ExchangeName, QueueName, Timestamp,
+    message::{Arrival, Message, Origin, short_strings},
 };
 
 const DEATHS: &str = "x-death";
@@ -68,6 +68,45 @@ pub(super) fn record(
     }
     properties.headers = Some(headers);
     Obituary { properties: properties.to_bytes(), routing_keys, priority: properties.priority }
+}
+
+/// Where a dead letter died first, and how it had come there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CameFrom {
+    /// The queue.
+    pub queue: QueueName,
+    /// The exchange that it was published to.
+    pub exchange: ExchangeName,
+    /// The routing key that it was published with.
+    pub routing_key: Bytes,
+}
+
+impl CameFrom {
+    /// Reads it out of a message's history; `None` if it has none that can be believed.
+    pub fn of(message: &Message) -> Option<Self> {
+        if message.origin == Origin::Client {
+            return None;
+        }
+        let headers = RawProperties::from_bytes(&message.properties).headers().ok()??;
+        let text = |value: Option<FieldValueRef<'_>>| -> Option<String> {
+            String::from_utf8(value?.as_long_string()?.to_vec()).ok()
+        };
+        let [exchange, queue, reason] = FIRST.map(|name| text(headers.get(name)));
+        let (exchange, queue, reason) = (exchange?, queue?, reason?);
+        let Some(FieldValueRef::Array(deaths)) = headers.get(DEATHS) else { return None };
+        let mut tables = deaths.iter().filter_map(|death| {
+            let FieldValueRef::Table(death) = death else { return None };
+            Some(death)
+        });
+        let first = tables.find(|death| {
+            text(death.get("queue")).as_ref() == Some(&queue)
+                && text(death.get("reason")).as_ref() == Some(&reason)
+        })?;
+        let Some(FieldValueRef::Array(keys)) = first.get("routing-keys") else { return None };
+        let routing_key = keys.iter().next()?.as_long_string()?;
+        let routing_key = Bytes::copy_from_slice(routing_key);
+        Some(Self { queue: queue.into(), exchange: exchange.into(), routing_key })
+    }
 }
 
 /// Whether a message with these properties was in `queue` before, and died only of itself since.

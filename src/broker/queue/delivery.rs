@@ -106,7 +106,7 @@ pub trait Sink {
     /// The queue will soon need this content: it is to be read, and given to [`Queue::page_in`](super::Queue::page_in).
     ///
     /// Asked once; again only after [`Queue::page_failed`](super::Queue::page_failed), or if the queue gave up the
-    /// content in between. Those of one call follow each other in the order in which they are needed.
+    /// content, or had no use for it, in between. Those of one call follow each other in the order in which they are needed.
     fn want(&mut self, sequence: Sequence, backing: Backing);
 }
 

@@ -3,6 +3,8 @@
 //! Each entry has a position, which never changes while it is here: the place of the entry that was asked for is found
 //! without a search.
 
+mod walk;
+
 use std::collections::VecDeque;
 
 use super::entry::{Entry, Mark};
@@ -137,13 +139,19 @@ impl Fifo {
         self.paged -= 1;
     }
 
-    /// Takes a paged entry out of the middle.
+    /// Takes an entry out of the middle. Its place counts as one without content until the front has passed it.
     pub(super) fn bury(&mut self, position: u64) {
         let (chunk, offset) = self.locate(position);
-        let entry = &mut self.chunks[chunk].entries[offset];
-        *entry = entry.with(Mark::Gone);
+        let chunk = &mut self.chunks[chunk];
+        let entry = &mut chunk.entries[offset];
+        if entry.is(Mark::Paged) {
+            self.paged -= 1;
+        } else {
+            chunk.absent += 1;
+            self.absent += 1;
+        }
+        *entry = entry.with(Mark::Gone).with(Mark::Paged);
         self.len -= 1;
-        self.paged -= 1;
         self.skip_gone();
     }
 

@@ -8,8 +8,7 @@ impl Queue {
     /// Whether the queue takes no more, and this message would be more.
     #[inline]
     pub(super) fn refuses(&self, arrival: &Arrival<'_>) -> bool {
-        self.settings.overflow != Overflow::DropHead
-            && self.exceeds(1, arrival.body.as_bytes().len() as u64)
+        self.is_full_for(arrival.body.as_bytes().len() as u64)
     }
 
     /// A refused message is dead-lettered if the queue was declared so.
@@ -41,7 +40,7 @@ impl Queue {
 
     /// Whether what is ready would be too much with so much more.
     #[inline]
-    fn exceeds(&self, messages: u64, body_bytes: u64) -> bool {
+    pub(super) fn exceeds(&self, messages: u64, body_bytes: u64) -> bool {
         let (length_max, bytes_max) = (self.settings.max_length, self.settings.max_length_bytes);
         if length_max.is_none() && bytes_max.is_none() {
             return false;

@@ -337,6 +337,13 @@ impl Queue {
         }
     }
 
+    /// What was asked for of a message is not needed any more.
+    pub(super) fn forget_wish(&mut self, entry: Entry) {
+        if let Some(paging) = &mut self.paging {
+            paging.answered(entry.sequence);
+        }
+    }
+
     /// A paged message was taken out of its line.
     pub(super) fn left_ready(&mut self, entry: Entry) {
         self.paging().left_ready(entry);

@@ -3,8 +3,11 @@
 //! Returned messages of a quorum queue go first, in the order they came back. Then the highest priority level that
 //! has any; within a level by age: what came back to a classic queue stands in its old place.
 
+mod walk;
+
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use self::walk::Cursor;
 use super::{
     entry::{Entry, Mark},
     fifo::Fifo,
@@ -191,13 +194,15 @@ impl Ready {
         }
     }
 
-    /// Takes a message that was asked for out of the middle of its line.
+    /// Takes the message at a place out of the middle of its line.
     pub(super) fn take_out(&mut self, place: Place) {
         self.len -= 1;
         match place {
             Place::InLine(line, position) => self.fifo_mut(line).bury(position),
             Place::Restored(level, sequence) => {
-                self.lane_mut(level).returned.remove(&sequence.0);
+                let lane = self.lane_mut(level);
+                lane.returned.remove(&sequence.0);
+                lane.unasked.remove(&sequence.0);
             }
         }
         if let (

@@ -252,7 +252,7 @@ impl Queue {
     }
 
     /// A stored message as it once came in.
-    fn arrival(&self, entry: Entry) -> Arrival<'_> {
+    pub(super) fn arrival(&self, entry: Entry) -> Arrival<'_> {
         let record = self.content.read(entry);
         Arrival {
             sequence: entry.sequence,

@@ -122,6 +122,15 @@ impl UnackedTable {
         })
     }
 
+    /// Every message of this slot or a later one.
+    pub(super) fn from(&self, first: Slot) -> impl Iterator<Item = (Slot, Unacked)> {
+        let places = self.places.get(first.0 as usize..).unwrap_or_default();
+        (first.0..).zip(places).filter_map(|(slot, place)| match place {
+            Place::Taken(unacked) => Some((Slot(slot), *unacked)),
+            Place::Vacant { .. } => None,
+        })
+    }
+
     /// Takes any message out.
     pub(super) fn pop(&mut self) -> Option<Entry> {
         loop {

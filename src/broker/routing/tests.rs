@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use amqp::{FieldTable, ShortString};
+use amqp::{FieldTable, FieldValue, ShortString};
 
 use super::*;
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
 };
 
 #[derive(Default)]
-struct Exchanges(BTreeMap<&'static str, Exchange>);
+pub(super) struct Exchanges(BTreeMap<&'static str, Exchange>);
 
 impl ExchangeDirectory for Exchanges {
     fn visit(&self, name: &str, f: &mut dyn FnMut(&Exchange)) -> bool {
@@ -18,28 +18,47 @@ impl ExchangeDirectory for Exchanges {
 }
 
 impl Exchanges {
-    fn declare(&mut self, name: &'static str, kind: ExchangeKind, alternate: Option<&str>) {
-        let alternate =
-            alternate.map(|name| (ShortString::from_static("alternate-exchange"), name));
+    pub(super) fn declare(
+        &mut self,
+        name: &'static str,
+        kind: ExchangeKind,
+        alternate: Option<&str>,
+    ) {
+        let alternate = alternate.map(|name| ("alternate-exchange", FieldValue::from(name)));
+        self.declare_with(name, kind, alternate);
+    }
+
+    pub(super) fn declare_with(
+        &mut self,
+        name: &'static str,
+        kind: ExchangeKind,
+        arguments: impl IntoIterator<Item = (&'static str, FieldValue)>,
+    ) {
+        let arguments = arguments.into_iter();
+        let arguments = arguments.map(|(name, value)| (ShortString::from_static(name), value));
         let spec = ExchangeSpec {
             name: name.into(),
             kind,
             durable: true,
             auto_delete: false,
             internal: false,
-            arguments: alternate.into_iter().collect(),
+            arguments: arguments.collect(),
         };
         self.0.insert(name, Exchange::new(spec, &VhostName::from("/")).unwrap());
     }
 
-    fn bind_queue(&mut self, exchange: &str, queue: &str, key: &str) {
+    pub(super) fn exchange(&mut self, name: &str) -> &mut Exchange {
+        self.0.get_mut(name).unwrap()
+    }
+
+    pub(super) fn bind_queue(&mut self, exchange: &str, queue: &str, key: &str) {
         let queue = Destination::Queue(queue.into());
         let exchange = self.0.get_mut(exchange).unwrap();
         let none = FieldTable::new();
         exchange.bind(queue, Some(QueueKind::Classic), key.as_bytes(), &none).unwrap();
     }
 
-    fn bind_exchange(&mut self, source: &str, destination: &str, key: &str) {
+    pub(super) fn bind_exchange(&mut self, source: &str, destination: &str, key: &str) {
         let destination = Destination::Exchange(destination.into());
         let source = self.0.get_mut(source).unwrap();
         source.bind(destination, None, key.as_bytes(), &FieldTable::new()).unwrap();

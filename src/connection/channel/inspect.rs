@@ -97,7 +97,7 @@ fn with_reply_to(raw: RawProperties<'_>, address: &str) -> Outcome<Vec<u8>> {
     Ok(properties.to_bytes())
 }
 
-fn inspect_routing_headers(
+pub(crate) fn inspect_routing_headers(
     headers: RawTable<'_>,
     raw: RawProperties<'_>,
     inspected: &mut Inspected,

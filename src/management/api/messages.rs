@@ -83,10 +83,7 @@ fn show(message: &FetchedMessage, is_auto: bool, truncate: Option<usize>) -> Val
     let body = &message.body;
     let shown =
         body.split_at_checked(truncate.unwrap_or(body.len())).map_or(&**body, |(shown, _)| shown);
-    let (payload, encoding) = match std::str::from_utf8(shown) {
-        Ok(text) if is_auto => (text.to_owned(), "string"),
-        Ok(_) | Err(_) => (STANDARD.encode(shown), "base64"),
-    };
+    let (payload, encoding) = payload(shown, is_auto);
     json!({
         "payload_bytes": body.len(),
         "redelivered": message.redelivered,
@@ -97,4 +94,23 @@ fn show(message: &FetchedMessage, is_auto: bool, truncate: Option<usize>) -> Val
         "payload": payload,
         "payload_encoding": encoding,
     })
+}
+
+/// A body as a text if it is one and may be, and how it is written.
+fn payload(body: &[u8], is_auto: bool) -> (String, &'static str) {
+    match std::str::from_utf8(body) {
+        Ok(text) if is_auto => (text.to_owned(), "string"),
+        Ok(_) | Err(_) => (STANDARD.encode(body), "base64"),
+    }
+}
+
+/// What is shown of a body that was cut: a text is not cut within a letter, or it would be none.
+pub(crate) fn cut_payload(shown: &[u8], bytes: u64, is_auto: bool) -> (String, &'static str) {
+    let is_cut = (shown.len() as u64) < bytes;
+    match std::str::from_utf8(shown) {
+        Err(error) if is_cut && error.error_len().is_none() => {
+            payload(&shown[..error.valid_up_to()], is_auto)
+        }
+        Ok(_) | Err(_) => payload(shown, is_auto),
+    }
 }

@@ -91,11 +91,8 @@ impl Admin {
     ) -> Result<bool, AdminError> {
         let mut client = self.act_for(authority)?;
         check_length("routing key", routing_key)?;
+        self.check_alarms()?;
         let shared = &self.node.shared;
-        if shared.alarms.is_any() {
-            let reason = format!("publishers are blocked: {}", shared.alarms.reason());
-            return Err(AdminError::Denied { reason });
-        }
         let message = LoneMessage {
             exchange,
             routing_key: routing_key.as_bytes(),

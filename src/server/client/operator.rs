@@ -7,6 +7,8 @@ use broker::permission::Authority;
 use broker::{Action, Refusal, Resource};
 
 use super::Client;
+use super::publishing::REPLY_PREFIX;
+use crate::exchange_traffic::ExchangeTraffic;
 use crate::node::{ConnectionEntry, Node};
 use crate::outbox::{ClientOutbox, OutboxBuffer};
 use crate::queue_cell::{Effects, QueueCell};
@@ -41,6 +43,38 @@ impl Client {
         let resource = Resource::queue(&self.opened().name, &name.into());
         self.authorize(Action::Read, resource)?;
         self.accessible_queue(name)
+    }
+
+    /// Whether it may publish to an exchange under a key.
+    pub(crate) fn check_publish_to(&mut self, exchange: &str, key: &[u8]) -> Result<(), Refusal> {
+        self.check_publishing(exchange)?;
+        self.check_publishing_topics(exchange, key, [&[], &[]])
+    }
+
+    /// Whether it may do this with an exchange, and shows what is counted and kept there.
+    pub(crate) fn with_traffic<R>(
+        &self,
+        action: Action,
+        exchange: &str,
+        show: impl FnOnce(&ExchangeTraffic) -> R,
+    ) -> Result<R, Refusal> {
+        let vhost = self.opened();
+        self.authorize(action, Resource::exchange(&vhost.name, &exchange.into()))?;
+        if exchange.is_empty() {
+            return Ok(show(&vhost.default_traffic));
+        }
+        let cell = vhost.exchange(exchange).ok_or_else(|| vhost.no_such_exchange(exchange))?;
+        Ok(show(&cell.traffic))
+    }
+
+    /// Whether it may see messages that were published to an exchange under this key.
+    pub(crate) fn may_read_key(&self, exchange: &str, key: &[u8]) -> bool {
+        self.authorize_topic(Action::Read, exchange, key).is_ok()
+    }
+
+    /// Whether what is published under this key goes to a consumer of direct replies.
+    pub(crate) fn is_reply_address(key: &[u8]) -> bool {
+        key.starts_with(REPLY_PREFIX)
     }
 
     /// What its visits to queues leave to be done.

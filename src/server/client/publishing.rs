@@ -8,14 +8,16 @@ use broker::message::{Arrival, Body, Origin, SHARED_BODY_BYTES_MIN, Sequence, sh
 use broker::queue::Admission;
 use broker::{Action, ExchangeName, LogPosition, Refusal, Resource};
 use bytes::Bytes;
-use connection::{PublishOutcome, PublishRun, RunMessage};
+use connection::{ChannelNumber, PublishOutcome, PublishRun, RunMessage};
 
 use super::Client;
 use super::routes::Route;
+use crate::admin::name_of;
 use crate::exchange_cell::ExchangeCell;
 use crate::exchange_traffic::ExchangeTraffic;
 use crate::journal::Owners;
 use crate::queue_cell::QueueCell;
+use crate::unroutable::{BODY_BYTES_MAX, Unroutable, UnroutableMessage};
 
 /// A message on its way to more queues than this is shared rather than copied into each.
 const COPIES_MAX: usize = 16;
@@ -24,7 +26,7 @@ const COPIES_MAX: usize = 16;
 const OWNERS_MANY: usize = 4096;
 
 /// How the address of a direct reply begins.
-const REPLY_PREFIX: &[u8] = b"amq.rabbitmq.reply-to.";
+pub(super) const REPLY_PREFIX: &[u8] = b"amq.rabbitmq.reply-to.";
 
 impl Client {
     /// Whether this client may publish to the exchange, and whether it exists and takes messages from clients.
@@ -105,6 +107,33 @@ impl Client {
     fn note_traffic(&self, route: &Route, run: &PublishRun<'_>, queues: usize) {
         if let Some(traffic) = self.traffic(route, run) {
             traffic.add(run.len(), queues);
+            if queues == 0 && traffic.kept.is_on() {
+                self.keep_unroutable(&traffic.kept, run, run.messages());
+            }
+        }
+    }
+
+    /// Keeps messages that no queue was found for, where somebody asked for that.
+    #[cold]
+    fn keep_unroutable<'a>(
+        &self,
+        kept: &Unroutable,
+        run: &PublishRun<'_>,
+        messages: impl Iterator<Item = RunMessage<'a>>,
+    ) {
+        let has_channel = run.channel != ChannelNumber::CONNECTION;
+        let channel = has_channel.then(|| (name_of(&self.entry), run.channel));
+        for message in messages {
+            let body = message.body.as_bytes();
+            kept.add(UnroutableMessage {
+                at: self.now,
+                user: self.user().to_owned(),
+                channel: channel.clone(),
+                routing_key: Bytes::copy_from_slice(run.routing_key),
+                properties: Bytes::copy_from_slice(message.properties),
+                body: Bytes::copy_from_slice(&body[..body.len().min(BODY_BYTES_MAX)]),
+                body_bytes: body.len() as u64,
+            });
         }
     }
 
@@ -287,6 +316,9 @@ impl Client {
             }
             if let Some(traffic) = self.traffic(route, run) {
                 traffic.add(1, queues.len());
+                if queues.is_empty() && traffic.kept.is_on() {
+                    self.keep_unroutable(&traffic.kept, run, std::iter::once(message));
+                }
             }
             let (accepted, after) =
                 vhost.publish(self.now, &arrival, &queues, None, &mut self.effects);

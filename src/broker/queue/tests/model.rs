@@ -11,6 +11,7 @@ use proptest::prelude::*;
 
 use self::naive::{Consumer, Events, Message, Model};
 use super::*;
+use crate::QueueKind;
 
 #[derive(Debug, Clone)]
 enum Call {
@@ -38,6 +39,11 @@ enum Call {
         settlement: Settlement,
     },
     Purge,
+    /// Somebody chose it, to be dropped or to be put back, among all that waits.
+    Choose {
+        nth: usize,
+        is_dropped: bool,
+    },
     Pass(u64),
     /// The process ends; whether it could say so.
     Restart {
@@ -69,6 +75,8 @@ fn call() -> impl Strategy<Value = Call> {
         6 => (0..8usize, 1..4usize, settlement)
             .prop_map(|(first, count, settlement)| Call::Settle { first, count, settlement }),
         1 => Just(Call::Purge),
+        2 => (0..30usize, any::<bool>())
+            .prop_map(|(nth, is_dropped)| Call::Choose { nth, is_dropped }),
         2 => (0..30u64).prop_map(Call::Pass),
         1 => (any::<bool>(), 1..4usize)
             .prop_map(|(clean, stride)| Call::Restart { clean, stride }),
@@ -180,6 +188,30 @@ impl Pair {
         self.consumers.get(which % self.consumers.len().max(1)).copied()
     }
 
+    fn choose(&mut self, nth: usize, is_dropped: bool) {
+        let Self { stage, model, .. } = self;
+        let keeps_order =
+            model.settings.kind == QueueKind::Classic || model.settings.delivery_limit.is_some();
+        if !is_dropped && !keeps_order {
+            return; // what came back stands behind all, and what is put back before or behind that
+        }
+        let waiting = stage.waiting();
+        let Some(seen) = waiting.get(nth % waiting.len().max(1)) else { return };
+        let Spot::Ready(spot) = seen.spot else { panic!("{seen:?} waits") };
+        let Stage { queue, sink, now, .. } = stage;
+        if is_dropped {
+            assert!(queue.drop_chosen(seen.sequence, spot, sink));
+            queue.dispatch(*now, sink);
+            model.ready.retain(|message| message.number != seen.sequence.0);
+            model.returned.retain(|message| message.number != seen.sequence.0);
+        } else {
+            let slot = queue.take(seen.sequence, spot).expect("it waits");
+            queue.put_back(*now, slot, sink);
+            model.put_back(seen.sequence.0);
+        }
+        model.dispatch();
+    }
+
     fn make(&mut self, call: &Call) {
         let Self { stage, model, .. } = self;
         match call {
@@ -281,6 +313,7 @@ impl Pair {
                 model.ready.clear();
                 model.returned.clear();
             }
+            Call::Choose { nth, is_dropped } => self.choose(*nth, *is_dropped),
             Call::Pass(ms) => {
                 stage.now = stage.now.plus_ms(*ms);
                 model.now += ms;
@@ -311,6 +344,8 @@ impl Pair {
         model.events.deaths.sort_unstable();
         assert_eq!(events, std::mem::take(&mut model.events));
         let waiting = || model.ready.iter().chain(&model.returned);
+        let in_order = model.returned.iter().chain(&model.ready).map(|message| message.number);
+        assert_eq!(stage.sequences(), in_order.collect::<Vec<_>>());
         let queue = &stage.queue;
         assert_eq!(queue.ready(), waiting().count() as u64);
         assert_eq!(queue.ready_bytes(), waiting().map(|m| m.bytes as u64).sum());

@@ -99,6 +99,14 @@ impl Model {
         }
     }
 
+    /// Somebody had a message for a moment. It stands where it stood, or as the last of those that came back.
+    pub(super) fn put_back(&mut self, number: u64) {
+        let is_it = |message: &mut Message| message.number == number;
+        let back: Vec<_> = self.returned.extract_if(.., is_it).collect();
+        self.returned.extend(back);
+        self.drop_overflow();
+    }
+
     fn is_quorum(&self) -> bool {
         self.settings.kind == QueueKind::Quorum
     }

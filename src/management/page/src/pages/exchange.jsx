@@ -15,6 +15,7 @@ import { rate, statRate } from '../format.js'
 import { go } from '../route.js'
 import { ExchangeBindings } from './exchange/bindings.jsx'
 import { TryRouting } from './exchange/try.jsx'
+import { Unroutable } from './exchange/unroutable.jsx'
 
 export function Exchange({ vhost, name }) {
   const path = at('exchanges', vhost, exchangePart(name))
@@ -71,6 +72,7 @@ function Details({ exchange, at: seen }) {
       </Card>
       <TryRouting exchange={exchange} />
       <ExchangeBindings vhost={vhost} name={name} />
+      {exchange.unroutable !== undefined && <Unroutable exchange={exchange} />}
     </div>
   )
 }

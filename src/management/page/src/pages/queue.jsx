@@ -16,6 +16,7 @@ import { go, href } from '../route.js'
 import { QueueBindings } from './queue/bindings.jsx'
 import { QueueConsumers } from './queue/consumers.jsx'
 import { GetMessages } from './queue/get.jsx'
+import { LookInside } from './queue/inside.jsx'
 
 export function Queue({ vhost, name }) {
   const live = useLive(at('queues', vhost, name))
@@ -91,6 +92,7 @@ function Details({ queue, at: seen }) {
           ]}
         />
       </Card>
+      {queue.deaths !== undefined && <LookInside vhost={vhost} name={name} />}
       <QueueConsumers queue={queue} />
       <QueueBindings vhost={vhost} name={name} />
       <Card title="About it">

@@ -13,11 +13,11 @@ export function Message({ of: message, number: nth, limit }) {
     <article class="message" aria-label={`Message ${nth}`}>
       <header>
         <strong>{nth}</strong>
-        <span><span class="muted">from</span> <ExchangeName of={message.exchange} /></span>
+        {message.exchange !== undefined && <span><span class="muted">from</span> <ExchangeName of={message.exchange} /></span>}
         <span><span class="muted">key</span> <code><Name of={message.routing_key} /></code></span>
         <span class="muted">{bytes(message.payload_bytes)}</span>
         {message.redelivered && <Badge tone="warn">redelivered</Badge>}
-        <span class="muted">{number(message.message_count)} behind it</span>
+        {message.message_count !== undefined && <span class="muted">{number(message.message_count)} behind it</span>}
       </header>
       <Arguments of={readable(properties)} />
       {headers && Object.keys(headers).length > 0 && (
