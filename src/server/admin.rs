@@ -27,11 +27,13 @@ use broker::{LogPosition, Refusal, Timestamp};
 
 pub use self::bindings::BindingInfo;
 pub use self::channels::ChannelInfo;
+pub(crate) use self::connections::name_of;
 pub use self::connections::{ConnectionInfo, ConnectionState};
 pub use self::consumers::{ConsumerInfo, ConsumerWait};
 pub use self::exchanges::ExchangeInfo;
 pub use self::limits::LimitInfo;
 pub use self::messages::{AckMode, FetchedMessage};
+pub(crate) use self::node::node_name;
 pub use self::node::{DiskInfo, LogInfo, MemoryInfo, NodeInfo};
 pub use self::overview::{ChurnRates, ListenerInfo, ObjectTotals, Overview, QueueTotals};
 pub use self::permissions::{PermissionInfo, TopicPermissionInfo};

@@ -42,6 +42,7 @@ mod task;
 mod timer;
 pub mod tls;
 mod totals;
+mod trace;
 mod vhost;
 mod window;
 

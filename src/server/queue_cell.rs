@@ -21,12 +21,13 @@ use wake::{Buffer, OutboxGuard};
 pub(crate) use self::storage::ByBacking;
 use self::storage::Notes;
 use crate::journal::{Logged, Owner};
-use crate::node::{ConnectionId, Shared};
+use crate::node::{ConnectionEntry, ConnectionId, Shared};
 use crate::outbox::{
     ChannelIndex, ClientEvent, ClientOutbox, ConsumerIndex, LinkIndex, OutboxBuffer, Starved,
 };
 use crate::spill::{Put, Spilled};
 use crate::timer::Due;
+use crate::trace::{Copies, Party};
 use crate::vhost::Vhost;
 use crate::window::Window;
 
@@ -95,6 +96,7 @@ pub(crate) struct ConsumerLink {
     pub(crate) no_ack: bool,
     /// Whose it is.
     pub(crate) connection: ConnectionId,
+    pub(crate) entry: Arc<ConnectionEntry>,
     /// As received.
     pub(crate) arguments: FieldTable,
 }
@@ -116,6 +118,8 @@ pub(crate) struct Effects {
     pub(crate) logged_at: Option<LogPosition>,
     /// How many messages were spilled.
     pub(crate) spilled: usize,
+    /// What is traced of the visit, until its end.
+    pub(crate) copies: Copies,
     /// What is published is spilled faster than the disk takes it.
     pub(crate) is_too_fast: bool,
     /// What the log and the spill are told of the queue that is being visited; empty between visits.
@@ -205,7 +209,9 @@ impl QueueCell {
         state.visited_at = now;
         let QueueState { queue, links, .. } = &mut *state;
         let shared = &vhost.shared;
-        let mut sink = ServerSink { cell: self, shared, links, now, open: None, effects };
+        let traced_in = vhost.tracing.is_on().then_some(&*vhost.name);
+        let mut sink =
+            ServerSink { cell: self, shared, links, now, open: None, traced_in, effects };
         let result = act(queue, &mut sink);
         drop(sink);
         let arm = self.after_visit(vhost, &mut state);
@@ -215,6 +221,9 @@ impl QueueCell {
         }
         if let Some(at) = arm {
             vhost.shared.timers.arm(at, Due::Queue(Arc::downgrade(self)));
+        }
+        if !effects.copies.is_empty() {
+            vhost.publish_copies(now, effects);
         }
         Some(result)
     }
@@ -381,6 +390,8 @@ pub(crate) struct ServerSink<'a> {
     links: &'a [Option<ConsumerLink>],
     now: Timestamp,
     open: Option<OpenOutbox<'a>>,
+    /// The name of the vhost, if deliveries are traced.
+    traced_in: Option<&'a str>,
     effects: &'a mut Effects,
 }
 
@@ -422,6 +433,19 @@ impl<'a> ServerSink<'a> {
     }
 }
 
+impl ServerSink<'_> {
+    /// What was just delivered is traced.
+    #[cold]
+    fn trace(&mut self, delivery: &Delivery<'_>) {
+        let (Some(vhost), Some(open)) = (self.traced_in, &self.open) else { return };
+        let link = open.link;
+        let user = link.entry.facts.introduction.get().map_or("", |known| known.user.as_str());
+        let (connection, channel) = (&*link.entry, link.channel_number);
+        let party = Party { vhost, connection, user, channel };
+        self.effects.copies.delivered(party, &self.cell.name, delivery);
+    }
+}
+
 impl Sink for ServerSink<'_> {
     #[inline]
     fn admit(&mut self, consumer: ConsumerId) -> bool {
@@ -452,6 +476,9 @@ impl Sink for ServerSink<'_> {
             let to = (open.link.channel, open.link.consumer, open.link.link);
             open.guard.deliver(now, to, delivery);
             open.appended = true;
+        }
+        if self.traced_in.is_some() {
+            self.trace(delivery);
         }
     }
 

@@ -24,6 +24,7 @@ use crate::exchange_traffic::ExchangeTraffic;
 use crate::journal::{Logged, Owner, Owners};
 use crate::node::Shared;
 use crate::queue_cell::{Effects, QueueCell};
+use crate::trace::Tracing;
 
 /// A logged message that a copy replaces.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +53,7 @@ pub(crate) struct Vhost {
     pub(crate) exchanges: DashMap<ExchangeName, Arc<ExchangeCell>, ahash::RandomState>,
     /// What is published to the default exchange.
     pub(crate) default_traffic: ExchangeTraffic,
+    pub(crate) tracing: Tracing,
     described: RwLock<Described>,
     deleted: AtomicBool,
     changes: Mutex<()>,
@@ -84,6 +86,7 @@ impl Vhost {
                 queues: DashMap::default(),
                 exchanges,
                 default_traffic: ExchangeTraffic::default(),
+                tracing: Tracing::default(),
                 described: RwLock::default(),
                 deleted: AtomicBool::new(false),
                 changes: Mutex::new(()),

@@ -16,4 +16,5 @@ mod scene;
 mod shapes;
 mod start;
 mod topology;
+mod trace;
 mod users;

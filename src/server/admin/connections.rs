@@ -194,7 +194,7 @@ fn canonical(address: SocketAddr) -> SocketAddr {
 }
 
 /// The name by which operators call a connection.
-pub(super) fn name_of(entry: &ConnectionEntry) -> String {
+pub(crate) fn name_of(entry: &ConnectionEntry) -> String {
     let peer = canonical(entry.peer);
     match entry.facts.local.get() {
         Some(&local) => format!("{peer} -> {}", canonical(local)),

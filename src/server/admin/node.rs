@@ -109,7 +109,7 @@ impl Admin {
 }
 
 /// `pillarbox@` and the name of the machine: RabbitMQ's form, which tools split at the `@`.
-pub(super) fn node_name() -> &'static str {
+pub(crate) fn node_name() -> &'static str {
     static NAME: OnceLock<String> = OnceLock::new();
     NAME.get_or_init(|| {
         let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();

@@ -15,6 +15,7 @@ use crate::node::ReplyConsumer;
 use crate::outbox::{DeliveryLink, LinkIndex, Starved};
 use crate::queue_cell::ConsumerLink;
 use crate::totals::count;
+use crate::trace::{Copies, Party};
 
 /// A delivery that its consumer has kept for too long.
 #[derive(Debug)]
@@ -40,7 +41,7 @@ impl Client {
             "" => generated_tag(&self.shared),
             tag => ConsumerTag::from(tag),
         };
-        let Self { id, channels, outbox, effects, .. } = self;
+        let Self { id, entry, channels, outbox, effects, .. } = self;
         let Some(open) = channels.get_mut(&channel) else { return Ok(()) };
         let settings = ConsumerSettings {
             no_ack: request.no_ack,
@@ -71,6 +72,7 @@ impl Client {
                 tag: tag.clone(),
                 no_ack: request.no_ack,
                 connection: *id,
+                entry: Arc::clone(entry),
                 arguments: request.arguments.to_owned(),
             }
         });
@@ -144,9 +146,11 @@ impl Client {
         let vhost = Arc::clone(self.opened());
         self.authorize(Action::Read, Resource::queue(&vhost.name, &name.into()))?;
         let queue = self.accessible_queue(name)?;
-        let Self { channels, outbox, effects, now, .. } = self;
+        let Self { channels, outbox, effects, now, entry, user, .. } = self;
         let Some(open) = channels.get_mut(&channel) else { return Ok(Got::Empty) };
         let now = *now;
+        let is_traced = vhost.tracing.is_on();
+        let mut copies = Copies::default();
         let got = queue.visit(&vhost, now, effects, |machine, sink| {
             machine.check_get(&vhost.name)?;
             Ok(machine.get(now, no_ack, sink, |delivery, remaining| {
@@ -154,8 +158,17 @@ impl Client {
                 let unacked = guard.channel_mut(open.index).map(|unacked| &*unacked);
                 let link = open.link_to(&queue, unacked);
                 guard.deliver_got(now, (open.index, link), delivery, remaining);
+                if is_traced {
+                    let user = user.as_ref().map_or("", |user| user.name.as_str());
+                    let party = Party { vhost: &vhost.name, connection: entry, user, channel };
+                    copies.delivered(party, &queue.name, delivery);
+                }
             }))
         });
+        if !copies.is_empty() {
+            effects.copies = copies;
+            vhost.publish_copies(now, effects);
+        }
         Ok(match got.unwrap_or_else(|| Err(vhost.no_such_queue(name)))? {
             queue::Got::Delivered => Got::Delivered,
             queue::Got::Empty => {

@@ -16,6 +16,7 @@ use crate::exchange_cell::ExchangeCell;
 use crate::exchange_traffic::ExchangeTraffic;
 use crate::journal::Owners;
 use crate::queue_cell::QueueCell;
+use crate::trace::Party;
 
 /// A message on its way to more queues than this is shared rather than copied into each.
 const COPIES_MAX: usize = 16;
@@ -81,6 +82,9 @@ impl Client {
         let route = self.route(run);
         match &route.queues {
             Some(queues) if run.carbon_keys.is_empty() && run.blind_keys.is_empty() => {
+                if self.opened().tracing.is_on() {
+                    self.trace(run, None, &names_of(queues));
+                }
                 if self.publish_to(queues, &route.owners, run, outcome) {
                     self.note_traffic(&route, run, queues.len());
                     return Ok(());
@@ -106,6 +110,20 @@ impl Client {
         if let Some(traffic) = self.traffic(route, run) {
             traffic.add(run.len(), queues);
         }
+    }
+
+    /// Copies a run, or one message of it, to the exchange of the trace.
+    #[cold]
+    fn trace(&mut self, run: &PublishRun<'_>, index: Option<usize>, queues: &[&str]) {
+        let vhost = Arc::clone(self.opened());
+        let Self { entry, user, effects, now, .. } = self;
+        let user = user.as_ref().map_or("", |user| user.name.as_str());
+        let party = Party { vhost: &vhost.name, connection: entry, user, channel: run.channel };
+        match index {
+            None => effects.copies.published(party, run, queues),
+            Some(index) => effects.copies.published_one(party, run, index, queues),
+        }
+        vhost.publish_copies(*now, effects);
     }
 
     /// Where what comes to an exchange is counted; `None` if it is gone.
@@ -271,6 +289,9 @@ impl Client {
             if let Some(exchange) = &route.exchange
                 && self.keep(exchange, &arrival, outcome)?
             {
+                if vhost.tracing.is_on() {
+                    self.trace(run, Some(index as usize), &[]);
+                }
                 continue;
             }
             let properties = RawProperties::from_bytes(message.properties);
@@ -287,6 +308,9 @@ impl Client {
             }
             if let Some(traffic) = self.traffic(route, run) {
                 traffic.add(1, queues.len());
+            }
+            if vhost.tracing.is_on() {
+                self.trace(run, Some(index as usize), &names_of(&queues));
             }
             let (accepted, after) =
                 vhost.publish(self.now, &arrival, &queues, None, &mut self.effects);
@@ -334,6 +358,11 @@ impl Client {
         let mut outbox = target.outbox.lock();
         outbox.reply(to, run.exchange, run.routing_key, contents);
         self.effects.wakers.extend(outbox.schedule());
+        drop(outbox);
+        if self.opened().tracing.is_on() {
+            let address = String::from_utf8_lossy(run.routing_key);
+            self.trace(run, None, &[&address]);
+        }
     }
 }
 
@@ -357,6 +386,10 @@ fn arrival_of<'a>(
         expiration_ms: message.expiration_ms,
         origin: Origin::Client,
     }
+}
+
+fn names_of(queues: &[Arc<QueueCell>]) -> Vec<&str> {
+    queues.iter().map(|queue| queue.name.as_str()).collect()
 }
 
 /// The bodies that are worth sharing between `queues` queues; `None` if none is.
