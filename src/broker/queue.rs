@@ -30,6 +30,7 @@ mod ready;
 mod record;
 mod recovery;
 mod remains;
+mod sampling;
 pub mod settings;
 mod settle;
 mod unacked;
@@ -46,6 +47,7 @@ use self::{
     paging::Paging,
     quorum::Returns,
     ready::Ready,
+    sampling::Sampling,
     unacked::UnackedTable,
 };
 pub use self::{
@@ -57,6 +59,7 @@ pub use self::{
     pool::{ResidentBudget, SegmentPool},
     recovery::QueueRecovery,
     remains::Remains,
+    sampling::SAMPLE_EVERY_MS,
 };
 use crate::{
     QueueKind, QueueName, QueueSettings, Refusal, Timestamp, VhostName, message::Sequence,
@@ -85,6 +88,7 @@ pub struct Queue {
     /// Grows with all that comes back or is held, as their notes tell.
     order: u64,
     counters: Counters,
+    sampling: Sampling,
     /// When somebody last used it, which `x-expires` counts from while there is no consumer.
     used_at: Timestamp,
     is_closed: bool,
@@ -113,6 +117,7 @@ impl Queue {
             newest: Sequence(0),
             order: 0,
             counters: Counters::default(),
+            sampling: Sampling::default(),
             used_at: now,
             is_closed: false,
             settings,

@@ -4,7 +4,9 @@
 //! sum of all. `/metrics/per-object` has a line for each queue.
 
 mod exposition;
+mod histograms;
 mod queues;
+mod times;
 
 use broker::queue::Counters;
 use server::admin::{NodeInfo, Overview};
@@ -43,7 +45,9 @@ pub(crate) fn per_object(admin: &server::admin::Admin, shown: &Shown) -> Answer 
     let mut out = Exposition::default();
     write_node(&mut out, shown, &overview, &node, admin.cluster_name());
     let head = out.finish().into_bytes();
-    let pieces = std::iter::once(head).chain(queues::pieces(admin.queues(None)));
+    let queues = admin.queues(None);
+    let times = queues.iter().map(times::Times::of).collect();
+    let pieces = std::iter::once(head).chain(queues::pieces(queues)).chain(times::pieces(times));
     Answer::pieces(CONTENT_TYPE, pieces)
 }
 
@@ -56,6 +60,9 @@ fn write_node(
 ) {
     write_identity(out, shown, node, cluster);
     write_resources(out, node);
+    if let Some(log) = &node.log {
+        histograms::write_log(out, log);
+    }
     write_churn(out, overview);
     write_objects(out, overview);
     write_messages(out, overview);

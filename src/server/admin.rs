@@ -37,15 +37,17 @@ pub(crate) use self::node::node_name;
 pub use self::node::{DiskInfo, LogInfo, MemoryInfo, NodeInfo};
 pub use self::overview::{ChurnRates, ListenerInfo, ObjectTotals, Overview, QueueTotals};
 pub use self::permissions::{PermissionInfo, TopicPermissionInfo};
-pub use self::queues::{QueueInfo, QueueMessages, QueueState};
+pub use self::queues::{QueueInfo, QueueMessages, QueueState, QueueTimes};
 pub(crate) use self::sampler::sample_for_ever;
 pub use self::stats::{Counter, Gauge, MessageStats};
 pub use self::topology::{BindingKey, NewExchange, NewQueue};
 pub use self::users::NewPassword;
 pub use self::vhosts::VhostInfo;
+pub use crate::histogram::Durations;
 use crate::node::Node;
 use crate::rights::Rights;
 use crate::vhost::Vhost;
+pub use store::SpreadCounts;
 
 /// Everything that an operator may see and change. A handle: its clones are the same node.
 ///

@@ -5,6 +5,7 @@
 pub mod accepting;
 pub mod admin;
 mod alarms;
+mod arrivals;
 mod client;
 mod clock;
 mod connection_facts;
@@ -15,6 +16,7 @@ mod exchange_cell;
 mod exchange_traffic;
 mod files;
 mod guesses;
+mod histogram;
 mod journal;
 mod listener;
 mod log_disk;

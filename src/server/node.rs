@@ -13,6 +13,7 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::admin::ListenerInfo;
 use crate::alarms::Alarms;
+use crate::arrivals::Arrivals;
 use crate::clock::Clock;
 use crate::connection_facts::ConnectionFacts;
 use crate::data_dir::DataDir;
@@ -23,6 +24,7 @@ use crate::memory::Memory;
 use crate::options::Options;
 use crate::outbox::{ChannelIndex, ClientEvent, ClientOutbox};
 use crate::pager::Pager;
+use crate::queue_cell::TimingsBudget;
 use crate::random::Random;
 use crate::rights::Rights;
 use crate::seats::Seats;
@@ -59,6 +61,8 @@ pub(crate) struct Shared {
     journal: Option<Journal>,
     spill: Option<Spill>,
     sequences: Arc<AtomicU64>,
+    pub(crate) arrivals: Arrivals,
+    pub(crate) timings: TimingsBudget,
 }
 
 impl Shared {
@@ -66,6 +70,12 @@ impl Shared {
     #[inline]
     pub(crate) fn take_sequences(&self, count: usize) -> Sequence {
         Sequence(self.sequences.fetch_add(count as u64, Ordering::Relaxed))
+    }
+
+    /// Something is about to be published: what takes a place from now on came now.
+    #[inline]
+    pub(crate) fn note_time(&self, now: Timestamp) {
+        self.arrivals.note(now, &self.sequences);
     }
 
     /// Whether the log takes more from publishers; also if there is none.
@@ -173,6 +183,8 @@ impl Node {
             journal,
             spill,
             sequences: sequences.unwrap_or_else(|| Arc::new(AtomicU64::new(1))),
+            arrivals: Arrivals::default(),
+            timings: TimingsBudget::default(),
             options,
         });
         Arc::new(Self {

@@ -188,6 +188,7 @@ impl Vhost {
         replaces: Option<Original>,
         effects: &mut Effects,
     ) -> (bool, Option<LogPosition>) {
+        self.shared.note_time(now);
         let (sequence, after) = self.log_message(now, arrival, &Owners::of(queues), replaces);
         effects.note_logged(after);
         let mut accepted = true;

@@ -6,6 +6,8 @@ use std::sync::OnceLock;
 
 use rustix::process::{Resource, getrlimit};
 
+use store::SpreadCounts;
+
 use super::Admin;
 use crate::journal::Journal;
 use crate::memory;
@@ -74,6 +76,12 @@ pub struct LogInfo {
     pub written_bytes: u64,
     /// How many times the disk was asked to flush one.
     pub flushes: u64,
+    /// How long each flush took, in microseconds.
+    pub flush_times: SpreadCounts,
+    /// How many messages and definitions were appended for each batch.
+    pub batch_messages: SpreadCounts,
+    /// How many bytes were written in each batch.
+    pub batch_bytes: SpreadCounts,
 }
 
 impl Admin {
@@ -127,5 +135,8 @@ fn log_info(journal: &Journal) -> LogInfo {
         batches: stats.batches,
         written_bytes: stats.written_bytes,
         flushes: stats.flushes,
+        flush_times: journal.flush_times(),
+        batch_messages: stats.batch_contents,
+        batch_bytes: stats.batch_bytes,
     }
 }

@@ -41,15 +41,17 @@ impl Admin {
             for portion in queues.chunks(SAMPLED_AT_ONCE) {
                 let now = self.now();
                 for cell in portion {
-                    cell.look(|look| {
+                    cell.look(|mut look| {
                         sums.add_queue(look.queue);
                         let counts = look.counts();
                         look.window.sample(now, counts);
+                        look.forget_durations(&self.node.shared.timings, now);
                     });
                 }
                 tokio::task::yield_now().await;
             }
         }
+        self.node.shared.timings.adjust();
         for portion in self.entries().chunks(SAMPLED_AT_ONCE) {
             let now = self.now();
             for entry in portion {

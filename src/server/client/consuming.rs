@@ -220,6 +220,9 @@ impl Client {
             slots.extend(neighbours.iter().map(|unacked| unacked.link.slot));
             queue.visit(&vhost, now, &mut self.effects, |queue, sink| {
                 queue.settle(now, slots, settlement, sink);
+                if settlement == Settlement::Ack {
+                    sink.acked(neighbours[0].delivered_at, neighbours.len());
+                }
             });
         }
         self.resume_window_starved(channel);

@@ -172,6 +172,7 @@ impl Client {
         run: &PublishRun<'_>,
         outcome: &mut PublishOutcome,
     ) -> bool {
+        self.shared.note_time(self.now);
         let first = match self.log_run(owners, run) {
             Some((first, after)) => {
                 self.has_logged = true;
