@@ -43,8 +43,10 @@ pub(crate) fn per_object(admin: &server::admin::Admin, shown: &Shown) -> Answer 
     let mut out = Exposition::default();
     write_node(&mut out, shown, &overview, &node, admin.cluster_name());
     let head = out.finish().into_bytes();
-    let pieces = std::iter::once(head).chain(queues::pieces(admin.queues(None)));
-    Answer::pieces(CONTENT_TYPE, pieces)
+    let queues = queues::values(admin);
+    let held_bytes = head.len() + queues.len() * size_of::<queues::Values>();
+    let pieces = std::iter::once(head).chain(queues::pieces(queues));
+    Answer::pieces(CONTENT_TYPE, pieces, held_bytes)
 }
 
 fn write_node(
