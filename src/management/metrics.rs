@@ -45,10 +45,12 @@ pub(crate) fn per_object(admin: &server::admin::Admin, shown: &Shown) -> Answer 
     let mut out = Exposition::default();
     write_node(&mut out, shown, &overview, &node, admin.cluster_name());
     let head = out.finish().into_bytes();
-    let queues = admin.queues(None);
-    let times = queues.iter().map(times::Times::of).collect();
+    let (queues, times) = queues::values(admin);
+    let held_bytes = head.len()
+        + queues.len() * size_of::<queues::Values>()
+        + times.iter().map(times::Times::held_bytes).sum::<usize>();
     let pieces = std::iter::once(head).chain(queues::pieces(queues)).chain(times::pieces(times));
-    Answer::pieces(CONTENT_TYPE, pieces)
+    Answer::pieces(CONTENT_TYPE, pieces, held_bytes)
 }
 
 fn write_node(

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use amqp::FieldValue;
 use broker::{Authority, QueueKind};
 use serde_json::{Value, json};
-use server::admin::{Admin, Durations, NewQueue, Put, QueueInfo, QueueState, QueueTimes};
+use server::admin::{
+    Admin, Durations, NewQueue, Put, QueueInfo, QueueKey, QueueState, QueueTimes,
+};
 
 use crate::answer::Answer;
 use crate::api::{connections, consumers};
@@ -18,17 +20,19 @@ use crate::tables::table_to_json;
 
 /// Those of all vhosts that the caller may see.
 pub(crate) fn list(request: &Request) -> Result<Answer, Failure> {
-    answer(request, request.in_vhosts(|admin, vhost| admin.queues(vhost)))
+    answer(request, request.in_vhosts(|admin, vhost| admin.queue_keys(vhost)))
 }
 
 /// Those of one vhost.
 pub(crate) fn list_of_vhost(request: &Request) -> Result<Answer, Failure> {
-    answer(request, request.admin.queues(Some(request.part("vhost"))))
+    answer(request, request.admin.queue_keys(Some(request.part("vhost"))))
 }
 
-fn answer(request: &Request, queues: Vec<QueueInfo>) -> Result<Answer, Failure> {
-    let node: Arc<str> = request.node_name();
-    request.listing()?.answer(queues, move |queue, wanted| fields(&node, queue, wanted))
+fn answer(request: &Request, queues: Vec<QueueKey>) -> Result<Answer, Failure> {
+    let (admin, node): (Admin, Arc<str>) = (request.admin.clone(), request.node_name());
+    request.listing()?.answer(queues, move |key, wanted| {
+        admin.queue_at(key).map(|queue| fields(&node, &queue, wanted))
+    })
 }
 
 /// One queue, with its consumers.

@@ -39,6 +39,11 @@ impl Times {
         }
     }
 
+    /// What it holds of memory.
+    pub(super) fn held_bytes(&self) -> usize {
+        size_of::<Self>() + self.durations.as_ref().map_or(0, |_| size_of::<[SpreadCounts; 2]>())
+    }
+
     fn labels(&self) -> [(&str, &str); 2] {
         [("vhost", self.vhost.as_str()), ("queue", self.queue.as_str())]
     }

@@ -85,6 +85,11 @@ pub struct LogInfo {
 }
 
 impl Admin {
+    /// The name of the machine, which may be empty.
+    pub fn host_name(&self) -> &'static str {
+        host_name()
+    }
+
     /// The process.
     pub fn node(&self) -> NodeInfo {
         let shared = &self.node.shared;
@@ -120,10 +125,15 @@ impl Admin {
 pub(crate) fn node_name() -> &'static str {
     static NAME: OnceLock<String> = OnceLock::new();
     NAME.get_or_init(|| {
-        let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-        let host = host.trim().split('.').next().filter(|host| !host.is_empty());
+        let host = host_name().split('.').next().filter(|host| !host.is_empty());
         format!("pillarbox@{}", host.unwrap_or("localhost"))
     })
+}
+
+fn host_name() -> &'static str {
+    static NAME: OnceLock<String> = OnceLock::new();
+    let read = || fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    NAME.get_or_init(|| read().trim().to_owned())
 }
 
 fn log_info(journal: &Journal) -> LogInfo {

@@ -109,19 +109,41 @@ pub struct QueueMessages {
     pub held_dead_letters: u64,
 }
 
+/// A queue that can be looked at later, when it may be gone.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct QueueKey {
+    /// Its vhost.
+    pub vhost: VhostName,
+    /// Its name.
+    pub name: QueueName,
+}
+
 impl Admin {
-    /// The queues of a vhost, or all, ordered by vhost and name.
+    /// The queues of a vhost, or all, ordered by vhost and name, as they are now.
     ///
     /// Each is locked for a moment only. Of many, this takes a few microseconds each: it is to be called where it may
     /// block.
     pub fn queues(&self, vhost: Option<&str>) -> Vec<QueueInfo> {
-        let now = self.now();
-        let mut infos = Vec::new();
+        self.queue_keys(vhost).iter().filter_map(|key| self.queue_at(key)).collect()
+    }
+
+    /// Which queues there are in a vhost, or in all, ordered by vhost and name.
+    pub fn queue_keys(&self, vhost: Option<&str>) -> Vec<QueueKey> {
+        let mut keys = Vec::new();
         for vhost in self.vhosts_named(vhost) {
-            let cells = self.queue_cells(&vhost.name);
-            infos.extend(cells.iter().filter_map(|cell| self.describe(now, &vhost.name, cell)));
+            let start = keys.len();
+            let key =
+                |name: &QueueName| QueueKey { vhost: vhost.name.clone(), name: name.clone() };
+            keys.extend(vhost.queues.iter().map(|cell| key(&cell.name)));
+            keys[start..].sort_unstable_by(|one, other| one.name.cmp(&other.name));
         }
-        infos
+        keys
+    }
+
+    /// A queue as it is now, without its consumers; `None` if it is gone.
+    pub fn queue_at(&self, key: &QueueKey) -> Option<QueueInfo> {
+        let cell = self.node.vhost(&key.vhost)?.queue(&key.name)?;
+        self.describe(self.now(), &key.vhost, &cell)
     }
 
     /// One queue, with its consumers.
