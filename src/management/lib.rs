@@ -48,6 +48,7 @@ use self::document::Document;
 use self::failure::Failure;
 use self::listener::Listener;
 use self::names::Names;
+use self::query::Query;
 pub use self::settings::Settings;
 use self::settings::Shown;
 
@@ -176,7 +177,13 @@ fn metrics_router(admin: &Admin, shown: &Shown) -> Router {
         let (admin, shown) = (admin.clone(), shown.clone());
         get(async move || response::yes(metrics(&admin, &shown), &shown.budget))
     };
+    let (admin, asked) = (admin.clone(), shown.clone());
+    let in_detail = get(async move |uri: Uri| {
+        let answer = metrics::in_detail(&admin, &asked, &Query::of(uri.query()));
+        response::yes(answer, &asked.budget)
+    });
     Router::new()
+        .route("/metrics/detailed", in_detail)
         .route("/metrics", answer(metrics::of_node))
         .route("/metrics/per-object", answer(metrics::per_object))
         .fallback(async || response::no(Failure::not_found()))

@@ -1,8 +1,9 @@
 //! Metrics for Prometheus, by RabbitMQ's names, so that dashboards made for it work.
 //!
 //! `/metrics` is about the whole node and costs the same however many clients there are; what it tells of queues is the
-//! sum of all. `/metrics/per-object` has a line for each queue.
+//! sum of all. `/metrics/per-object` has a line for each queue, and `/metrics/detailed` what is asked for.
 
+mod detailed;
 mod exposition;
 mod histograms;
 mod queues;
@@ -11,6 +12,7 @@ mod times;
 use broker::queue::Counters;
 use server::admin::{NodeInfo, Overview};
 
+pub(crate) use self::detailed::show as in_detail;
 use self::exposition::Exposition;
 use crate::answer::Answer;
 use crate::failure::Failure;
@@ -28,6 +30,11 @@ pub(crate) fn show(request: &Request) -> Result<Answer, Failure> {
 /// The same, and those of each queue.
 pub(crate) fn show_per_object(request: &Request) -> Result<Answer, Failure> {
     Ok(per_object(&request.admin, &request.shown))
+}
+
+/// The families that are asked for, object by object.
+pub(crate) fn show_detailed(request: &Request) -> Result<Answer, Failure> {
+    Ok(in_detail(&request.admin, &request.shown, &request.query))
 }
 
 /// The same for whoever needs no login: Prometheus, on a port of its own.

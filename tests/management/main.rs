@@ -6,6 +6,7 @@
 mod broker;
 mod definitions;
 mod gate;
+mod histograms;
 mod http;
 mod limits;
 mod lists;

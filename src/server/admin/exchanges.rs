@@ -20,6 +20,8 @@ pub struct ExchangeInfo {
     pub publish_out: Counter,
     /// Messages published to it that no queue was found for.
     pub unroutable: Counter,
+    /// How many bindings it has.
+    pub bindings: usize,
 }
 
 /// An exchange that can be looked at later, when it may be gone.
@@ -59,10 +61,12 @@ impl Admin {
     pub fn exchange(&self, vhost: &str, name: &str) -> Option<ExchangeInfo> {
         let (now, vhost) = (self.now(), self.node.vhost(vhost)?);
         if name.is_empty() {
-            return Some(describe(now, &vhost, default_spec(), &vhost.default_traffic));
+            let bindings = vhost.queues.len();
+            return Some(describe(now, &vhost, (default_spec(), bindings), &vhost.default_traffic));
         }
         let cell = vhost.exchange(name)?;
-        Some(describe(now, &vhost, cell.spec.clone(), &cell.traffic))
+        let bindings = cell.exchange.read().binding_count();
+        Some(describe(now, &vhost, (cell.spec.clone(), bindings), &cell.traffic))
     }
 }
 
@@ -81,7 +85,7 @@ fn default_spec() -> ExchangeSpec {
 fn describe(
     now: Timestamp,
     vhost: &Vhost,
-    spec: ExchangeSpec,
+    (spec, bindings): (ExchangeSpec, usize),
     traffic: &ExchangeTraffic,
 ) -> ExchangeInfo {
     let (counts, base) = (traffic.read(), traffic.window.lock().base(now));
@@ -93,5 +97,6 @@ fn describe(
         publish_in: counter(counts.published, before.published),
         publish_out: counter(counts.routed, before.routed),
         unroutable: counter(counts.unroutable, before.unroutable),
+        bindings,
     }
 }
