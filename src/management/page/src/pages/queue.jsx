@@ -11,7 +11,7 @@ import { Chart } from '../parts/chart.jsx'
 import { Confirm, Opener } from '../parts/confirm.jsx'
 import { Name } from '../parts/name.jsx'
 import { Publish } from '../parts/publish.jsx'
-import { NOTHING, bytes, dateTime, number, plural, rate, statRate } from '../format.js'
+import { NOTHING, bytes, dateTime, delay, number, plural, rate, statRate } from '../format.js'
 import { go, href } from '../route.js'
 import { QueueBindings } from './queue/bindings.jsx'
 import { QueueConsumers } from './queue/consumers.jsx'
@@ -91,6 +91,7 @@ function Details({ queue, at: seen }) {
           ]}
         />
       </Card>
+      {queue.time_in_queue_ms !== undefined && <Times queue={queue} name={key} at={seen} />}
       <QueueConsumers queue={queue} />
       <QueueBindings vhost={vhost} name={name} />
       <Card title="About it">
@@ -109,6 +110,30 @@ function Details({ queue, at: seen }) {
         />
       </Card>
     </div>
+  )
+}
+
+/** How long messages take: what RabbitMQ does not tell. */
+function Times({ queue, name, at: seen }) {
+  const { time_in_queue_ms: waits, time_to_ack_ms: acks } = queue
+  return (
+    <Card title="Time in the queue">
+      <Chart
+        name={`times ${name}`} label="How long messages wait for their first delivery, and then for their ack" at={seen} format={delay}
+        series={[
+          ['Half wait', waits?.count ? waits.p50 : null],
+          ['95 % wait', waits?.count ? waits.p95 : null],
+          ['Half are acked after', acks?.count ? acks.p50 : null],
+          ['95 % are acked after', acks?.count ? acks.p95 : null],
+        ]}
+      />
+      <Facts
+        of={[
+          ['Oldest ready', delay(queue.oldest_ready_ms)],
+          ['Oldest unacked', delay(queue.oldest_unacked_ms)],
+        ]}
+      />
+    </Card>
   )
 }
 
