@@ -138,7 +138,7 @@ impl Gate {
             return Err(Failure::not_json());
         }
         let request = Request {
-            admin: self.admin.clone(),
+            admin: self.admin.acting_for(&caller.user.name),
             shown: self.shown.clone(),
             peer: peer(&parts).address,
             caller,

@@ -23,7 +23,7 @@ mod vhosts;
 
 use std::sync::Arc;
 
-use broker::{LogPosition, Refusal, Timestamp};
+use broker::{LogPosition, Refusal, Timestamp, UserName};
 
 pub use self::bindings::BindingInfo;
 pub use self::channels::{ChannelInfo, ChannelKey};
@@ -43,6 +43,7 @@ pub use self::stats::{Counter, Gauge, MessageStats};
 pub use self::topology::{BindingKey, NewExchange, NewQueue};
 pub use self::users::NewPassword;
 pub use self::vhosts::VhostInfo;
+use crate::events::Headers;
 pub use crate::histogram::Durations;
 use crate::node::Node;
 use crate::rights::Rights;
@@ -56,6 +57,8 @@ pub use store::SpreadCounts;
 #[derive(Clone, Debug)]
 pub struct Admin {
     pub(crate) node: Arc<Node>,
+    /// Who asks, as events tell it; `None`: the broker by itself.
+    by: Option<UserName>,
 }
 
 /// Why something was not done. Nothing was changed.
@@ -95,7 +98,18 @@ pub enum Put {
 
 impl Admin {
     pub(crate) fn of(node: &Arc<Node>) -> Self {
-        Self { node: Arc::clone(node) }
+        Self { node: Arc::clone(node), by: None }
+    }
+
+    /// The same node, for who acts for this user. What is changed is told in the user's name; nothing else depends on it.
+    #[must_use]
+    pub fn acting_for(&self, user: &UserName) -> Self {
+        Self { by: Some(user.clone()), ..self.clone() }
+    }
+
+    /// Tells of something that was changed: `key` says what, `headers` the rest.
+    fn tell(&self, key: &'static str, headers: impl FnOnce(&mut Headers)) {
+        self.node.shared.tell(key, |all| headers(all.by(self.by.as_ref())));
     }
 
     fn now(&self) -> Timestamp {

@@ -12,6 +12,7 @@ mod connection_facts;
 mod control;
 mod data_dir;
 mod differences;
+mod events;
 mod exchange_cell;
 mod exchange_traffic;
 mod files;
@@ -126,6 +127,7 @@ impl Server {
         tokio::spawn(timers.run(clock));
         tokio::spawn(alarms::watch_memory(Arc::clone(&node)));
         tokio::spawn(admin::sample_for_ever(Arc::clone(&node)));
+        tokio::spawn(events::publish_for_ever(Arc::clone(&node)));
         alarms::watch_disk(&node).map_err(StartError::Thread)?;
         if let Some(control) = Control::bind(&node) {
             tokio::spawn(control.run(stop.clone()));

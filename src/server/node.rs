@@ -17,6 +17,7 @@ use crate::arrivals::Arrivals;
 use crate::clock::Clock;
 use crate::connection_facts::ConnectionFacts;
 use crate::data_dir::DataDir;
+use crate::events::Events;
 use crate::guesses::Guesses;
 use crate::journal::{Journal, Logged};
 use crate::logins::Logins;
@@ -62,6 +63,7 @@ pub(crate) struct Shared {
     spill: Option<Spill>,
     sequences: Arc<AtomicU64>,
     pub(crate) arrivals: Arrivals,
+    pub(crate) events: Events,
     pub(crate) timings: TimingsBudget,
 }
 
@@ -184,6 +186,7 @@ impl Node {
             spill,
             sequences: sequences.unwrap_or_else(|| Arc::new(AtomicU64::new(1))),
             arrivals: Arrivals::default(),
+            events: Events::default(),
             timings: TimingsBudget::default(),
             options,
         });

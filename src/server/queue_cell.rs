@@ -14,7 +14,9 @@ use broker::message::{Arrival, Sequence};
 use broker::queue::{
     Backing, ConsumerId, ConsumerSettings, Counters, DeadLetter, Delivery, Queue, Remains, Sink,
 };
-use broker::{ConsumerTag, ExchangeName, LogPosition, QueueKind, QueueName, Refusal, Timestamp};
+use broker::{
+    ConsumerTag, ExchangeName, LogPosition, QueueKind, QueueName, Refusal, Timestamp, UserName,
+};
 use connection::ChannelNumber;
 use parking_lot::Mutex;
 use wake::{Buffer, OutboxGuard};
@@ -119,6 +121,8 @@ pub(crate) struct Deleted {
 #[derive(Debug, Default)]
 pub(crate) struct Effects {
     pub(crate) wakers: Vec<Waker>,
+    /// On whose behalf; `None`: the broker by itself.
+    pub(crate) by: Option<UserName>,
     pub(crate) letters: VecDeque<(Arc<QueueCell>, DeadLetter)>,
     /// Where in the log the last of what was logged is.
     pub(crate) logged_at: Option<LogPosition>,

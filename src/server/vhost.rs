@@ -12,13 +12,14 @@ use broker::message::{Arrival, Message, Sequence};
 use broker::queue::{Admission, DeadLetter, Queue};
 use broker::record::{BindingDefinition, Definition};
 use broker::routing::{ExchangeDirectory, Route};
-use broker::vhost::predeclared_exchanges;
-use broker::{ExchangeName, LogPosition, QueueName, Refusal, Timestamp, VhostName};
+use broker::vhost::{event_exchange, predeclared_exchanges};
+use broker::{ExchangeName, LogPosition, QueueName, Refusal, Timestamp, UserName, VhostName};
 use dashmap::DashMap;
 use mutants::Mutant;
 use parking_lot::{Mutex, RwLock};
 
 use self::settings::Described;
+use crate::events;
 use crate::exchange_cell::ExchangeCell;
 use crate::exchange_traffic::ExchangeTraffic;
 use crate::journal::{Logged, Owner, Owners};
@@ -74,7 +75,8 @@ impl Vhost {
     pub(crate) fn new(name: VhostName, shared: &Arc<Shared>) -> Arc<Self> {
         Arc::new_cyclic(|own: &Weak<Self>| {
             let exchanges = DashMap::default();
-            for spec in predeclared_exchanges() {
+            let of_events = (name.as_str() == events::VHOST).then(event_exchange);
+            for spec in predeclared_exchanges().chain(of_events) {
                 let exchange = spec.name.clone();
                 let cell = ExchangeCell::in_vhost(spec, own.clone(), &name)
                     .expect("the predeclared exchanges have no arguments that could be bad");
@@ -319,6 +321,7 @@ impl Vhost {
             let destination = Destination::Queue(queue.name.clone());
             self.forget_destination(&destination, sources, &mut gone);
         }
+        self.shared.tell_queue_deleted(effects.by.as_ref(), &self.name, &queue.name);
         if mutants::is_planted(Mutant::BindingOutlivesQueue) {
             gone.truncate(1);
         }
@@ -401,6 +404,7 @@ impl Vhost {
         &self,
         name: &str,
         if_unused: bool,
+        by: Option<&UserName>,
     ) -> Result<Option<LogPosition>, Refusal> {
         let _changes = self.changes.lock();
         let Some(cell) = self.exchange(name) else { return Ok(None) };
@@ -409,7 +413,7 @@ impl Vhost {
             return Err(Refusal::InUse { resource });
         }
         let mut gone = Vec::new();
-        self.forget_exchanges(vec![cell.spec.name.clone()], &mut gone);
+        self.forget_exchanges(vec![cell.spec.name.clone()], by, &mut gone);
         Ok(self.undefine(&gone))
     }
 
@@ -449,6 +453,11 @@ impl Vhost {
             (None, None) => return Ok(None),
         };
         bound_to.lock().insert(from.spec.name.clone());
+        if source == events::EXCHANGE {
+            self.shared.events.watch();
+        }
+        let place = (&self.name, source);
+        self.shared.tell_binding("binding.created", effects.by.as_ref(), place, &binding);
         let mut after = None;
         if is_durable
             && from.spec.durable
@@ -496,6 +505,9 @@ impl Vhost {
         if let Some(binding) = exchange.binding(destination, key, arguments) {
             from.logged_bindings.lock().insert(Arc::clone(binding), logged);
         }
+        if *source == events::EXCHANGE {
+            self.shared.events.watch();
+        }
         Ok(true)
     }
 
@@ -505,6 +517,7 @@ impl Vhost {
         source: &str,
         destination: &Destination,
         (key, arguments): (&[u8], &FieldTable),
+        by: Option<&UserName>,
     ) -> Option<LogPosition> {
         let _changes = self.changes.lock();
         let from = self.exchange(source)?;
@@ -520,8 +533,9 @@ impl Vhost {
             self.unlink(destination, &from.spec.name);
         }
         self.move_epoch();
+        self.shared.tell_binding("binding.deleted", by, (&self.name, source), &binding);
         if from.spec.auto_delete && from.exchange.read().is_unused() {
-            self.forget_exchanges(vec![from.spec.name.clone()], &mut gone);
+            self.forget_exchanges(vec![from.spec.name.clone()], None, &mut gone);
         }
         self.undefine(&gone)
     }
@@ -552,38 +566,59 @@ impl Vhost {
         let mut unused = Vec::new();
         for source in sources {
             let Some(from) = self.exchange(&source) else { continue };
-            from.remove_destination(destination, gone);
+            self.remove_destination(&from, destination, gone);
             if from.spec.auto_delete && from.exchange.read().is_unused() {
                 unused.push(source);
             }
         }
         self.move_epoch();
-        self.forget_exchanges(unused, gone);
+        self.forget_exchanges(unused, None, gone);
+    }
+
+    /// Takes back the bindings of one exchange to a destination.
+    fn remove_destination(
+        &self,
+        from: &ExchangeCell,
+        destination: &Destination,
+        gone: &mut Vec<Owner>,
+    ) {
+        for binding in from.remove_destination(destination, gone) {
+            let place = (&self.name, &*from.spec.name);
+            self.shared.tell_binding("binding.deleted", None, place, &binding);
+        }
     }
 
     /// Deletes exchanges, and those that go with them; `changes` is held. `gone` gets the definitions that went.
-    fn forget_exchanges(&self, mut names: Vec<ExchangeName>, gone: &mut Vec<Owner>) {
+    fn forget_exchanges(
+        &self,
+        mut names: Vec<ExchangeName>,
+        by: Option<&UserName>,
+        gone: &mut Vec<Owner>,
+    ) {
+        // Those behind the first go by themselves.
+        let mut by = by;
         while let Some(name) = names.pop() {
             let Some((_, cell)) = self.exchanges.remove(&name) else { continue };
             cell.close();
             gone.extend(cell.logged.map(|logged| logged.id));
             gone.extend(cell.logged_bindings.lock().values().map(|logged| logged.id));
-            let destinations: Vec<Destination> = cell
-                .exchange
-                .read()
-                .bindings()
-                .map(|binding| binding.destination.clone())
-                .collect();
-            destinations.iter().for_each(|destination| self.unlink(destination, &name));
+            self.shared.tell_exchange_deleted(by, &self.name, &name);
+            let bindings: Vec<Arc<Binding>> =
+                cell.exchange.read().bindings().map(Arc::clone).collect();
+            for binding in &bindings {
+                self.unlink(&binding.destination, &name);
+                self.shared.tell_binding("binding.deleted", by, (&self.name, &name), binding);
+            }
             let sources = std::mem::take(&mut *cell.bound_to.lock());
             for source in sources {
                 let Some(from) = self.exchange(&source) else { continue };
-                from.remove_destination(&Destination::Exchange(name.clone()), gone);
+                self.remove_destination(&from, &Destination::Exchange(name.clone()), gone);
                 if from.spec.auto_delete && from.exchange.read().is_unused() {
                     names.push(source);
                 }
             }
             self.move_epoch();
+            by = None;
         }
     }
 }

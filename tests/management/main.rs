@@ -5,6 +5,7 @@
 #[path = "../broker/mod.rs"]
 mod broker;
 mod definitions;
+mod events;
 mod gate;
 mod histograms;
 mod http;

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use amqp::FieldValue;
 use broker::{Authority, QueueKind};
 use serde_json::{Value, json};
-use server::admin::{
-    Admin, Durations, NewQueue, Put, QueueInfo, QueueKey, QueueState, QueueTimes,
-};
+use server::admin::{Admin, Durations, NewQueue, Put, QueueInfo, QueueKey, QueueState, QueueTimes};
 
 use crate::answer::Answer;
 use crate::api::{connections, consumers};

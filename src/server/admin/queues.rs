@@ -132,8 +132,7 @@ impl Admin {
         let mut keys = Vec::new();
         for vhost in self.vhosts_named(vhost) {
             let start = keys.len();
-            let key =
-                |name: &QueueName| QueueKey { vhost: vhost.name.clone(), name: name.clone() };
+            let key = |name: &QueueName| QueueKey { vhost: vhost.name.clone(), name: name.clone() };
             keys.extend(vhost.queues.iter().map(|cell| key(&cell.name)));
             keys[start..].sort_unstable_by(|one, other| one.name.cmp(&other.name));
         }

@@ -13,7 +13,7 @@ const SAMPLED_AT_ONCE: usize = 500;
 
 /// Samples everything that moves, for as long as the runtime lives.
 pub(crate) async fn sample_for_ever(node: Arc<Node>) {
-    let admin = Admin { node };
+    let admin = Admin::of(&node);
     let mut ticks = tokio::time::interval(Duration::from_millis(SAMPLE_EVERY_MS));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {

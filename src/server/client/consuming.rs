@@ -11,9 +11,10 @@ use connection::{Broker, ChannelNumber, Consume, DeliveryTag, Got, Unacked, Unkn
 
 use super::channel::{ClientConsumer, Held, Replies};
 use super::{Client, generated_tag};
+use crate::events::Consuming;
 use crate::node::ReplyConsumer;
 use crate::outbox::{DeliveryLink, LinkIndex, Starved};
-use crate::queue_cell::ConsumerLink;
+use crate::queue_cell::{ConsumerLink, QueueCell};
 use crate::totals::count;
 use crate::trace::{Copies, Party};
 
@@ -35,8 +36,8 @@ impl Client {
         self.authorize(Action::Read, Resource::queue(&vhost.name, &request.queue.into()))?;
         let queue = self.accessible_queue(request.queue)?;
         let kind = queue.definition.settings.kind;
-        let arguments = request.arguments.to_owned();
-        let arguments = ConsumerArguments::parse(&arguments, kind, &vhost.name, &queue.name)?;
+        let given = request.arguments.to_owned();
+        let arguments = ConsumerArguments::parse(&given, kind, &vhost.name, &queue.name)?;
         let tag = match request.consumer_tag {
             "" => generated_tag(&self.shared),
             tag => ConsumerTag::from(tag),
@@ -84,6 +85,14 @@ impl Client {
             .or(queue.definition.settings.consumer_timeout_ms)
             .or(self.shared.options.consumer_timeout_ms)
             .filter(|&ms| ms > 0 && !request.no_ack);
+        let consuming = Consuming {
+            vhost: &vhost.name,
+            queue: &queue.name,
+            tag: &tag,
+            connection: entry,
+            channel,
+        };
+        self.shared.tell_consumer_created(effects.by.as_ref(), &consuming, settings, &given);
         open.consumers.insert(tag, ClientConsumer { queue, id, place, link, timeout_ms });
         if let Some(ms) = timeout_ms.map(look_every_ms) {
             self.look_within_ms = Some(self.look_within_ms.map_or(ms, |known| known.min(ms)));
@@ -105,6 +114,7 @@ impl Client {
         if let Some(outboxed) = self.outbox.lock().channel_mut(open.index) {
             outboxed.remove_consumer(place);
         }
+        self.tell_consumer_gone(channel, tag, &queue);
         if unused {
             vhost.delete_unused_queue(&queue, &mut self.effects);
         }
@@ -121,7 +131,19 @@ impl Client {
         if let Some(outboxed) = self.outbox.lock().channel_mut(open.index) {
             outboxed.remove_consumer(consumer.place);
         }
+        self.tell_consumer_gone(channel, tag, &consumer.queue);
         true
+    }
+
+    fn tell_consumer_gone(&self, channel: ChannelNumber, tag: &str, queue: &QueueCell) {
+        let consuming = Consuming {
+            vhost: &self.opened().name,
+            queue: &queue.name,
+            tag: &tag.into(),
+            connection: &self.entry,
+            channel,
+        };
+        self.shared.tell_consumer_deleted(self.effects.by.as_ref(), &consuming);
     }
 
     /// Cancels a consumer and requeues what it has not acked.
@@ -323,6 +345,7 @@ impl Client {
             self.shared.totals.add_channel(&counts);
         }
         count(&self.shared.totals.churn.channels_closed);
+        self.shared.tell_channel_closed(self.effects.by.as_ref(), &self.entry, channel);
         self.channels.remove(&channel);
     }
 
