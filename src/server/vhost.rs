@@ -1,6 +1,7 @@
 //! A vhost that tasks share: its directories of queues and exchanges, and how messages get from one to the other.
 
 mod deletion;
+mod gone;
 mod settings;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -538,88 +539,6 @@ impl Vhost {
             self.forget_exchanges(vec![from.spec.name.clone()], None, &mut gone);
         }
         self.undefine(&gone)
-    }
-
-    /// Notes at a destination that `source` has no more bindings to it.
-    fn unlink(&self, destination: &Destination, source: &ExchangeName) {
-        match destination {
-            Destination::Queue(name) => {
-                if let Some(queue) = self.queue(name) {
-                    queue.bound_to.lock().remove(source);
-                }
-            }
-            Destination::Exchange(name) => {
-                if let Some(exchange) = self.exchange(name) {
-                    exchange.bound_to.lock().remove(source);
-                }
-            }
-        }
-    }
-
-    /// Takes back every binding to a destination that is gone.
-    fn forget_destination(
-        &self,
-        destination: &Destination,
-        sources: impl IntoIterator<Item = ExchangeName>,
-        gone: &mut Vec<Owner>,
-    ) {
-        let mut unused = Vec::new();
-        for source in sources {
-            let Some(from) = self.exchange(&source) else { continue };
-            self.remove_destination(&from, destination, gone);
-            if from.spec.auto_delete && from.exchange.read().is_unused() {
-                unused.push(source);
-            }
-        }
-        self.move_epoch();
-        self.forget_exchanges(unused, None, gone);
-    }
-
-    /// Takes back the bindings of one exchange to a destination.
-    fn remove_destination(
-        &self,
-        from: &ExchangeCell,
-        destination: &Destination,
-        gone: &mut Vec<Owner>,
-    ) {
-        for binding in from.remove_destination(destination, gone) {
-            let place = (&self.name, &*from.spec.name);
-            self.shared.tell_binding("binding.deleted", None, place, &binding);
-        }
-    }
-
-    /// Deletes exchanges, and those that go with them; `changes` is held. `gone` gets the definitions that went.
-    fn forget_exchanges(
-        &self,
-        mut names: Vec<ExchangeName>,
-        by: Option<&UserName>,
-        gone: &mut Vec<Owner>,
-    ) {
-        // Those behind the first go by themselves.
-        let mut by = by;
-        while let Some(name) = names.pop() {
-            let Some((_, cell)) = self.exchanges.remove(&name) else { continue };
-            cell.close();
-            gone.extend(cell.logged.map(|logged| logged.id));
-            gone.extend(cell.logged_bindings.lock().values().map(|logged| logged.id));
-            self.shared.tell_exchange_deleted(by, &self.name, &name);
-            let bindings: Vec<Arc<Binding>> =
-                cell.exchange.read().bindings().map(Arc::clone).collect();
-            for binding in &bindings {
-                self.unlink(&binding.destination, &name);
-                self.shared.tell_binding("binding.deleted", by, (&self.name, &name), binding);
-            }
-            let sources = std::mem::take(&mut *cell.bound_to.lock());
-            for source in sources {
-                let Some(from) = self.exchange(&source) else { continue };
-                self.remove_destination(&from, &Destination::Exchange(name.clone()), gone);
-                if from.spec.auto_delete && from.exchange.read().is_unused() {
-                    names.push(source);
-                }
-            }
-            self.move_epoch();
-            by = None;
-        }
     }
 }
 

@@ -91,7 +91,18 @@ function Details({ queue, at: seen }) {
           ]}
         />
       </Card>
-      {queue.time_in_queue_ms !== undefined && <Times queue={queue} name={key} at={seen} />}
+      {queue.time_in_queue_ms !== undefined && (
+        <>
+          <Times
+            title="Time in the queue" name={`waits ${key}`} at={seen} durations={queue.time_in_queue_ms}
+            oldest={['Oldest ready message', queue.oldest_ready_ms]}
+          />
+          <Times
+            title="Time to ack" name={`acks ${key}`} at={seen} durations={queue.time_to_ack_ms}
+            oldest={['Oldest unacked delivery', queue.oldest_unacked_ms]}
+          />
+        </>
+      )}
       <QueueConsumers queue={queue} />
       <QueueBindings vhost={vhost} name={name} />
       <Card title="About it">
@@ -114,25 +125,19 @@ function Details({ queue, at: seen }) {
 }
 
 /** How long messages take: what RabbitMQ does not tell. */
-function Times({ queue, name, at: seen }) {
-  const { time_in_queue_ms: waits, time_to_ack_ms: acks } = queue
+function Times({ title, name, at: seen, durations, oldest: [label, age] }) {
+  const known = durations?.count > 0 ? durations : {}
   return (
-    <Card title="Time in the queue">
+    <Card title={title}>
       <Chart
-        name={`times ${name}`} label="How long messages wait for their first delivery, and then for their ack" at={seen} format={delay}
+        name={name} label={title} at={seen} format={delay}
         series={[
-          ['Half wait', waits?.count ? waits.p50 : null],
-          ['95 % wait', waits?.count ? waits.p95 : null],
-          ['Half are acked after', acks?.count ? acks.p50 : null],
-          ['95 % are acked after', acks?.count ? acks.p95 : null],
+          ['Half within', known.p50 ?? null],
+          ['95 %', known.p95 ?? null],
+          ['99 %', known.p99 ?? null],
         ]}
       />
-      <Facts
-        of={[
-          ['Oldest ready', delay(queue.oldest_ready_ms)],
-          ['Oldest unacked', delay(queue.oldest_unacked_ms)],
-        ]}
-      />
+      <Facts of={[[label, delay(age)]]} />
     </Card>
   )
 }
