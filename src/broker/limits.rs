@@ -54,6 +54,17 @@ impl Limits {
         }
     }
 
+    /// What is limited, and to what.
+    pub fn iter(&self) -> impl Iterator<Item = (LimitName, i64)> {
+        let Self { max_connections, max_queues, max_channels } = *self;
+        let all = [
+            (LimitName::MaxConnections, max_connections),
+            (LimitName::MaxQueues, max_queues),
+            (LimitName::MaxChannels, max_channels),
+        ];
+        all.into_iter().filter_map(|(name, limit)| Some((name, limit?)))
+    }
+
     /// Whether nothing is limited.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()

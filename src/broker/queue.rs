@@ -32,6 +32,7 @@ mod ready;
 mod record;
 mod recovery;
 mod remains;
+mod sampling;
 pub mod settings;
 mod settle;
 mod unacked;
@@ -50,6 +51,7 @@ pub use self::{
     ready::Cursor,
     recovery::QueueRecovery,
     remains::Remains,
+    sampling::SAMPLE_EVERY_MS,
 };
 use self::{
     consumers::Consumers,
@@ -61,6 +63,7 @@ use self::{
     paging::Paging,
     quorum::Returns,
     ready::Ready,
+    sampling::Sampling,
     unacked::UnackedTable,
 };
 use crate::{
@@ -90,6 +93,7 @@ pub struct Queue {
     /// Grows with all that comes back or is held, as their notes tell.
     order: u64,
     counters: Counters,
+    sampling: Sampling,
     /// When somebody last used it, which `x-expires` counts from while there is no consumer.
     used_at: Timestamp,
     is_closed: bool,
@@ -118,6 +122,7 @@ impl Queue {
             newest: Sequence(0),
             order: 0,
             counters: Counters::default(),
+            sampling: Sampling::default(),
             used_at: now,
             is_closed: false,
             settings,

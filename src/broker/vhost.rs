@@ -57,6 +57,21 @@ pub fn predeclared_exchanges() -> impl Iterator<Item = ExchangeSpec> {
     })
 }
 
+/// The exchange, in the vhost `/` only, that tells of what happens to the broker.
+pub const EVENT_EXCHANGE: &str = "amq.rabbitmq.event";
+
+/// That exchange.
+pub fn event_exchange() -> ExchangeSpec {
+    ExchangeSpec {
+        name: EVENT_EXCHANGE.into(),
+        kind: ExchangeKind::Topic,
+        durable: true,
+        auto_delete: false,
+        internal: true,
+        arguments: FieldTable::new(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

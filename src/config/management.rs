@@ -15,6 +15,8 @@ pub(crate) struct ManagementConfig {
     bind: Vec<SocketAddr>,
     /// The addresses of the metrics for Prometheus, where nobody logs in.
     metrics_bind: Vec<SocketAddr>,
+    /// The names that the server is called by, besides its addresses and the name of the machine.
+    names: Vec<String>,
     /// A file of definitions that are made at every start; empty is none.
     load_definitions: PathBuf,
 }
@@ -22,15 +24,20 @@ pub(crate) struct ManagementConfig {
 impl Default for ManagementConfig {
     fn default() -> Self {
         let local = |port| vec![SocketAddr::from((Ipv4Addr::LOCALHOST, port))];
-        Self { bind: local(15_672), metrics_bind: local(15_692), load_definitions: PathBuf::new() }
+        Self {
+            bind: local(15_672),
+            metrics_bind: local(15_692),
+            names: Vec::new(),
+            load_definitions: PathBuf::new(),
+        }
     }
 }
 
 impl ManagementConfig {
     /// What the management is started with, which tells its tools that it is this version of RabbitMQ.
     pub(super) fn settings(&self, rabbitmq_version: String) -> ::management::Settings {
-        let Self { bind, metrics_bind, .. } = self.clone();
-        ::management::Settings { bind, metrics_bind, rabbitmq_version }
+        let Self { bind, metrics_bind, names, .. } = self.clone();
+        ::management::Settings { bind, metrics_bind, names, rabbitmq_version }
     }
 
     /// The file of definitions that are made at every start, with what is in it.

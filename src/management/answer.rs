@@ -15,6 +15,8 @@ pub(crate) struct Answer {
     pub(crate) body: Body,
     /// Where what was made can be found, from the path of the request.
     pub(crate) location: Option<String>,
+    /// Whether it must not be refused, however much is being sent to others: what it tells of can be asked for only once.
+    pub(crate) is_owed: bool,
 }
 
 /// What an answer carries.
@@ -23,10 +25,18 @@ pub(crate) enum Body {
     None,
     /// JSON, already written.
     Json(Vec<u8>),
-    /// Something in pieces that are made when they are sent, with its type.
-    Pieces(&'static str, Box<dyn Iterator<Item = Vec<u8>> + Send>),
+    /// Something in pieces that are made when they are sent.
+    Pieces(Pieces),
     /// Something else, with its type.
     Text(&'static str, String),
+}
+
+/// Something that is made while it is sent.
+pub(crate) struct Pieces {
+    pub(crate) content_type: &'static str,
+    /// What it holds of memory until all of it is sent, in bytes.
+    pub(crate) held_bytes: usize,
+    pub(crate) pieces: Box<dyn Iterator<Item = Vec<u8>> + Send>,
 }
 
 impl fmt::Debug for Body {
@@ -47,7 +57,7 @@ impl Body {
         match self {
             Self::None => Vec::new(),
             Self::Json(bytes) => bytes,
-            Self::Pieces(_, pieces) => pieces.flatten().collect(),
+            Self::Pieces(Pieces { pieces, .. }) => pieces.flatten().collect(),
             Self::Text(_, text) => text.into_bytes(),
         }
     }
@@ -61,7 +71,7 @@ pub(crate) const PIECE_BYTES: usize = 64 * 1024;
 
 impl Answer {
     fn new(status: StatusCode, body: Body) -> Self {
-        Self { status, body, location: None }
+        Self { status, body, location: None, is_owed: false }
     }
 
     /// 200 with JSON.
@@ -70,12 +80,15 @@ impl Answer {
         Ok(Self::new(StatusCode::OK, Body::Json(body)))
     }
 
-    /// 200 with an array of what is already JSON.
-    pub(crate) fn array(elements: impl Iterator<Item = Vec<u8>> + Send + 'static) -> Self {
+    /// 200 with an array of what is already JSON; `held_bytes` is what the elements hold until they are made.
+    pub(crate) fn array(
+        elements: impl Iterator<Item = Vec<u8>> + Send + 'static,
+        held_bytes: usize,
+    ) -> Self {
         let mut elements = elements;
         let mut start = b"[".as_slice();
         let mut is_done = false;
-        let pieces = std::iter::from_fn(move || {
+        let mut pieces = std::iter::from_fn(move || {
             if is_done {
                 return None;
             }
@@ -95,15 +108,21 @@ impl Answer {
             }
             Some(piece)
         });
-        Self::pieces(JSON, pieces)
+        let first = pieces.next().unwrap_or_default();
+        if first.len() < PIECE_BYTES {
+            return Self::new(StatusCode::OK, Body::Json(first));
+        }
+        Self::pieces(JSON, std::iter::once(first).chain(pieces), held_bytes)
     }
 
-    /// 200 with something that is made while it is sent.
+    /// 200 with something that is made while it is sent, and holds so much until then.
     pub(crate) fn pieces(
         content_type: &'static str,
         pieces: impl Iterator<Item = Vec<u8>> + Send + 'static,
+        held_bytes: usize,
     ) -> Self {
-        Self::new(StatusCode::OK, Body::Pieces(content_type, Box::new(pieces)))
+        let pieces = Pieces { content_type, held_bytes, pieces: Box::new(pieces) };
+        Self::new(StatusCode::OK, Body::Pieces(pieces))
     }
 
     /// 200 with a text.
@@ -138,10 +157,12 @@ mod tests {
     #[test]
     fn an_array_is_sent_in_pieces() {
         for count in [0, 1, 2, 3000, 30_000] {
-            let answer =
-                Answer::array((0..count).map(|number| format!("{number:06}").into_bytes()));
-            let Body::Pieces(_, pieces) = answer.body else { panic!("{answer:?}") };
-            let pieces: Vec<Vec<u8>> = pieces.collect();
+            let elements = (0..count).map(|number| format!("{number:06}").into_bytes());
+            let pieces: Vec<Vec<u8>> = match Answer::array(elements, 0).body {
+                Body::Pieces(Pieces { pieces, .. }) => pieces.collect(),
+                short => vec![short.into_bytes()],
+            };
+            assert_eq!(pieces.len() > 1, count > 10_000, "what is short is made at once");
             assert!(pieces.iter().all(|piece| piece.len() < PIECE_BYTES + 16));
             let text = String::from_utf8(pieces.concat()).unwrap();
             let all: Vec<String> = (0..count).map(|number| format!("{number:06}")).collect();

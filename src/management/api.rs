@@ -45,6 +45,7 @@ endpoints! {
 
     Metrics "/metrics" { Get Monitoring => metrics::show }
     MetricsPerObject "/metrics/per-object" { Get Monitoring => metrics::show_per_object }
+    MetricsDetailed "/metrics/detailed" { Get Monitoring => metrics::show_detailed }
 
     Connections "/connections" { Get Management => connections::list }
     Connection "/connections/{connection}" {
@@ -221,7 +222,7 @@ pub(crate) async fn answer(
 impl Endpoint {
     /// Whether it is where Prometheus looks for it, beside `/api` rather than below.
     pub(crate) const fn is_of_metrics(self) -> bool {
-        matches!(self, Self::Metrics | Self::MetricsPerObject)
+        matches!(self, Self::Metrics | Self::MetricsPerObject | Self::MetricsDetailed)
     }
 
     /// Whether its body may be long, and takes long to be worked through.

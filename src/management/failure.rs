@@ -115,6 +115,23 @@ impl Failure {
         Self::new(StatusCode::REQUEST_TIMEOUT, "timeout", "it took too long")
     }
 
+    /// The server does not go by the name in the request.
+    pub(crate) fn misdirected(name: &str) -> Self {
+        let reason = format!(
+            "this server does not go by the name {name}: call it by its address or as localhost, or add the name to `names` of [management] in its settings"
+        );
+        Self::new(StatusCode::MISDIRECTED_REQUEST, "misdirected_request", reason)
+    }
+
+    /// Too much is being sent to others.
+    pub(crate) fn too_much_is_sent() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "busy",
+            "too many long answers are being sent: ask again, or for less with page and columns",
+        )
+    }
+
     /// Something that is well, or is not, is not.
     pub(crate) fn unhealthy(details: Value) -> Self {
         let mut body = json!({ "status": "failed" });

@@ -6,6 +6,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -48,6 +49,18 @@ const DEFINITIONS_PATIENCE: Duration = Duration::from_secs(300);
 pub(crate) struct Peer {
     pub(crate) address: SocketAddr,
     pub(crate) last_login: LastLogin,
+    /// Whether somebody has logged in on it.
+    pub(crate) is_known: AtomicBool,
+}
+
+impl Peer {
+    pub(crate) fn at(address: SocketAddr) -> Self {
+        Self { address, last_login: LastLogin::default(), is_known: AtomicBool::new(false) }
+    }
+
+    pub(crate) fn is_known(&self) -> bool {
+        self.is_known.load(Ordering::Relaxed)
+    }
 }
 
 /// The names in a path, by what they are the names of.
@@ -93,7 +106,7 @@ impl Gate {
             };
         }
         match self.answer(path, parts, body).await {
-            Ok(answer) => response::yes(answer),
+            Ok(answer) => response::yes(answer, &self.shown.budget),
             Err(failure) => response::no(failure),
         }
     }
@@ -125,7 +138,7 @@ impl Gate {
             return Err(Failure::not_json());
         }
         let request = Request {
-            admin: self.admin.clone(),
+            admin: self.admin.acting_for(&caller.user.name),
             shown: self.shown.clone(),
             peer: peer(&parts).address,
             caller,
@@ -160,7 +173,11 @@ impl Gate {
 
     async fn caller(&self, parts: &Parts) -> Result<Caller, Failure> {
         let peer = peer(parts);
-        Caller::of(&parts.headers, &self.admin, peer.address.ip(), &peer.last_login).await
+        let caller =
+            Caller::of(&parts.headers, &self.admin, peer.address.ip(), &peer.last_login).await;
+        // Whoever gives a wrong password is a stranger, also if the one before was right.
+        peer.is_known.store(caller.is_ok(), Ordering::Relaxed);
+        caller
     }
 }
 

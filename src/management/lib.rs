@@ -6,15 +6,18 @@
 mod answer;
 mod api;
 mod authorize;
+mod budget;
 mod caller;
 mod document;
 mod endpoint;
 mod failure;
 mod fields;
 mod gate;
+mod items;
 mod listener;
 mod listing;
 mod metrics;
+mod names;
 mod paced;
 mod page;
 mod properties;
@@ -40,9 +43,12 @@ use tower_http::compression::CompressionLayer;
 
 use self::answer::Answer;
 use self::api::definitions::Import;
+use self::budget::Budget;
 use self::document::Document;
 use self::failure::Failure;
 use self::listener::Listener;
+use self::names::Names;
+use self::query::Query;
 pub use self::settings::Settings;
 use self::settings::Shown;
 
@@ -91,21 +97,28 @@ impl Management {
             node_name: admin.node().name.into(),
             addresses: addresses(&sockets),
             metrics_addresses: addresses(&metrics_sockets),
+            budget: Budget::default(),
         };
         let mut builder = tokio::runtime::Builder::new_multi_thread();
         builder.worker_threads(THREADS).max_blocking_threads(1).thread_name("management");
         let runtime = builder.enable_all().build().map_err(ManagementError::Threads)?;
+        let names = Names::of(&settings.names, admin.host_name());
         let stop = CancellationToken::new();
         let guard = runtime.enter();
         for (socket, address) in sockets {
             let bind = |source| ManagementError::Bind { address, source };
             let socket = TcpListener::from_std(socket).map_err(bind)?;
-            runtime.spawn(Listener::new(socket, router(admin, &shown)).run(stop.clone()));
+            let listener = Listener::new(socket, router(admin, &shown)).named(&names);
+            runtime.spawn(listener.run(stop.clone()));
         }
         for (socket, address) in metrics_sockets {
             let bind = |source| ManagementError::Bind { address, source };
             let socket = TcpListener::from_std(socket).map_err(bind)?;
-            runtime.spawn(Listener::new(socket, metrics_router(admin, &shown)).run(stop.clone()));
+            let listener = Listener::new(socket, metrics_router(admin, &shown));
+            // Beyond this machine whoever reaches the metrics may read them, by whatever name their targets have.
+            let is_for_all = !address.ip().is_loopback();
+            let listener = if is_for_all { listener } else { listener.named(&names) };
+            runtime.spawn(listener.run(stop.clone()));
         }
         drop(guard);
         Ok(Self { shown, stop, runtime: Some(runtime) })
@@ -158,11 +171,19 @@ fn bind_all(addresses: &[SocketAddr]) -> Result<Vec<(StdListener, SocketAddr)>, 
 
 /// What is answered on the addresses of the metrics, where nobody logs in: numbers, and the names of queues.
 fn metrics_router(admin: &Admin, shown: &Shown) -> Router {
+    // Who scrapes without a login takes nothing from those who have one.
+    let shown = Shown { budget: Budget::default(), ..shown.clone() };
     let answer = |metrics: fn(&Admin, &Shown) -> Answer| {
         let (admin, shown) = (admin.clone(), shown.clone());
-        get(async move || response::yes(metrics(&admin, &shown)))
+        get(async move || response::yes(metrics(&admin, &shown), &shown.budget))
     };
+    let (admin, asked) = (admin.clone(), shown.clone());
+    let in_detail = get(async move |uri: Uri| {
+        let answer = metrics::in_detail(&admin, &asked, &Query::of(uri.query()));
+        response::yes(answer, &asked.budget)
+    });
     Router::new()
+        .route("/metrics/detailed", in_detail)
         .route("/metrics", answer(metrics::of_node))
         .route("/metrics/per-object", answer(metrics::per_object))
         .fallback(async || response::no(Failure::not_found()))

@@ -1,12 +1,13 @@
 //! Listening sockets for HTTP: how many connections there may be, and how slow.
 //!
-//! When all places are taken, the connection that has waited longest without a request under way makes room for the
-//! next, and before it those that have never asked for anything: many that say nothing, or next to nothing, keep nobody
-//! out. A request is under way until its answer is sent.
+//! When all places are taken, somebody makes room for the next: before all others those on whose connection nobody has
+//! logged in, and of these one from the address that has the most of them. So many that say nothing, or guess passwords,
+//! keep nobody out. If all have logged in, it is the one that has waited longest without a request under way; a request
+//! is under way until its answer is sent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -24,12 +25,14 @@ use parking_lot::Mutex;
 use server::accepting::{REST, is_about_one_connection};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use tower::ServiceExt as _;
 use tracing::{debug, warn};
 
-use crate::caller::LastLogin;
 use crate::gate::Peer;
+use crate::names::Names;
 use crate::paced::Paced;
+use crate::response;
 
 /// How many connections there may be at a time.
 const CONNECTIONS_MAX: usize = 512;
@@ -43,6 +46,10 @@ const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// The most headers of a request.
 const HEADERS_MAX: usize = 64;
 
+/// How long an answer may take to be sent. With what it holds nobody is to sit there for ever, taking an octet now and
+/// then.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(300);
+
 /// The connections there are.
 #[derive(Debug, Default)]
 struct Connections {
@@ -52,8 +59,9 @@ struct Connections {
 }
 
 /// One of them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Place {
+    peer: Arc<Peer>,
     /// How many requests are being answered on it.
     busy: AtomicUsize,
     /// The number of the answer after which it has been waiting; 0 if it has never asked.
@@ -69,24 +77,47 @@ struct Busy {
 }
 
 impl Connections {
-    /// A place for one more. `None` if all are busy.
-    fn enter(&self, id: u64) -> Option<Arc<Place>> {
+    /// A place for one more. `None` if all are taken by who is being answered, after a login.
+    fn enter(&self, id: u64, peer: Arc<Peer>) -> Option<Arc<Place>> {
         let mut places = self.places.lock();
         if places.len() >= CONNECTIONS_MAX {
-            let idle = places.iter().filter(|(_, place)| place.busy.load(Ordering::Relaxed) == 0);
-            let longest = idle.min_by_key(|(_, place)| place.waits_since.load(Ordering::Relaxed));
-            let id = *longest?.0;
+            let id = makes_room(&places)?;
             if let Some(place) = places.remove(&id) {
                 place.close.cancel();
             }
         }
-        let place = Arc::<Place>::default();
+        let (busy, waits_since, close) = Default::default();
+        let place = Arc::new(Place { peer, busy, waits_since, close });
         places.insert(id, Arc::clone(&place));
         Some(place)
     }
 
     fn leave(&self, id: u64) {
         self.places.lock().remove(&id);
+    }
+}
+
+/// Who is to go: of those who have not logged in, one from the address that has the most of them; if all have, the one
+/// that has waited longest without a request.
+fn makes_room(places: &BTreeMap<u64, Arc<Place>>) -> Option<u64> {
+    let mut strangers = HashMap::<IpAddr, usize>::new();
+    let is_stranger = |place: &Place| !place.peer.is_known();
+    for place in places.values().filter(|place| is_stranger(place)) {
+        *strangers.entry(place.peer.address.ip()).or_default() += 1;
+    }
+    let most = strangers.values().copied().max();
+    let goes_first = |place: &Place| match most {
+        Some(most) => is_stranger(place) && strangers[&place.peer.address.ip()] == most,
+        None => !place.is_busy(),
+    };
+    let candidates = places.iter().filter(|(_, place)| goes_first(place));
+    let order = |place: &Place| (place.is_busy(), place.waits_since.load(Ordering::Relaxed));
+    candidates.min_by_key(|(_, place)| order(place)).map(|(&id, _)| id)
+}
+
+impl Place {
+    fn is_busy(&self) -> bool {
+        self.busy.load(Ordering::Relaxed) > 0
     }
 }
 
@@ -110,12 +141,19 @@ impl Drop for Busy {
 pub(crate) struct Listener {
     socket: TcpListener,
     router: Router,
+    /// By which names it may be called; `None`: by any.
+    names: Option<Names>,
     connections: Arc<Connections>,
 }
 
 impl Listener {
     pub(crate) fn new(socket: TcpListener, router: Router) -> Self {
-        Self { socket, router, connections: Arc::default() }
+        Self { socket, router, names: None, connections: Arc::default() }
+    }
+
+    /// The same, for requests that call the server by one of these names.
+    pub(crate) fn named(self, names: &Names) -> Self {
+        Self { names: Some(names.clone()), ..self }
     }
 
     /// Serves until `stop`.
@@ -130,7 +168,8 @@ impl Listener {
             match accepted {
                 Ok((stream, address)) => {
                     next_id += 1;
-                    let Some(place) = listener.connections.enter(next_id) else {
+                    let peer = Arc::new(Peer::at(address));
+                    let Some(place) = listener.connections.enter(next_id, peer) else {
                         debug!(peer = %address, "no place is free for an HTTP connection");
                         continue;
                     };
@@ -139,7 +178,7 @@ impl Listener {
                         tokio::select! {
                             () = stop.cancelled() => {}
                             () = place.close.cancelled() => {}
-                            () = listener.serve(stream, address, &place) => {}
+                            () = listener.serve(stream, &place) => {}
                         }
                         listener.connections.leave(next_id);
                     });
@@ -153,14 +192,13 @@ impl Listener {
         }
     }
 
-    async fn serve(&self, stream: TcpStream, address: SocketAddr, place: &Arc<Place>) {
-        let peer = Arc::new(Peer { address, last_login: LastLogin::default() });
+    async fn serve(&self, stream: TcpStream, place: &Arc<Place>) {
+        let address = place.peer.address;
         if let Err(error) = stream.set_nodelay(true) {
             debug!(peer = %address, %error, "cannot turn off Nagle's algorithm");
         }
-        let service = service_fn(|request: Request<Incoming>| {
-            self.answer(request.map(Body::new), Arc::clone(&peer), place)
-        });
+        let service =
+            service_fn(|request: Request<Incoming>| self.answer(request.map(Body::new), place));
         let served = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_PATIENCE)
@@ -176,16 +214,25 @@ impl Listener {
     async fn answer(
         &self,
         mut request: Request<Body>,
-        peer: Arc<Peer>,
         place: &Arc<Place>,
     ) -> Result<Response, Infallible> {
         let busy = Busy::on(place, &self.connections);
-        request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(Arc::clone(&place.peer));
         without_slash_at_the_end(&mut request);
-        let response = self.router.clone().oneshot(request).await?;
+        let named = self.names.as_ref().map(|it| it.check(request.uri(), request.headers()));
+        let response = match named.unwrap_or(Ok(())) {
+            Ok(()) => self.router.clone().oneshot(request).await?,
+            Err(failure) => response::no(failure),
+        };
+        let late = place.close.clone();
+        let deadline = tokio::spawn(async move {
+            tokio::time::sleep(ANSWER_PATIENCE).await;
+            late.cancel();
+        });
+        let until_it_is_sent = (busy, AbortOnDropHandle::new(deadline));
         Ok(response.map(|body| {
             Body::new(body.map_frame(move |frame| {
-                let _until_it_is_sent = &busy;
+                let _until_it_is_sent = &until_it_is_sent;
                 frame
             }))
         }))
@@ -209,43 +256,96 @@ fn without_slash_at_the_end(request: &mut Request<Body>) {
 mod tests {
     use super::*;
 
-    #[test]
-    fn who_has_never_asked_makes_room_and_then_who_waits_longest() {
+    fn peer(address: &str) -> Arc<Peer> {
+        Arc::new(Peer::at(address.parse().unwrap()))
+    }
+
+    /// A listener's places, all of them taken by whom `peer` gives.
+    fn full(peer: impl Fn(usize) -> Arc<Peer>) -> (Arc<Connections>, Vec<Arc<Place>>) {
         let connections = Arc::<Connections>::default();
-        let places: Vec<_> =
-            (0..CONNECTIONS_MAX as u64).map(|id| connections.enter(id).unwrap()).collect();
+        let enter = |id: usize| connections.enter(id as u64, peer(id)).unwrap();
+        let places = (0..CONNECTIONS_MAX).map(enter).collect();
+        (connections, places)
+    }
+
+    fn known() -> Arc<Peer> {
+        let peer = peer("10.0.0.1:1");
+        peer.is_known.store(true, Ordering::Relaxed);
+        peer
+    }
+
+    #[test]
+    fn of_those_who_have_logged_in_who_waits_longest_makes_room() {
+        let (connections, places) = full(|_| known());
         let is_closed = |at: usize| places[at].close.is_cancelled();
         // All but the last have asked; the first is being answered still, and the second asked again last.
         let asked = places.len() - 1;
         let being_answered = Busy::on(&places[0], &connections);
         places[1..asked].iter().for_each(|place| drop(Busy::on(place, &connections)));
         drop(Busy::on(&places[1], &connections));
-        let newest = connections.enter(1000).unwrap();
+        let newest = connections.enter(1000, known()).unwrap();
         assert!(is_closed(asked) && (0..asked).all(|at| !is_closed(at)));
         drop(Busy::on(&newest, &connections));
-        connections.enter(1001).unwrap();
+        connections.enter(1001, known()).unwrap();
         assert!(is_closed(2) && !is_closed(0) && !is_closed(1) && !newest.close.is_cancelled());
         let all: Vec<_> = connections.places.lock().values().cloned().collect();
         let busy: Vec<_> = all.iter().map(|place| Busy::on(place, &connections)).collect();
-        assert!(connections.enter(1002).is_none());
+        assert!(connections.enter(1002, known()).is_none());
         drop((being_answered, busy));
-        assert!(connections.enter(1002).is_some());
+        assert!(connections.enter(1002, known()).is_some());
+    }
+
+    #[test]
+    fn who_has_not_logged_in_makes_room_first_however_busy() {
+        // A flood of wrong passwords from one address, one stranger from elsewhere, and somebody who is in.
+        let (connections, places) = full(|id| match id {
+            0 => known(),
+            1 => peer("10.0.0.2:1"),
+            _ => peer("10.0.0.3:1"),
+        });
+        let mut busy: Vec<_> =
+            places[1..].iter().map(|place| Busy::on(place, &connections)).collect();
+        for id in 0..CONNECTIONS_MAX * 3 {
+            let next = connections.enter((CONNECTIONS_MAX + id) as u64, peer("10.0.0.3:2"));
+            busy.push(Busy::on(&next.unwrap(), &connections));
+        }
+        assert!(!places[0].close.is_cancelled() && !places[1].close.is_cancelled());
+        assert!(places[2..].iter().all(|place| place.close.is_cancelled()));
+        drop(busy);
     }
 
     #[tokio::test]
     async fn a_request_is_under_way_until_its_answer_is_sent() {
         let router = Router::new().route("/", axum::routing::get(async || "an answer"));
-        let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = socket.local_addr().unwrap();
-        let listener = Listener::new(socket, router);
-        let place = listener.connections.enter(1).unwrap();
-        let peer = Arc::new(Peer { address, last_login: LastLogin::default() });
+        let listener = listener(router).await;
+        let place = listener.connections.enter(1, known()).unwrap();
         let request = Request::builder().uri("/").body(Body::empty()).unwrap();
-        let response = listener.answer(request, peer, &place).await.unwrap();
-        let is_busy = || place.busy.load(Ordering::Relaxed) == 1;
-        assert!(is_busy());
+        let response = listener.answer(request, &place).await.unwrap();
+        assert!(place.is_busy());
         assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "an answer");
-        assert!(!is_busy());
+        assert!(!place.is_busy());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_is_never_taken_whole_ends_its_connection() {
+        let router = Router::new().route("/", axum::routing::get(async || "an answer"));
+        let listener = listener(router).await;
+        let place = listener.connections.enter(1, known()).unwrap();
+        let ask = || Request::builder().uri("/").body(Body::empty()).unwrap();
+        let taken = listener.answer(ask(), &place).await.unwrap();
+        assert_eq!(taken.into_body().collect().await.unwrap().to_bytes(), "an answer");
+        tokio::time::sleep(2 * ANSWER_PATIENCE).await;
+        assert!(!place.close.is_cancelled(), "that one was taken");
+        let response = listener.answer(ask(), &place).await.unwrap();
+        tokio::time::sleep(ANSWER_PATIENCE - Duration::from_secs(1)).await;
+        assert!(!place.close.is_cancelled());
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert!(place.close.is_cancelled());
+        drop(response);
+    }
+
+    async fn listener(router: Router) -> Listener {
+        Listener::new(TcpListener::bind("127.0.0.1:0").await.unwrap(), router)
     }
 
     #[test]

@@ -24,6 +24,19 @@ const COLUMNS_MAX: usize = 100;
 /// The most memory that the pattern of a name takes once compiled.
 const PATTERN_BYTES_MAX: usize = 256 * 1024;
 
+/// What a list is made of: held until the list is sent, so small things, each of which is looked at when it is written.
+pub(crate) trait Item: Send + 'static {
+    /// What it takes of memory besides itself, in bytes.
+    fn heap_bytes(&self) -> usize {
+        0
+    }
+
+    /// The name to filter by, where that is known without a look.
+    fn name(&self) -> Option<&str> {
+        None
+    }
+}
+
 /// What stands after the question mark of a list.
 #[derive(Debug)]
 pub(crate) struct Listing {
@@ -74,41 +87,44 @@ impl Listing {
         Wanted::only(columns.iter().map(String::as_str))
     }
 
-    /// Shows these, which are in the order of their vhosts and names; `show` makes the fields of one of them.
+    /// Shows these, which are in the order of their vhosts and names; `show` makes the fields of one of them, or nothing
+    /// if it is gone.
     ///
-    /// A list in its own order is written while it is sent, so that a long one takes no more memory than a short one.
+    /// A list is written while it is sent, so that a long one takes little more memory than a short one.
     ///
     /// # Errors
     /// 400 for a page beyond the last.
-    pub(crate) fn answer<T: Send + 'static>(
+    pub(crate) fn answer<T: Item, F: Into<Option<Fields>>>(
         self,
         mut items: Vec<T>,
-        show: impl Fn(&T, &Wanted) -> Fields + Send + 'static,
+        show: impl Fn(&T, &Wanted) -> F + Send + 'static,
     ) -> Result<Answer, Failure> {
+        let show = move |item: &T, wanted: &Wanted| show(item, wanted).into();
         let wanted = self.wanted();
         let Some(page) = &self.page else {
             self.sort(&mut items, &show);
             let columns = self.columns;
-            let lines = items.into_iter().map(move |item| {
+            let held_bytes = items.iter().map(|item| size_of::<T>() + item.heap_bytes()).sum();
+            let lines = items.into_iter().filter_map(move |item| {
+                let fields = show(&item, &wanted)?;
                 let mut line = Vec::new();
-                let fields = show(&item, &wanted);
                 let written = match &columns {
                     None => serde_json::to_writer(&mut line, &fields),
                     Some(columns) => serde_json::to_writer(&mut line, &fields.picked(columns)),
                 };
                 written.expect("what is shown has texts as keys");
-                line
+                Some(line)
             });
-            return Ok(Answer::array(lines));
+            return Ok(Answer::array(lines, held_bytes));
         };
         let total = items.len();
         if let Some(filter) = &page.name {
             let names = Wanted::only(["name"]);
-            items.retain(|item| {
-                show(item, &names)
-                    .find("name")
-                    .and_then(Value::as_str)
-                    .is_some_and(|name| filter.has(name))
+            items.retain(|item| match item.name() {
+                Some(name) => filter.has(name),
+                None => show(item, &names).is_some_and(|fields| {
+                    fields.find("name").and_then(Value::as_str).is_some_and(|it| filter.has(it))
+                }),
             });
         }
         self.sort(&mut items, &show);
@@ -126,7 +142,7 @@ impl Listing {
             .iter()
             .skip(first)
             .take(page.size)
-            .map(|item| show(item, &wanted))
+            .filter_map(|item| show(item, &wanted))
             .map(|fields| match &self.columns {
                 Some(columns) => fields.picked(columns),
                 None => fields.into(),
@@ -144,10 +160,12 @@ impl Listing {
     }
 
     /// Only the field to sort by is made of each.
-    fn sort<T>(&self, items: &mut [T], show: &impl Fn(&T, &Wanted) -> Fields) {
+    fn sort<T>(&self, items: &mut [T], show: &impl Fn(&T, &Wanted) -> Option<Fields>) {
         if let Some(path) = &self.sort {
             let wanted = Wanted::only([path.as_str()]);
-            items.sort_by_cached_key(|item| SortKey(show(item, &wanted).find(path).cloned()));
+            items.sort_by_cached_key(|item| {
+                SortKey(show(item, &wanted).and_then(|fields| fields.find(path).cloned()))
+            });
         }
         if self.is_reversed {
             items.reverse();

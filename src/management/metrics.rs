@@ -1,14 +1,18 @@
 //! Metrics for Prometheus, by RabbitMQ's names, so that dashboards made for it work.
 //!
 //! `/metrics` is about the whole node and costs the same however many clients there are; what it tells of queues is the
-//! sum of all. `/metrics/per-object` has a line for each queue.
+//! sum of all. `/metrics/per-object` has a line for each queue, and `/metrics/detailed` what is asked for.
 
+mod detailed;
 mod exposition;
+mod histograms;
 mod queues;
+mod times;
 
 use broker::queue::Counters;
 use server::admin::{NodeInfo, Overview};
 
+pub(crate) use self::detailed::show as in_detail;
 use self::exposition::Exposition;
 use crate::answer::Answer;
 use crate::failure::Failure;
@@ -28,6 +32,11 @@ pub(crate) fn show_per_object(request: &Request) -> Result<Answer, Failure> {
     Ok(per_object(&request.admin, &request.shown))
 }
 
+/// The families that are asked for, object by object.
+pub(crate) fn show_detailed(request: &Request) -> Result<Answer, Failure> {
+    Ok(in_detail(&request.admin, &request.shown, &request.query))
+}
+
 /// The same for whoever needs no login: Prometheus, on a port of its own.
 pub(crate) fn of_node(admin: &server::admin::Admin, shown: &Shown) -> Answer {
     let (overview, node) = (admin.overview(), admin.node());
@@ -43,8 +52,12 @@ pub(crate) fn per_object(admin: &server::admin::Admin, shown: &Shown) -> Answer 
     let mut out = Exposition::default();
     write_node(&mut out, shown, &overview, &node, admin.cluster_name());
     let head = out.finish().into_bytes();
-    let pieces = std::iter::once(head).chain(queues::pieces(admin.queues(None)));
-    Answer::pieces(CONTENT_TYPE, pieces)
+    let (queues, times) = queues::values(admin);
+    let held_bytes = head.len()
+        + queues.len() * size_of::<queues::Values>()
+        + times.iter().map(times::Times::held_bytes).sum::<usize>();
+    let pieces = std::iter::once(head).chain(queues::pieces(queues)).chain(times::pieces(times));
+    Answer::pieces(CONTENT_TYPE, pieces, held_bytes)
 }
 
 fn write_node(
@@ -56,6 +69,9 @@ fn write_node(
 ) {
     write_identity(out, shown, node, cluster);
     write_resources(out, node);
+    if let Some(log) = &node.log {
+        histograms::write_log(out, log);
+    }
     write_churn(out, overview);
     write_objects(out, overview);
     write_messages(out, overview);

@@ -5,28 +5,57 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use futures_util::stream;
 
-use crate::answer::{Answer, Body, JSON};
+use crate::answer::{Answer, Body, JSON, Pieces};
+use crate::budget::{Budget, Held, UNCOUNTED_BYTES};
 use crate::failure::Failure;
 
 /// What a browser is told to load for an answer that is no page: nothing.
 const API_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 
-/// An answer.
-pub(crate) fn yes(answer: Answer) -> Response {
-    let mut response = match answer.body {
-        Body::None => Response::new(HttpBody::empty()),
-        Body::Json(bytes) => with_type(JSON, HttpBody::from(bytes)),
-        Body::Text(content_type, text) => with_type(content_type, HttpBody::from(text)),
-        Body::Pieces(content_type, pieces) => {
-            let pieces = pieces.map(|piece| Ok::<_, std::convert::Infallible>(Bytes::from(piece)));
-            with_type(content_type, HttpBody::from_stream(stream::iter(pieces)))
-        }
+/// An answer; a failure if too much is being sent to others already.
+pub(crate) fn yes(answer: Answer, budget: &Budget) -> Response {
+    let take = |bytes| match answer.is_owed {
+        true => Some(budget.take_anyway(bytes)),
+        false => budget.take(bytes),
     };
+    let response = match answer.body {
+        Body::None => Some(Response::new(HttpBody::empty())),
+        Body::Json(bytes) => whole(JSON, bytes.into(), take),
+        Body::Text(content_type, text) => whole(content_type, text.into(), take),
+        Body::Pieces(Pieces { content_type, held_bytes, pieces }) => take(held_bytes)
+            .map(|held| with_type(content_type, until_sent(pieces.map(Bytes::from), held))),
+    };
+    let Some(mut response) = response else { return no(Failure::too_much_is_sent()) };
     *response.status_mut() = answer.status;
     if let Some(location) = answer.location {
         insert(response.headers_mut(), header::LOCATION, &location);
     }
     finished(response)
+}
+
+/// A body that is there already; `None` if there is no room for it.
+fn whole(
+    content_type: &'static str,
+    bytes: Bytes,
+    take: impl FnOnce(usize) -> Option<Held>,
+) -> Option<Response> {
+    if bytes.len() < UNCOUNTED_BYTES {
+        return Some(with_type(content_type, HttpBody::from(bytes)));
+    }
+    let length = bytes.len();
+    let held = take(length)?;
+    let mut response = with_type(content_type, until_sent(std::iter::once(bytes), held));
+    response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
+    Some(response)
+}
+
+/// A body that holds something until all of it is sent.
+fn until_sent(pieces: impl Iterator<Item = Bytes> + Send + 'static, held: Held) -> HttpBody {
+    let pieces = pieces.map(move |piece| {
+        let _until_the_last_piece_is_dropped = &held;
+        Ok::<_, std::convert::Infallible>(piece)
+    });
+    HttpBody::from_stream(stream::iter(pieces))
 }
 
 /// A failure.

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use crate::budget::Budget;
+
 /// Where to listen, and what to say.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
@@ -10,6 +12,8 @@ pub struct Settings {
     pub bind: Vec<SocketAddr>,
     /// Where `/metrics` is without a login, for Prometheus; nowhere if it is empty.
     pub metrics_bind: Vec<SocketAddr>,
+    /// By which names requests may call the server, besides its addresses and that of the machine; `*`: by any.
+    pub names: Vec<String>,
     /// The version of RabbitMQ that tools take this for.
     pub rabbitmq_version: String,
 }
@@ -25,4 +29,6 @@ pub(crate) struct Shown {
     pub(crate) addresses: Arc<[SocketAddr]>,
     /// The addresses of the metrics.
     pub(crate) metrics_addresses: Arc<[SocketAddr]>,
+    /// What answers hold while they are sent.
+    pub(crate) budget: Budget,
 }

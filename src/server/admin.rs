@@ -27,32 +27,36 @@ mod vhosts;
 
 use std::sync::Arc;
 
-use broker::{LogPosition, Refusal, Timestamp};
+use broker::{LogPosition, Refusal, Timestamp, UserName};
 
 pub use self::bindings::BindingInfo;
-pub use self::channels::ChannelInfo;
+pub use self::channels::{ChannelInfo, ChannelKey};
 pub(crate) use self::connections::name_of;
-pub use self::connections::{ConnectionInfo, ConnectionState};
+pub use self::connections::{ConnectionInfo, ConnectionKey, ConnectionState};
 pub use self::consumers::{ConsumerInfo, ConsumerWait};
 pub use self::contents::{Contents, ContentsQuery, MessageState, StoredContent, StoredMessage};
-pub use self::exchanges::ExchangeInfo;
+pub use self::exchanges::{ExchangeInfo, ExchangeKey};
 pub use self::explain::Explained;
 pub use self::limits::LimitInfo;
 pub use self::messages::{AckMode, FetchedMessage};
 pub use self::moving::{Chosen, MoveTo, Moved};
+pub(crate) use self::node::node_name;
 pub use self::node::{DiskInfo, LogInfo, MemoryInfo, NodeInfo};
 pub use self::overview::{ChurnRates, ListenerInfo, ObjectTotals, Overview, QueueTotals};
 pub use self::permissions::{PermissionInfo, TopicPermissionInfo};
-pub use self::queues::{QueueInfo, QueueMessages, QueueState};
+pub use self::queues::{QueueInfo, QueueKey, QueueMessages, QueueState, QueueTimes};
 pub(crate) use self::sampler::sample_for_ever;
 pub use self::stats::{Counter, Gauge, MessageStats};
 pub use self::topology::{BindingKey, NewExchange, NewQueue};
 pub use self::unroutable::{KeptMessage, KeptMessages};
 pub use self::users::NewPassword;
 pub use self::vhosts::VhostInfo;
+use crate::events::Headers;
+pub use crate::histogram::Durations;
 use crate::node::Node;
 use crate::rights::Rights;
 use crate::vhost::Vhost;
+pub use store::SpreadCounts;
 
 /// Everything that an operator may see and change. A handle: its clones are the same node.
 ///
@@ -61,6 +65,8 @@ use crate::vhost::Vhost;
 #[derive(Clone, Debug)]
 pub struct Admin {
     pub(crate) node: Arc<Node>,
+    /// Who asks, as events tell it; `None`: the broker by itself.
+    by: Option<UserName>,
 }
 
 /// Why something was not done. Nothing was changed.
@@ -100,7 +106,18 @@ pub enum Put {
 
 impl Admin {
     pub(crate) fn of(node: &Arc<Node>) -> Self {
-        Self { node: Arc::clone(node) }
+        Self { node: Arc::clone(node), by: None }
+    }
+
+    /// The same node, for who acts for this user. What is changed is told in the user's name; nothing else depends on it.
+    #[must_use]
+    pub fn acting_for(&self, user: &UserName) -> Self {
+        Self { by: Some(user.clone()), ..self.clone() }
+    }
+
+    /// Tells of something that was changed: `key` says what, `headers` the rest.
+    fn tell(&self, key: &'static str, headers: impl FnOnce(&mut Headers)) {
+        self.node.shared.tell(key, |all| headers(all.by(self.by.as_ref())));
     }
 
     /// The broker's time.

@@ -110,6 +110,7 @@ fn check_memory(node: &Node) -> bool {
     let memory = &node.shared.memory;
     let Some((is_alarmed, used)) = memory.check() else { return false };
     node.shared.alarms.set(Scarce::Memory, is_alarmed);
+    node.shared.tell_alarm("memory", is_alarmed);
     let limit = memory.limit();
     if is_alarmed {
         warn!(used, limit, "memory alarm: publishers are blocked until consumers have caught up");
@@ -171,6 +172,7 @@ impl DiskWatch {
         if !shared.alarms.set(Scarce::Disk, is_low) {
             return false;
         }
+        shared.tell_alarm("disk", is_low);
         let limit = self.free_min;
         if is_low {
             warn!(

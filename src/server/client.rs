@@ -242,6 +242,9 @@ impl Broker for Client {
         self.delete_exclusive_queues();
         self.seat = None;
         self.finish();
+        if self.user.is_some() {
+            self.shared.tell_connection_closed(&self.entry);
+        }
         count(&self.shared.totals.churn.connections_closed);
     }
 
@@ -259,6 +262,8 @@ impl Broker for Client {
 
     fn open_channel(&mut self, channel: ChannelNumber, figures: &Arc<ChannelFigures>) {
         count(&self.shared.totals.churn.channels_created);
+        let by = self.effects.by.as_ref();
+        self.shared.tell_channel_created(by, self.vhost_name(), &self.entry, channel);
         let index = self.outbox.lock().open_channel(channel, figures);
         self.channels.insert(channel, Box::new(ClientChannel::new(index, figures)));
     }

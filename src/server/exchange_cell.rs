@@ -81,15 +81,21 @@ impl ExchangeCell {
     }
 
     /// Takes back every binding to a destination; `gone` gets the definitions that go with them.
-    pub(crate) fn remove_destination(&self, destination: &Destination, gone: &mut Vec<Owner>) {
+    pub(crate) fn remove_destination(
+        &self,
+        destination: &Destination,
+        gone: &mut Vec<Owner>,
+    ) -> Vec<Arc<Binding>> {
         let mut exchange = self.exchange.write();
         let mut logged = self.logged_bindings.lock();
+        let bindings = exchange.bindings_to(destination).map(Arc::clone).collect();
         if !logged.is_empty() {
             let records =
                 exchange.bindings_to(destination).filter_map(|binding| logged.remove(binding));
             gone.extend(records.map(|record| record.id));
         }
         exchange.remove_destination(destination);
+        bindings
     }
 
     /// Whether it keeps messages, so that each publish must come past it.

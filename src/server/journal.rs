@@ -15,12 +15,13 @@ use broker::record::{Definition, MessageDraft};
 use broker::{LogPosition, Timestamp};
 use parking_lot::Mutex;
 use store::{
-    Appender, Fault, Log, Options, Position, Progress, ReadError, Recovery, Snapshot, Stats,
+    Appender, Fault, Log, Options, Position, Progress, ReadError, Recovery, Snapshot, SpreadCounts,
+    Stats,
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::data_dir::DataDir;
-use crate::log_disk::{LogDisk, LogFile};
+use crate::log_disk::{FlushTimes, LogDisk, LogFile};
 use crate::options::StoreOptions;
 use crate::queue_cell::QueueCell;
 use crate::start_error::StartError;
@@ -50,6 +51,7 @@ pub(crate) struct Journal {
     /// The next sequence; shared with whatever is not logged.
     sequences: Arc<AtomicU64>,
     failed: CancellationToken,
+    flush_times: FlushTimes,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -80,7 +82,10 @@ impl Journal {
             buffer_bytes_max: BUFFER_BYTES_MAX,
             ..Options::new(node)
         };
-        Self::open_on(LogDisk::Folder(folder), path, options, progress)
+        let times = FlushTimes::default();
+        let disk = LogDisk::Folder(folder, Arc::clone(&times));
+        let (journal, recovery) = Self::open_on(disk, path, options, progress)?;
+        Ok((Self { flush_times: times, ..journal }, recovery))
     }
 
     /// Opens the log on a disk, which errors call `path`.
@@ -99,6 +104,7 @@ impl Journal {
             log: Arc::new(log),
             sequences: Arc::new(AtomicU64::new(recovery.next_sequence)),
             failed: CancellationToken::new(),
+            flush_times: FlushTimes::default(),
             threads: Mutex::default(),
         };
         Ok((journal, recovery))
@@ -211,6 +217,11 @@ impl Journal {
     /// How large the log is, and what it has done.
     pub(crate) fn stats(&self) -> Stats {
         self.log.stats()
+    }
+
+    /// How long it took to flush a batch, in microseconds.
+    pub(crate) fn flush_times(&self) -> SpreadCounts {
+        self.flush_times.read()
     }
 
     /// Visits every definition, or everything else, that was found in the log as it was opened.

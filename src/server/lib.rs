@@ -5,16 +5,19 @@
 pub mod accepting;
 pub mod admin;
 mod alarms;
+mod arrivals;
 mod client;
 mod clock;
 mod connection_facts;
 mod control;
 mod data_dir;
 mod differences;
+mod events;
 mod exchange_cell;
 mod exchange_traffic;
 mod files;
 mod guesses;
+mod histogram;
 mod journal;
 mod listener;
 mod log_disk;
@@ -42,6 +45,7 @@ mod task;
 mod timer;
 pub mod tls;
 mod totals;
+mod trace;
 mod unroutable;
 mod vhost;
 mod window;
@@ -124,6 +128,7 @@ impl Server {
         tokio::spawn(timers.run(clock));
         tokio::spawn(alarms::watch_memory(Arc::clone(&node)));
         tokio::spawn(admin::sample_for_ever(Arc::clone(&node)));
+        tokio::spawn(events::publish_for_ever(Arc::clone(&node)));
         alarms::watch_disk(&node).map_err(StartError::Thread)?;
         if let Some(control) = Control::bind(&node) {
             tokio::spawn(control.run(stop.clone()));

@@ -1,20 +1,24 @@
 //! What the log lies on: a folder of this machine, or in a simulation a disk in memory.
 //!
+//! It knows how long flushes take: the log itself has no clock.
+//!
 //! A value rather than a type, so that a node is the same code on either; the disk is called once a batch.
 
 use std::io;
+use std::sync::Arc;
+use std::time::Instant;
 
 #[cfg(feature = "simulation")]
 use store::sim::{SimDisk, SimFile};
-use store::{Disk, DiskFile};
+use store::{Disk, DiskFile, Spread};
 
 use disk::{Folder, FolderFile};
 
 /// The disk of a log.
 #[derive(Debug, Clone)]
 pub(crate) enum LogDisk {
-    /// The one that outlives the process.
-    Folder(Folder),
+    /// The one that outlives the process, and how long its flushes take.
+    Folder(Folder, FlushTimes),
     /// One that a test can fill, fail and cut off.
     #[cfg(feature = "simulation")]
     Simulated(SimDisk),
@@ -23,16 +27,19 @@ pub(crate) enum LogDisk {
 /// An open file of a [`LogDisk`].
 #[derive(Debug)]
 pub(crate) enum LogFile {
-    Folder(FolderFile),
+    Folder(FolderFile, FlushTimes),
     #[cfg(feature = "simulation")]
     Simulated(SimFile),
 }
+
+/// How long flushes took, in microseconds.
+pub(crate) type FlushTimes = Arc<Spread>;
 
 /// Calls the disk that it is.
 macro_rules! on_either {
     ($disk:expr, $it:ident => $call:expr) => {
         match $disk {
-            Self::Folder($it) => $call,
+            Self::Folder($it, _) => $call,
             #[cfg(feature = "simulation")]
             Self::Simulated($it) => $call,
         }
@@ -48,7 +55,9 @@ impl Disk for LogDisk {
 
     fn create(&self, name: &str) -> io::Result<LogFile> {
         match self {
-            Self::Folder(disk) => disk.create(name).map(LogFile::Folder),
+            Self::Folder(disk, times) => {
+                disk.create(name).map(|file| LogFile::Folder(file, Arc::clone(times)))
+            }
             #[cfg(feature = "simulation")]
             Self::Simulated(disk) => disk.create(name).map(LogFile::Simulated),
         }
@@ -56,7 +65,9 @@ impl Disk for LogDisk {
 
     fn open(&self, name: &str) -> io::Result<LogFile> {
         match self {
-            Self::Folder(disk) => disk.open(name).map(LogFile::Folder),
+            Self::Folder(disk, times) => {
+                disk.open(name).map(|file| LogFile::Folder(file, Arc::clone(times)))
+            }
             #[cfg(feature = "simulation")]
             Self::Simulated(disk) => disk.open(name).map(LogFile::Simulated),
         }
@@ -94,5 +105,18 @@ impl DiskFile for LogFile {
 
     fn sync(&self) -> io::Result<()> {
         on_either!(self, file => file.sync())
+    }
+
+    fn sync_batch(&self) -> io::Result<()> {
+        match self {
+            Self::Folder(file, times) => {
+                let began = Instant::now();
+                let flushed = file.sync();
+                times.add(u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX));
+                flushed
+            }
+            #[cfg(feature = "simulation")]
+            Self::Simulated(file) => file.sync(),
+        }
     }
 }

@@ -13,9 +13,11 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::admin::ListenerInfo;
 use crate::alarms::Alarms;
+use crate::arrivals::Arrivals;
 use crate::clock::Clock;
 use crate::connection_facts::ConnectionFacts;
 use crate::data_dir::DataDir;
+use crate::events::Events;
 use crate::guesses::Guesses;
 use crate::journal::{Journal, Logged};
 use crate::logins::Logins;
@@ -23,6 +25,7 @@ use crate::memory::Memory;
 use crate::options::Options;
 use crate::outbox::{ChannelIndex, ClientEvent, ClientOutbox};
 use crate::pager::Pager;
+use crate::queue_cell::TimingsBudget;
 use crate::random::Random;
 use crate::rights::Rights;
 use crate::seats::Seats;
@@ -62,6 +65,9 @@ pub(crate) struct Shared {
     journal: Option<Journal>,
     spill: Option<Spill>,
     sequences: Arc<AtomicU64>,
+    pub(crate) arrivals: Arrivals,
+    pub(crate) events: Events,
+    pub(crate) timings: TimingsBudget,
 }
 
 impl Shared {
@@ -69,6 +75,12 @@ impl Shared {
     #[inline]
     pub(crate) fn take_sequences(&self, count: usize) -> Sequence {
         Sequence(self.sequences.fetch_add(count as u64, Ordering::Relaxed))
+    }
+
+    /// Something is about to be published: what takes a place from now on came now.
+    #[inline]
+    pub(crate) fn note_time(&self, now: Timestamp) {
+        self.arrivals.note(now, &self.sequences);
     }
 
     /// Whether the log takes more from publishers; also if there is none.
@@ -177,6 +189,9 @@ impl Node {
             journal,
             spill,
             sequences: sequences.unwrap_or_else(|| Arc::new(AtomicU64::new(1))),
+            arrivals: Arrivals::default(),
+            events: Events::default(),
+            timings: TimingsBudget::default(),
             options,
         });
         Arc::new(Self {

@@ -1,6 +1,7 @@
 //! A queue that tasks share: its lock, and beside the pure queue the outboxes of its consumers.
 
 mod storage;
+mod timings;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -13,20 +14,26 @@ use broker::message::{Arrival, Sequence};
 use broker::queue::{
     Backing, ConsumerId, ConsumerSettings, Counters, DeadLetter, Delivery, Queue, Remains, Sink,
 };
-use broker::{ConsumerTag, ExchangeName, LogPosition, QueueKind, QueueName, Refusal, Timestamp};
+use broker::{
+    ConsumerTag, ExchangeName, LogPosition, QueueKind, QueueName, Refusal, Timestamp, UserName,
+};
 use connection::ChannelNumber;
 use parking_lot::Mutex;
 use wake::{Buffer, OutboxGuard};
 
 pub(crate) use self::storage::ByBacking;
 use self::storage::Notes;
+use self::timings::Timings;
+pub(crate) use self::timings::TimingsBudget;
+use crate::histogram::Durations;
 use crate::journal::{Logged, Owner};
-use crate::node::{ConnectionId, Shared};
+use crate::node::{ConnectionEntry, ConnectionId, Shared};
 use crate::outbox::{
     ChannelIndex, ClientEvent, ClientOutbox, ConsumerIndex, LinkIndex, OutboxBuffer, Starved,
 };
 use crate::spill::{Put, Spilled};
 use crate::timer::Due;
+use crate::trace::{Copies, Party};
 use crate::vhost::Vhost;
 use crate::window::Window;
 
@@ -68,6 +75,7 @@ struct QueueState {
     /// When it was last visited.
     visited_at: Timestamp,
     window: Window<QueueCounts>,
+    timings: Timings,
 }
 
 /// What is sampled of a queue.
@@ -83,6 +91,7 @@ pub(crate) struct Look<'a> {
     pub(crate) queue: &'a Queue,
     pub(crate) visited_at: Timestamp,
     pub(crate) window: &'a mut Window<QueueCounts>,
+    timings: &'a mut Timings,
     links: &'a [Option<ConsumerLink>],
 }
 
@@ -98,6 +107,7 @@ pub(crate) struct ConsumerLink {
     pub(crate) no_ack: bool,
     /// Whose it is.
     pub(crate) connection: ConnectionId,
+    pub(crate) entry: Arc<ConnectionEntry>,
     /// As received.
     pub(crate) arguments: FieldTable,
 }
@@ -114,11 +124,15 @@ pub(crate) struct Deleted {
 #[derive(Debug, Default)]
 pub(crate) struct Effects {
     pub(crate) wakers: Vec<Waker>,
+    /// On whose behalf; `None`: the broker by itself.
+    pub(crate) by: Option<UserName>,
     pub(crate) letters: VecDeque<(Arc<QueueCell>, DeadLetter)>,
     /// Where in the log the last of what was logged is.
     pub(crate) logged_at: Option<LogPosition>,
     /// How many messages were spilled.
     pub(crate) spilled: usize,
+    /// What is traced of the visit, until its end.
+    pub(crate) copies: Copies,
     /// What is published is spilled faster than the disk takes it.
     pub(crate) is_too_fast: bool,
     /// What the log and the spill are told of the queue that is being visited; empty between visits.
@@ -162,6 +176,7 @@ impl QueueCell {
                 accounted: 0,
                 visited_at: vhost.shared.clock.now(),
                 window: Window::default(),
+                timings: Timings::default(),
             }),
             crowded: AtomicBool::new(false),
         }
@@ -206,9 +221,11 @@ impl QueueCell {
             return None;
         }
         state.visited_at = now;
-        let QueueState { queue, links, .. } = &mut *state;
+        let QueueState { queue, links, timings, .. } = &mut *state;
         let shared = &vhost.shared;
-        let mut sink = ServerSink { cell: self, shared, links, now, open: None, effects };
+        let traced_in = vhost.tracing.is_on().then_some(&*vhost.name);
+        let mut sink =
+            ServerSink { cell: self, shared, links, timings, now, open: None, traced_in, effects };
         let result = act(queue, &mut sink);
         drop(sink);
         let arm = self.after_visit(vhost, &mut state);
@@ -219,6 +236,9 @@ impl QueueCell {
         if let Some(at) = arm {
             vhost.shared.timers.arm(at, Due::Queue(Arc::downgrade(self)));
         }
+        if !effects.copies.is_empty() {
+            vhost.publish_copies(now, effects);
+        }
         Some(result)
     }
 
@@ -228,8 +248,9 @@ impl QueueCell {
         if state.deleted {
             return None;
         }
-        let QueueState { queue, links, visited_at, window, .. } = &mut *state;
-        Some(look(Look { queue, visited_at: *visited_at, window, links }))
+        let QueueState { queue, links, visited_at, window, timings, .. } = &mut *state;
+        timings.settle(*visited_at, queue.take_unsampled());
+        Some(look(Look { queue, visited_at: *visited_at, window, timings, links }))
     }
 
     /// Lets the queue [rest](Queue::rest) if nobody has visited it for a while.
@@ -372,6 +393,23 @@ impl Look<'_> {
         QueueCounts { counters: queue.counters(), ready, unacked }
     }
 
+    /// How long messages waited, and how long until they were acked; `None` if there was no traffic.
+    pub(crate) fn durations(&mut self, now: Timestamp) -> Option<(Durations, Durations)> {
+        self.timings.read(now)
+    }
+
+    /// Forgets how long that was, if it was long ago.
+    pub(crate) fn forget_durations(&mut self, budget: &TimingsBudget, now: Timestamp) {
+        self.timings.forget_if_quiet(budget, now);
+    }
+
+    /// When the delivery to a consumer of this queue was made that has been unacked for the longest.
+    pub(crate) fn oldest_unacked(&self) -> Option<Timestamp> {
+        let holders = self.queue.consumers().filter(|consumer| consumer.unacked > 0);
+        let links = holders.filter_map(|consumer| self.link(consumer.id));
+        links.filter_map(ConsumerLink::oldest_unacked).min()
+    }
+
     /// Where a consumer's deliveries go.
     pub(crate) fn link(&self, id: ConsumerId) -> Option<&ConsumerLink> {
         self.links.get(id.0 as usize)?.as_ref()
@@ -379,6 +417,16 @@ impl Look<'_> {
 }
 
 impl ConsumerLink {
+    /// When the oldest delivery to this consumer was made that is not acked; `None` also if it stands behind too many
+    /// others of its channel.
+    fn oldest_unacked(&self) -> Option<Timestamp> {
+        const LOOKED_AT_MAX: usize = 256;
+        let mut outbox = self.outbox.lock();
+        let channel = outbox.channel_mut(self.channel)?;
+        let mut oldest = channel.deliveries.iter().take(LOOKED_AT_MAX);
+        oldest.find(|unacked| unacked.link.link == self.link).map(|unacked| unacked.delivered_at)
+    }
+
     fn tell_cancelled(self, effects: &mut Effects) {
         let mut outbox = self.outbox.lock();
         outbox.tell(ClientEvent::ConsumerCancelled {
@@ -396,8 +444,11 @@ pub(crate) struct ServerSink<'a> {
     cell: &'a Arc<QueueCell>,
     shared: &'a Shared,
     links: &'a [Option<ConsumerLink>],
+    timings: &'a mut Timings,
     now: Timestamp,
     open: Option<OpenOutbox<'a>>,
+    /// The name of the vhost, if deliveries are traced.
+    traced_in: Option<&'a str>,
     effects: &'a mut Effects,
 }
 
@@ -439,6 +490,25 @@ impl<'a> ServerSink<'a> {
     }
 }
 
+impl ServerSink<'_> {
+    /// Messages of the queue were acked, the first of which was delivered then.
+    #[inline]
+    pub(crate) fn acked(&mut self, delivered_at: Timestamp, messages: usize) {
+        self.timings.add_acks(&self.shared.timings, self.now, delivered_at, messages);
+    }
+
+    /// What was just delivered is traced.
+    #[cold]
+    fn trace(&mut self, delivery: &Delivery<'_>) {
+        let (Some(vhost), Some(open)) = (self.traced_in, &self.open) else { return };
+        let link = open.link;
+        let user = link.entry.facts.introduction.get().map_or("", |known| known.user.as_str());
+        let (connection, channel) = (&*link.entry, link.channel_number);
+        let party = Party { vhost, connection, user, channel };
+        self.effects.copies.delivered(party, &self.cell.name, delivery);
+    }
+}
+
 impl Sink for ServerSink<'_> {
     #[inline]
     fn admit(&mut self, consumer: ConsumerId) -> bool {
@@ -470,6 +540,9 @@ impl Sink for ServerSink<'_> {
             open.guard.deliver(now, to, delivery);
             open.appended = true;
         }
+        if self.traced_in.is_some() {
+            self.trace(delivery);
+        }
     }
 
     fn dead_letter(&mut self, letter: DeadLetter) {
@@ -496,6 +569,17 @@ impl Sink for ServerSink<'_> {
 
     fn want(&mut self, sequence: Sequence, backing: Backing) {
         self.effects.notes.wanted.push(sequence, backing);
+    }
+
+    fn sample_wait(&mut self, sequence: Option<Sequence>, messages: u64) {
+        let came = match sequence {
+            Some(sequence) => self.shared.arrivals.of(sequence),
+            None => Some(self.now),
+        };
+        if let Some(came) = came {
+            let ms = self.now.ms_since(came);
+            self.timings.add_wait(&self.shared.timings, self.now, ms, messages);
+        }
     }
 }
 

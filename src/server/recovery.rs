@@ -180,6 +180,9 @@ impl<'n> Filling<'n> {
     ) -> Result<(), StartError> {
         let record = MessageRecord::read(payload).map_err(malformed)?;
         let place = Sequence(sequence);
+        if record.arrived_at <= self.node.started_at {
+            self.node.shared.arrivals.restore(place, record.arrived_at);
+        }
         for owner in owners {
             if let Some((_, queue)) = self.queues.get_mut(owner) {
                 queue.add(place, &record, self.notes.remove(&(*owner, sequence)));

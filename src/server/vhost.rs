@@ -1,6 +1,7 @@
 //! A vhost that tasks share: its directories of queues and exchanges, and how messages get from one to the other.
 
 mod deletion;
+mod gone;
 mod letters;
 mod settings;
 
@@ -13,18 +14,20 @@ use broker::message::{Arrival, Message, Sequence};
 use broker::queue::{Admission, DeadLetter, Queue};
 use broker::record::{BindingDefinition, Definition};
 use broker::routing::{ExchangeDirectory, Route};
-use broker::vhost::predeclared_exchanges;
-use broker::{ExchangeName, LogPosition, QueueName, Refusal, Timestamp, VhostName};
+use broker::vhost::{event_exchange, predeclared_exchanges};
+use broker::{ExchangeName, LogPosition, QueueName, Refusal, Timestamp, UserName, VhostName};
 use dashmap::DashMap;
 use mutants::Mutant;
 use parking_lot::{Mutex, RwLock};
 
 use self::settings::Described;
+use crate::events;
 use crate::exchange_cell::ExchangeCell;
 use crate::exchange_traffic::ExchangeTraffic;
 use crate::journal::{Logged, Owner, Owners};
 use crate::node::Shared;
 use crate::queue_cell::{Effects, QueueCell};
+use crate::trace::Tracing;
 
 /// A logged message that a copy replaces.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +56,7 @@ pub(crate) struct Vhost {
     pub(crate) exchanges: DashMap<ExchangeName, Arc<ExchangeCell>, ahash::RandomState>,
     /// What is published to the default exchange.
     pub(crate) default_traffic: ExchangeTraffic,
+    pub(crate) tracing: Tracing,
     described: RwLock<Described>,
     deleted: AtomicBool,
     changes: Mutex<()>,
@@ -73,7 +77,8 @@ impl Vhost {
     pub(crate) fn new(name: VhostName, shared: &Arc<Shared>) -> Arc<Self> {
         Arc::new_cyclic(|own: &Weak<Self>| {
             let exchanges = DashMap::default();
-            for spec in predeclared_exchanges() {
+            let of_events = (name.as_str() == events::VHOST).then(event_exchange);
+            for spec in predeclared_exchanges().chain(of_events) {
                 let exchange = spec.name.clone();
                 let cell = ExchangeCell::in_vhost(spec, own.clone(), &name)
                     .expect("the predeclared exchanges have no arguments that could be bad");
@@ -85,6 +90,7 @@ impl Vhost {
                 queues: DashMap::default(),
                 exchanges,
                 default_traffic: ExchangeTraffic::default(),
+                tracing: Tracing::default(),
                 described: RwLock::default(),
                 deleted: AtomicBool::new(false),
                 changes: Mutex::new(()),
@@ -186,6 +192,7 @@ impl Vhost {
         replaces: Option<Original>,
         effects: &mut Effects,
     ) -> (bool, Option<LogPosition>) {
+        self.shared.note_time(now);
         let (sequence, after) = self.log_message(now, arrival, &Owners::of(queues), replaces);
         effects.note_logged(after);
         let mut accepted = true;
@@ -278,6 +285,7 @@ impl Vhost {
             let destination = Destination::Queue(queue.name.clone());
             self.forget_destination(&destination, sources, &mut gone);
         }
+        self.shared.tell_queue_deleted(effects.by.as_ref(), &self.name, &queue.name);
         if mutants::is_planted(Mutant::BindingOutlivesQueue) {
             gone.truncate(1);
         }
@@ -360,6 +368,7 @@ impl Vhost {
         &self,
         name: &str,
         if_unused: bool,
+        by: Option<&UserName>,
     ) -> Result<Option<LogPosition>, Refusal> {
         let _changes = self.changes.lock();
         let Some(cell) = self.exchange(name) else { return Ok(None) };
@@ -368,7 +377,7 @@ impl Vhost {
             return Err(Refusal::InUse { resource });
         }
         let mut gone = Vec::new();
-        self.forget_exchanges(vec![cell.spec.name.clone()], &mut gone);
+        self.forget_exchanges(vec![cell.spec.name.clone()], by, &mut gone);
         Ok(self.undefine(&gone))
     }
 
@@ -408,6 +417,11 @@ impl Vhost {
             (None, None) => return Ok(None),
         };
         bound_to.lock().insert(from.spec.name.clone());
+        if source == events::EXCHANGE {
+            self.shared.events.watch();
+        }
+        let place = (&self.name, source);
+        self.shared.tell_binding("binding.created", effects.by.as_ref(), place, &binding);
         let mut after = None;
         if is_durable
             && from.spec.durable
@@ -455,6 +469,9 @@ impl Vhost {
         if let Some(binding) = exchange.binding(destination, key, arguments) {
             from.logged_bindings.lock().insert(Arc::clone(binding), logged);
         }
+        if *source == events::EXCHANGE {
+            self.shared.events.watch();
+        }
         Ok(true)
     }
 
@@ -464,6 +481,7 @@ impl Vhost {
         source: &str,
         destination: &Destination,
         (key, arguments): (&[u8], &FieldTable),
+        by: Option<&UserName>,
     ) -> Option<LogPosition> {
         let _changes = self.changes.lock();
         let from = self.exchange(source)?;
@@ -479,71 +497,11 @@ impl Vhost {
             self.unlink(destination, &from.spec.name);
         }
         self.move_epoch();
+        self.shared.tell_binding("binding.deleted", by, (&self.name, source), &binding);
         if from.spec.auto_delete && from.exchange.read().is_unused() {
-            self.forget_exchanges(vec![from.spec.name.clone()], &mut gone);
+            self.forget_exchanges(vec![from.spec.name.clone()], None, &mut gone);
         }
         self.undefine(&gone)
-    }
-
-    /// Notes at a destination that `source` has no more bindings to it.
-    fn unlink(&self, destination: &Destination, source: &ExchangeName) {
-        match destination {
-            Destination::Queue(name) => {
-                if let Some(queue) = self.queue(name) {
-                    queue.bound_to.lock().remove(source);
-                }
-            }
-            Destination::Exchange(name) => {
-                if let Some(exchange) = self.exchange(name) {
-                    exchange.bound_to.lock().remove(source);
-                }
-            }
-        }
-    }
-
-    /// Takes back every binding to a destination that is gone.
-    fn forget_destination(
-        &self,
-        destination: &Destination,
-        sources: impl IntoIterator<Item = ExchangeName>,
-        gone: &mut Vec<Owner>,
-    ) {
-        let mut unused = Vec::new();
-        for source in sources {
-            let Some(from) = self.exchange(&source) else { continue };
-            from.remove_destination(destination, gone);
-            if from.spec.auto_delete && from.exchange.read().is_unused() {
-                unused.push(source);
-            }
-        }
-        self.move_epoch();
-        self.forget_exchanges(unused, gone);
-    }
-
-    /// Deletes exchanges, and those that go with them; `changes` is held. `gone` gets the definitions that went.
-    fn forget_exchanges(&self, mut names: Vec<ExchangeName>, gone: &mut Vec<Owner>) {
-        while let Some(name) = names.pop() {
-            let Some((_, cell)) = self.exchanges.remove(&name) else { continue };
-            cell.close();
-            gone.extend(cell.logged.map(|logged| logged.id));
-            gone.extend(cell.logged_bindings.lock().values().map(|logged| logged.id));
-            let destinations: Vec<Destination> = cell
-                .exchange
-                .read()
-                .bindings()
-                .map(|binding| binding.destination.clone())
-                .collect();
-            destinations.iter().for_each(|destination| self.unlink(destination, &name));
-            let sources = std::mem::take(&mut *cell.bound_to.lock());
-            for source in sources {
-                let Some(from) = self.exchange(&source) else { continue };
-                from.remove_destination(&Destination::Exchange(name.clone()), gone);
-                if from.spec.auto_delete && from.exchange.read().is_unused() {
-                    names.push(source);
-                }
-            }
-            self.move_epoch();
-        }
     }
 }
 

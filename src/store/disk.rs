@@ -85,4 +85,12 @@ pub trait DiskFile: Send + Sync + 'static {
     /// # Errors
     /// If the disk failed. What was written before may be lost then, and a later success says nothing about it.
     fn sync(&self) -> io::Result<()>;
+
+    /// The same, for a batch that somebody waits for: a disk that knows the time can tell how long that took.
+    ///
+    /// # Errors
+    /// As [`sync`](Self::sync).
+    fn sync_batch(&self) -> io::Result<()> {
+        self.sync()
+    }
 }

@@ -46,6 +46,7 @@ mod segments;
 )]
 pub mod sim;
 mod snapshot;
+mod spread;
 mod state;
 mod stats;
 mod survey;
@@ -71,6 +72,7 @@ pub use self::read::ReadError;
 pub use self::recovery::{Note, Progress, Recovery};
 pub use self::scan::{BatchAt, RecordAt, Scan, SegmentAt, Visitor, scan};
 pub use self::snapshot::{Snapshot, SnapshotFile};
+pub use self::spread::{Spread, SpreadCounts};
 pub use self::stats::Stats;
 pub use self::survey::{Survey, survey};
 pub use self::writer::Turn;

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::state::State;
+use crate::{Spread, SpreadCounts};
 
 /// How large a log is, and what it has done since it was opened.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -35,6 +36,10 @@ pub struct Stats {
     pub segments_emptied: u64,
     /// How many times there was no room on the disk for another segment.
     pub full_disk: u64,
+    /// How many contents were appended for each batch, with those that were released before it was written.
+    pub batch_contents: SpreadCounts,
+    /// How many bytes were written in each batch.
+    pub batch_bytes: SpreadCounts,
 }
 
 /// What only grows.
@@ -46,6 +51,8 @@ pub(crate) struct Counters {
     pub(crate) segments_begun: AtomicU64,
     pub(crate) segments_emptied: AtomicU64,
     pub(crate) full_disk: AtomicU64,
+    pub(crate) batch_contents: Spread,
+    pub(crate) batch_bytes: Spread,
 }
 
 pub(crate) fn count(counter: &AtomicU64, more: u64) {
@@ -67,6 +74,8 @@ impl Counters {
             segments_begun: get(&self.segments_begun),
             segments_emptied: get(&self.segments_emptied),
             full_disk: get(&self.full_disk),
+            batch_contents: self.batch_contents.read(),
+            batch_bytes: self.batch_bytes.read(),
             ..Stats::default()
         };
         for segment in state.segments.iter() {

@@ -330,10 +330,15 @@ impl<D: Disk> Log<D> {
         }
         count(&self.counters.batches, 1);
         count(&self.counters.written_bytes, whole_len);
+        self.counters.batch_bytes.add(whole_len);
         // Before anybody is told: a snapshot that is taken because of it has it, too.
-        if let Some(found) = self.state.lock().segments.get_mut(segment) {
+        let mut state = self.state.lock();
+        let contents = state.writing.as_ref().map_or(0, |writing| writing.contents.len());
+        if let Some(found) = state.segments.get_mut(segment) {
             (found.used, found.last_batch, found.chain) = (at + whole_len, job.number, crc);
         }
+        drop(state);
+        self.counters.batch_contents.add(contents as u64);
         self.announce(job.number);
         let again_bytes = prepared.again_bytes;
         drop(prepared);
@@ -386,7 +391,7 @@ impl<D: Disk> Log<D> {
             if mutants::is_planted(Mutant::FailedFlushTriedAgain) && file.sync().is_ok() {
                 return Ok(());
             }
-            file.sync().map_err(Fault::at("flush", name, *used))?;
+            file.sync_batch().map_err(Fault::at("flush", name, *used))?;
         }
         Ok(())
     }

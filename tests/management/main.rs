@@ -6,8 +6,10 @@
 mod broker;
 mod contents;
 mod definitions;
+mod events;
 mod explain;
 mod gate;
+mod histograms;
 mod http;
 mod limits;
 mod lists;
@@ -19,5 +21,6 @@ mod session;
 mod shapes;
 mod start;
 mod topology;
+mod trace;
 mod unroutable;
 mod users;

@@ -74,6 +74,20 @@ test('what the broker refuses is told in its words', async () => {
   await dialog.waitFor({ state: 'hidden' })
 })
 
+test('a queue shows how long its messages take, where the broker tells it', async () => {
+  await api('PUT', at('queues', VHOST, 'slow'), {})
+  if ((await queue('slow')).time_in_queue_ms === undefined) return
+  const message = { routing_key: 'slow', payload: 'x', payload_encoding: 'string', properties: {} }
+  for (const _ of [1, 2]) await api('POST', `${at('exchanges', VHOST, 'amq.default')}/publish`, message)
+  await api('POST', `${at('queues', VHOST, 'slow')}/get`, { count: 1, ackmode: 'ack_requeue_false', encoding: 'auto' })
+  await show(`#/queues/${at(VHOST, 'slow')}`)
+  const card = page.getByRole('region', { name: 'Time in the queue' })
+  await card.getByText(/^Half within \d+ ms$|^Half within \d+\.\d s$/).waitFor()
+  await card.getByText(/^\d+(\.\d)? (ms|s)$/).first().waitFor()
+  await screenshot(page, 'queue-times')
+  await api('DELETE', at('queues', VHOST, 'slow'))
+})
+
 test('messages are published, looked at, taken out and purged', async () => {
   await show(`#/queues/${at(VHOST, 'orders')}`)
   for (const body of ['{"id": 1, "pens": ["red", "blue"]}', 'plain text']) {
@@ -161,7 +175,8 @@ test('numbers and charts move without reloading', async () => {
   await channel.waitForConfirms()
   await ready.getByText('1,234').waitFor()
   await page.locator('.legend').getByText('1,234').waitFor()
-  assert.equal(await page.locator('.plot canvas').count(), 2)
+  const hasTimes = (await queue('orders')).time_in_queue_ms !== undefined
+  assert.equal(await page.locator('.plot canvas').count(), hasTimes ? 4 : 2)
   await channel.consume('orders', () => {}, { consumerTag: 'the consumer' })
   await page.getByRole('group', { name: 'Consumers of this queue' }).getByText('the consumer').waitFor()
   await screenshot(page, 'queue')

@@ -108,6 +108,10 @@ pub trait Sink {
     /// Asked once; again only after [`Queue::page_failed`](super::Queue::page_failed), or if the queue gave up the
     /// content, or had no use for it, in between. Those of one call follow each other in the order in which they are needed.
     fn want(&mut self, sequence: Sequence, backing: Backing);
+
+    /// A message goes to somebody for the first time. It has waited since its number was given to it, or if there is none
+    /// it goes as it came; and it stands for the last `messages` that did so, itself included.
+    fn sample_wait(&mut self, _sequence: Option<Sequence>, _messages: u64) {}
 }
 
 /// Where the content of a message is besides the queue's memory, or instead of there.

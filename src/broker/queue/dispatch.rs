@@ -74,7 +74,7 @@ impl Queue {
                 self.counters.deliver += 1;
                 Some(Holder::Consumer(id))
             };
-            self.hand_over(entry, holder, sink, |sink, delivery| sink.deliver(id, delivery));
+            self.hand_over(now, entry, holder, sink, |sink, delivery| sink.deliver(id, delivery));
             self.consumers.delivered(id, now);
         }
         if self.paging.is_some() {
@@ -122,7 +122,7 @@ impl Queue {
                 self.counters.get += 1;
                 Some(Holder::Getter)
             };
-            self.hand_over(entry, holder, sink, |_, delivery| deliver(delivery, remaining));
+            self.hand_over(now, entry, holder, sink, |_, delivery| deliver(delivery, remaining));
             if self.paging.is_some() {
                 self.ask_ahead(true, sink);
             }
@@ -213,6 +213,9 @@ impl Queue {
             body: arrival.body,
         };
         sink.deliver(id, &delivery);
+        if self.sampling.is_due(now) {
+            self.sample(now, None, sink);
+        }
         self.consumers.delivered(id, now);
         if no_ack && arrival.logged {
             sink.settled(arrival.sequence, Backing::Log);
@@ -223,6 +226,7 @@ impl Queue {
     #[inline]
     fn hand_over<S: Sink>(
         &mut self,
+        now: Timestamp,
         entry: Entry,
         holder: Option<Holder>,
         sink: &mut S,
@@ -249,6 +253,9 @@ impl Queue {
         let (exchange, routing_key) = (record.exchange(), record.routing_key());
         let delivery = Delivery { slot, redelivered, exchange, routing_key, properties, body };
         deliver(sink, &delivery);
+        if !redelivered && self.sampling.is_due(now) {
+            self.sample(now, Some(entry.sequence), sink);
+        }
         match slot {
             None => self.forget(entry, bytes, sink),
             Some(slot) if entry.is(Mark::Logged) && self.content.is_over() => {

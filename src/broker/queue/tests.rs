@@ -12,6 +12,7 @@ mod model;
 mod paging;
 mod quorum;
 mod recovery;
+mod sampling;
 mod storage;
 
 use amqp::{FieldTable, Properties, RawProperties, ShortString};
@@ -40,6 +41,8 @@ struct Recorder {
     received: Vec<Received>,
     letters: Vec<DeadLetter>,
     full: Vec<ConsumerId>,
+    /// Samples of how long messages wait: which, if it waited, and for how many it stands.
+    samples: Vec<(Option<Sequence>, u64)>,
     storage: Storage,
 }
 
@@ -73,6 +76,10 @@ impl Sink for Recorder {
 
     fn want(&mut self, sequence: Sequence, backing: Backing) {
         self.storage.want(sequence, backing);
+    }
+
+    fn sample_wait(&mut self, sequence: Option<Sequence>, messages: u64) {
+        self.samples.push((sequence, messages));
     }
 }
 

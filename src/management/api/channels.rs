@@ -1,8 +1,9 @@
 //! `/api/channels`: what is open on the connections.
 
+use broker::VhostName;
 use connection::ChannelMode;
 use serde_json::json;
-use server::admin::ChannelInfo;
+use server::admin::{ChannelInfo, ChannelKey};
 
 use crate::answer::Answer;
 use crate::api::consumers;
@@ -13,26 +14,35 @@ use crate::stats::{self, message_stats};
 
 /// Those that the caller may see: all, or their own.
 pub(crate) fn list(request: &Request) -> Result<Answer, Failure> {
-    answer(request, request.admin.channels())
+    answer(request, |_| true)
 }
 
 /// Those of one vhost.
 pub(crate) fn list_of_vhost(request: &Request) -> Result<Answer, Failure> {
-    let mut channels = request.admin.channels();
-    channels.retain(|channel| channel.vhost == *request.part("vhost"));
-    answer(request, channels)
+    let vhost = request.part("vhost");
+    answer(request, |of| **of == *vhost)
 }
 
 /// Those of one connection.
 pub(crate) fn list_of_connection(request: &Request) -> Result<Answer, Failure> {
-    let channels = request.admin.channels_of_connection(request.part("connection"));
-    answer(request, channels.ok_or_else(Failure::not_found)?)
+    let channels = request.admin.channel_keys_of(request.part("connection"), |user| {
+        request.caller.may_see_what_is_of(user)
+    });
+    show_all(request, channels.ok_or_else(Failure::not_found)?)
 }
 
-fn answer(request: &Request, mut channels: Vec<ChannelInfo>) -> Result<Answer, Failure> {
-    channels.retain(|channel| request.caller.may_see_what_is_of(&channel.user));
-    let node = request.node_name();
-    request.listing()?.answer(channels, move |channel, wanted| fields(&node, channel, wanted))
+fn answer(request: &Request, is_asked_for: impl Fn(&VhostName) -> bool) -> Result<Answer, Failure> {
+    let channels = request
+        .admin
+        .channel_keys(|user, vhost| request.caller.may_see_what_is_of(user) && is_asked_for(vhost));
+    show_all(request, channels)
+}
+
+fn show_all(request: &Request, channels: Vec<ChannelKey>) -> Result<Answer, Failure> {
+    let (admin, node) = (request.admin.clone(), request.node_name());
+    request.listing()?.answer(channels, move |key, wanted| {
+        admin.channel_at(key).map(|channel| fields(&node, &channel, wanted))
+    })
 }
 
 /// One channel, with its consumers.

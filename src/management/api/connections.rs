@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use broker::{UserName, VhostName};
 use serde_json::Value;
 use server::admin::ConnectionInfo;
 
@@ -14,33 +15,32 @@ use crate::tables::table_to_json;
 
 /// Those that the caller may see: all, or their own.
 pub(crate) fn list(request: &Request) -> Result<Answer, Failure> {
-    answer(request, |_| true)
+    answer(request, |_, _| true)
 }
 
 /// Those of one vhost.
 pub(crate) fn list_of_vhost(request: &Request) -> Result<Answer, Failure> {
     let vhost = request.part("vhost");
-    answer(request, |connection| connection.vhost == *vhost)
+    answer(request, |_, of| **of == *vhost)
 }
 
 /// Those of one user.
 pub(crate) fn list_of_user(request: &Request) -> Result<Answer, Failure> {
     let user = request.part("user");
-    answer(request, |connection| connection.user == *user)
+    answer(request, |of, _| **of == *user)
 }
 
 fn answer(
     request: &Request,
-    is_asked_for: impl Fn(&ConnectionInfo) -> bool,
+    is_asked_for: impl Fn(&UserName, &VhostName) -> bool,
 ) -> Result<Answer, Failure> {
-    let mut connections = request.admin.connections();
-    connections.retain(|connection| {
-        request.caller.may_see_what_is_of(&connection.user) && is_asked_for(connection)
+    let (admin, node) = (request.admin.clone(), request.node_name());
+    let connections = admin.connection_keys(|user, vhost| {
+        request.caller.may_see_what_is_of(user) && is_asked_for(user, vhost)
     });
-    let node = request.node_name();
-    request
-        .listing()?
-        .answer(connections, move |connection, wanted| fields(&node, connection, wanted))
+    request.listing()?.answer(connections, move |key, wanted| {
+        admin.connection_at(key).map(|connection| fields(&node, &connection, wanted))
+    })
 }
 
 /// One connection.
@@ -55,7 +55,7 @@ pub(crate) fn show(request: &Request) -> Result<Answer, Failure> {
 /// Closes one connection. Its client is told the reason that the header `X-Reason` gives.
 pub(crate) fn delete(request: &Request) -> Result<Answer, Failure> {
     let connection = find(request)?;
-    may_close(request, &connection)?;
+    may_close(request, &connection.user)?;
     request.admin.close_connection(&connection.name, &reason(request))?;
     Answer::done()
 }
@@ -63,13 +63,10 @@ pub(crate) fn delete(request: &Request) -> Result<Answer, Failure> {
 /// Closes all connections of a user.
 pub(crate) fn delete_of_user(request: &Request) -> Result<Answer, Failure> {
     let user = request.part("user");
-    for connection in request.admin.connections() {
-        if connection.user == *user {
-            may_close(request, &connection)?;
-            // It may have gone by itself.
-            let _ = request.admin.close_connection(&connection.name, &reason(request));
-        }
+    if !request.admin.connection_keys(|of, _| **of == *user).is_empty() {
+        may_close(request, user)?;
     }
+    request.admin.close_connections_of(user, &reason(request));
     Answer::done()
 }
 
@@ -78,9 +75,9 @@ fn find(request: &Request) -> Result<ConnectionInfo, Failure> {
 }
 
 /// Seeing everything is not closing everything.
-fn may_close(request: &Request, connection: &ConnectionInfo) -> Result<(), Failure> {
+fn may_close(request: &Request, user: &str) -> Result<(), Failure> {
     let caller = &request.caller;
-    if caller.is_administrator() || connection.user == caller.user.name {
+    if caller.is_administrator() || *caller.user.name == *user {
         return Ok(());
     }
     Err(Failure::not_authorised("User not authorised to access object"))

@@ -2,7 +2,7 @@
 
 use broker::Authority;
 use serde_json::Value;
-use server::admin::{Admin, ExchangeInfo, MessageStats, NewExchange, Put};
+use server::admin::{Admin, ExchangeInfo, ExchangeKey, MessageStats, NewExchange, Put};
 
 use crate::answer::Answer;
 use crate::document::Document;
@@ -14,13 +14,19 @@ use crate::tables::table_to_json;
 
 /// Those of all vhosts that the caller may see.
 pub(crate) fn list(request: &Request) -> Result<Answer, Failure> {
-    let exchanges = request.in_vhosts(|admin, vhost| admin.exchanges(vhost));
-    request.listing()?.answer(exchanges, fields)
+    answer(request, request.in_vhosts(|admin, vhost| admin.exchange_keys(vhost)))
 }
 
 /// Those of one vhost.
 pub(crate) fn list_of_vhost(request: &Request) -> Result<Answer, Failure> {
-    request.listing()?.answer(request.admin.exchanges(Some(request.part("vhost"))), fields)
+    answer(request, request.admin.exchange_keys(Some(request.part("vhost"))))
+}
+
+fn answer(request: &Request, exchanges: Vec<ExchangeKey>) -> Result<Answer, Failure> {
+    let admin = request.admin.clone();
+    request.listing()?.answer(exchanges, move |key, wanted| {
+        admin.exchange_at(key).map(|exchange| fields(&exchange, wanted))
+    })
 }
 
 /// One exchange.

@@ -72,11 +72,17 @@ pub(crate) async fn get(request: &Request) -> Result<Answer, Failure> {
     let truncate = document.integer("truncate")?.map(usize::try_from).transpose();
     let truncate = truncate.map_err(|_| Failure::bad_request("truncate is below 0"))?;
     let queue = request.part("queue");
+    if !request.shown.budget.has_room() {
+        return Err(Failure::too_much_is_sent());
+    }
     let messages = request.admin.get_messages(&authority, queue, count, mode).await?;
     let shown = messages.iter().map(|message| {
         serde_json::to_vec(&show(message, is_auto, truncate)).expect("its keys are texts")
     });
-    Ok(Answer::array(shown.collect::<Vec<_>>().into_iter()))
+    let shown: Vec<Vec<u8>> = shown.collect();
+    let held_bytes = shown.iter().map(Vec::len).sum();
+    // They may be in the queue no more: there is no second try.
+    Ok(Answer { is_owed: true, ..Answer::array(shown.into_iter(), held_bytes) })
 }
 
 fn show(message: &FetchedMessage, is_auto: bool, truncate: Option<usize>) -> Value {

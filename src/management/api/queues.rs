@@ -5,7 +5,7 @@ use std::sync::Arc;
 use amqp::FieldValue;
 use broker::{Authority, QueueKind};
 use serde_json::{Value, json};
-use server::admin::{Admin, NewQueue, Put, QueueInfo, QueueState};
+use server::admin::{Admin, Durations, NewQueue, Put, QueueInfo, QueueKey, QueueState, QueueTimes};
 
 use crate::answer::Answer;
 use crate::api::{connections, consumers};
@@ -18,17 +18,19 @@ use crate::tables::table_to_json;
 
 /// Those of all vhosts that the caller may see.
 pub(crate) fn list(request: &Request) -> Result<Answer, Failure> {
-    answer(request, request.in_vhosts(|admin, vhost| admin.queues(vhost)))
+    answer(request, request.in_vhosts(|admin, vhost| admin.queue_keys(vhost)))
 }
 
 /// Those of one vhost.
 pub(crate) fn list_of_vhost(request: &Request) -> Result<Answer, Failure> {
-    answer(request, request.admin.queues(Some(request.part("vhost"))))
+    answer(request, request.admin.queue_keys(Some(request.part("vhost"))))
 }
 
-fn answer(request: &Request, queues: Vec<QueueInfo>) -> Result<Answer, Failure> {
-    let node: Arc<str> = request.node_name();
-    request.listing()?.answer(queues, move |queue, wanted| fields(&node, queue, wanted))
+fn answer(request: &Request, queues: Vec<QueueKey>) -> Result<Answer, Failure> {
+    let (admin, node): (Admin, Arc<str>) = (request.admin.clone(), request.node_name());
+    request.listing()?.answer(queues, move |key, wanted| {
+        admin.queue_at(key).map(|queue| fields(&node, &queue, wanted))
+    })
 }
 
 /// One queue, with its consumers.
@@ -69,6 +71,7 @@ fn fields(node: &str, queue: &QueueInfo, wanted: &Wanted) -> Fields {
         .put_with(wanted, "message_stats", || message_stats(&queue.stats, stats::OF_QUEUE))
         .put_with(wanted, "deaths", || deaths(queue));
     put_messages(&mut fields, wanted, queue);
+    put_times(&mut fields, wanted, &queue.times);
     if let Some(since) = queue.idle_since {
         fields.put_with(wanted, "idle_since", || stats::iso_8601(since).into());
     }
@@ -147,6 +150,21 @@ fn put_messages(fields: &mut Fields, wanted: &Wanted, queue: &QueueInfo) {
         .put(wanted, "message_bytes_persistent", messages.persistent_bytes)
         .put(wanted, "message_bytes_ram", bytes.saturating_sub(messages.paged_out_bytes))
         .put(wanted, "message_bytes_paged_out", messages.paged_out_bytes);
+}
+
+/// How long messages take, which RabbitMQ does not say.
+fn put_times(fields: &mut Fields, wanted: &Wanted, times: &QueueTimes) {
+    let durations = |of: Option<Durations>| {
+        of.map_or(
+            Value::Null,
+            |of| json!({ "count": of.count, "p50": of.p50_ms, "p95": of.p95_ms, "p99": of.p99_ms }),
+        )
+    };
+    fields
+        .put(wanted, "oldest_ready_ms", times.oldest_ready_ms)
+        .put(wanted, "oldest_unacked_ms", times.oldest_unacked_ms)
+        .put_with(wanted, "time_in_queue_ms", || durations(times.in_queue))
+        .put_with(wanted, "time_to_ack_ms", || durations(times.to_ack));
 }
 
 /// How many messages died, and of what: RabbitMQ counts them for the whole node only.

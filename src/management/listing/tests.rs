@@ -2,9 +2,11 @@ use serde_json::{Value, json};
 
 use super::*;
 
+impl Item for (&'static str, u64) {}
+
 fn ask(query: &str) -> Result<Value, Failure> {
     let items = vec![("a", 3), ("B-orders", 1), ("c-orders", 2)];
-    let show = |(name, messages): &(&str, u64), wanted: &Wanted| {
+    let show = |(name, messages): &(&'static str, u64), wanted: &Wanted| {
         let mut fields = Fields::new();
         fields.put(wanted, "name", *name).put(wanted, "messages", *messages);
         fields

@@ -6,7 +6,7 @@
 //! name{label="value"} 1
 //! ```
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 
 /// A text that grows by families of metrics.
 #[derive(Debug, Default)]
@@ -26,6 +26,11 @@ impl Exposition {
         let text = &mut self.text;
         write!(text, "# TYPE {name} {kind}\n# HELP {name} {help}\n").expect(INTO_STRING);
         Family { text, name: name.to_owned() }
+    }
+
+    /// What is written, to be gone on with.
+    pub(super) fn text_mut(&mut self) -> &mut String {
+        &mut self.text
     }
 
     pub(super) fn finish(self) -> String {
@@ -48,9 +53,18 @@ impl Family<'_> {
 const INTO_STRING: &str = "a string takes every text";
 
 /// One line with labels. What would end a label or the line is escaped.
-pub(super) fn write_line(text: &mut String, name: &str, labels: &[(&str, &str)], value: u64) {
+pub(super) fn write_line(
+    text: &mut String,
+    name: &str,
+    labels: &[(&str, &str)],
+    value: impl Display,
+) {
     text.push_str(name);
     let mut before = '{';
+    if labels.is_empty() {
+        writeln!(text, " {value}").expect(INTO_STRING);
+        return;
+    }
     for (label, value) in labels {
         text.push(before);
         text.push_str(label);

@@ -1,8 +1,9 @@
 //! The metrics of each queue.
 
-use server::admin::QueueInfo;
+use server::admin::{Admin, QueueInfo, QueueKey};
 
 use super::exposition::{Exposition, write_line};
+use super::times::Times;
 use crate::answer::PIECE_BYTES;
 
 /// A metric that every queue has.
@@ -84,11 +85,28 @@ const FAMILIES: &[Family] = &[
     },
 ];
 
+/// A queue, and its value of each family: what is held of it until the last family is sent.
+pub(super) struct Values(QueueKey, [Option<u64>; FAMILIES.len()]);
+
+/// Those of all queues, and how long their messages take. Each is looked at once.
+pub(super) fn values(admin: &Admin) -> (Vec<Values>, Vec<Times>) {
+    let keys = admin.queue_keys(None).into_iter();
+    let values_of = |key: QueueKey| {
+        let queue = admin.queue_at(&key)?;
+        let mut values = [None; FAMILIES.len()];
+        for (place, family) in values.iter_mut().zip(FAMILIES) {
+            *place = (family.value)(&queue);
+        }
+        Some((Values(key, values), Times::of(&queue)))
+    };
+    keys.filter_map(values_of).unzip()
+}
+
 /// All families, family by family as the format wants it, made while they are sent.
-pub(super) fn pieces(queues: Vec<QueueInfo>) -> impl Iterator<Item = Vec<u8>> + Send {
+pub(super) fn pieces(queues: Vec<Values>) -> impl Iterator<Item = Vec<u8>> + Send {
     let (mut family, mut next) = (0, 0);
     std::iter::from_fn(move || {
-        let Family { name, kind, help, value } = FAMILIES.get(family)?;
+        let Family { name, kind, help, .. } = FAMILIES.get(family)?;
         let mut text = String::new();
         if next == 0 {
             let mut head = Exposition::default();
@@ -96,12 +114,12 @@ pub(super) fn pieces(queues: Vec<QueueInfo>) -> impl Iterator<Item = Vec<u8>> + 
             text = head.finish();
         }
         while text.len() < PIECE_BYTES {
-            let Some(queue) = queues.get(next) else {
+            let Some(Values(queue, values)) = queues.get(next) else {
                 (family, next) = (family + 1, 0);
                 return Some(text.into_bytes());
             };
             next += 1;
-            if let Some(value) = value(queue) {
+            if let Some(value) = values[family] {
                 let labels = [("vhost", queue.vhost.as_str()), ("queue", queue.name.as_str())];
                 write_line(&mut text, name, &labels, value);
             }

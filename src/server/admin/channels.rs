@@ -4,7 +4,7 @@ use broker::{Timestamp, UserName, VhostName};
 use connection::{ChannelCounts, ChannelMode, ChannelNumber};
 
 use super::connections::name_of;
-use super::{Admin, ConnectionState, MessageStats};
+use super::{Admin, ConnectionKey, ConnectionState, MessageStats};
 use crate::node::ConnectionEntry;
 use crate::outbox::OutboxChannel;
 
@@ -48,40 +48,73 @@ pub struct ChannelInfo {
     pub stats: MessageStats,
 }
 
+/// A channel that can be looked at later, when it may be closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChannelKey {
+    connection: ConnectionKey,
+    number: ChannelNumber,
+}
+
 impl Admin {
-    /// The open channels, ordered by connection and number.
+    /// The open channels, ordered by connection and number, as they are now.
     pub fn channels(&self) -> Vec<ChannelInfo> {
-        let now = self.now();
-        let mut infos = Vec::new();
-        for entry in self.entries() {
-            infos.extend(self.channels_of(now, &entry));
-        }
-        infos.sort_unstable_by(|one, other| {
-            (&one.connection, one.number).cmp(&(&other.connection, other.number))
-        });
-        infos
+        let keys = self.channel_keys(|_, _| true);
+        keys.iter().filter_map(|key| self.channel_at(key)).collect()
     }
 
-    /// The open channels of one connection, by its name; `None` if there is none of this name.
-    pub fn channels_of_connection(&self, name: &str) -> Option<Vec<ChannelInfo>> {
-        let mut infos = self.channels_of(self.now(), &*self.entry(name)?);
-        infos.sort_unstable_by_key(|info| info.number);
-        Some(infos)
+    /// Which channels are open on the connections of these users to these vhosts, ordered by connection and number.
+    pub fn channel_keys(
+        &self,
+        is_asked_for: impl Fn(&UserName, &VhostName) -> bool,
+    ) -> Vec<ChannelKey> {
+        let mut keys = Vec::new();
+        for connection in self.connection_keys(is_asked_for) {
+            keys.extend(self.channel_keys_at(connection));
+        }
+        keys
+    }
+
+    /// The same of one connection, by its name; `None` if there is none of this name.
+    pub fn channel_keys_of(
+        &self,
+        name: &str,
+        is_asked_for: impl Fn(&UserName) -> bool,
+    ) -> Option<Vec<ChannelKey>> {
+        let connection = self.connection_key(name)?;
+        let entry = self.entry_at(&connection)?;
+        let known = entry.facts.introduction.get()?;
+        Some(if is_asked_for(&known.user) { self.channel_keys_at(connection) } else { Vec::new() })
+    }
+
+    fn channel_keys_at(&self, connection: ConnectionKey) -> Vec<ChannelKey> {
+        let Some(entry) = self.entry_at(&connection) else { return Vec::new() };
+        let key = |channel: &OutboxChannel| ChannelKey { connection, number: channel.number };
+        let mut keys: Vec<ChannelKey> = entry.outbox.lock().channels().map(key).collect();
+        keys.sort_unstable_by_key(|key| key.number);
+        keys
+    }
+
+    /// A channel as it is now; `None` if it is closed.
+    pub fn channel_at(&self, key: &ChannelKey) -> Option<ChannelInfo> {
+        let entry = self.entry_at(&key.connection)?;
+        self.describe_channel(self.now(), &entry, key.number)
     }
 
     /// One channel, by its name.
     pub fn channel(&self, name: &str) -> Option<ChannelInfo> {
         let (connection, number) = name.strip_suffix(')')?.rsplit_once(" (")?;
         let number = ChannelNumber(number.parse().ok()?);
-        let mut infos = self.channels_of_connection(connection)?.into_iter();
-        infos.find(|info| info.number == number)
+        self.channel_at(&ChannelKey { connection: self.connection_key(connection)?, number })
     }
 
-    fn channels_of(&self, now: Timestamp, entry: &ConnectionEntry) -> Vec<ChannelInfo> {
+    fn describe_channel(
+        &self,
+        now: Timestamp,
+        entry: &ConnectionEntry,
+        number: ChannelNumber,
+    ) -> Option<ChannelInfo> {
         let facts = &entry.facts;
-        let (Some(vhost), Some(known)) = (facts.vhost.get(), facts.introduction.get()) else {
-            return Vec::new();
-        };
+        let (vhost, known) = (facts.vhost.get()?, facts.introduction.get()?);
         let connection = name_of(entry);
         let state = self.state_of(entry);
         let heard_at = entry.heard_at();
@@ -108,6 +141,7 @@ impl Admin {
                 stats: MessageStats::since(&base, &channel.counts(), &base.counts),
             }
         };
-        entry.outbox.lock().channels().map(describe).collect()
+        let outbox = entry.outbox.lock();
+        outbox.channels().find(|channel| channel.number == number).map(describe)
     }
 }

@@ -8,7 +8,7 @@ use broker::{Timestamp, UserName, VhostName};
 
 use super::{Admin, AdminError, Counter};
 use crate::connection_facts::Served;
-use crate::node::ConnectionEntry;
+use crate::node::{ConnectionEntry, ConnectionId};
 use crate::outbox::ClientEvent;
 use crate::tls::TlsPeer;
 
@@ -85,15 +85,37 @@ impl ConnectionState {
     }
 }
 
+/// A connection that can be looked at later, when it may be gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnectionKey(pub(super) ConnectionId);
+
 impl Admin {
-    /// The open connections, ordered by name.
+    /// The open connections, ordered by name, as they are now.
     pub fn connections(&self) -> Vec<ConnectionInfo> {
-        let now = self.now();
-        let entries = self.entries();
-        let mut infos: Vec<_> =
-            entries.iter().filter_map(|entry| self.describe_connection(now, entry)).collect();
-        infos.sort_unstable_by(|one, other| one.name.cmp(&other.name));
-        infos
+        let keys = self.connection_keys(|_, _| true);
+        keys.iter().filter_map(|key| self.connection_at(key)).collect()
+    }
+
+    /// Which connections of these users to these vhosts are open, ordered by name.
+    pub fn connection_keys(
+        &self,
+        is_asked_for: impl Fn(&UserName, &VhostName) -> bool,
+    ) -> Vec<ConnectionKey> {
+        let mut named = Vec::new();
+        for entry in &self.node.connections {
+            let Some((user, vhost)) = owners(&entry) else { continue };
+            if is_asked_for(user, vhost) {
+                named.push((name_of(&entry), ConnectionKey(*entry.key())));
+            }
+        }
+        named.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        named.into_iter().map(|(_, key)| key).collect()
+    }
+
+    /// A connection as it is now; `None` if it is gone.
+    pub fn connection_at(&self, key: &ConnectionKey) -> Option<ConnectionInfo> {
+        let entry = self.entry_at(key)?;
+        self.describe_connection(self.now(), &entry)
     }
 
     /// One open connection, by its name.
@@ -110,10 +132,18 @@ impl Admin {
         let Some(entry) = self.entry(name) else {
             return Err(AdminError::NotFound { what: format!("connection '{name}'") });
         };
-        let user = entry.facts.introduction.get().map_or("", |known| known.user.as_str());
-        tracing::info!(peer = %entry.peer, user, reason, "closing a connection for an operator");
-        entry.tell(ClientEvent::Shutdown { explanation: reason.into() });
+        close(&entry, reason);
         Ok(())
+    }
+
+    /// Ends all connections of a user, as one is ended.
+    pub fn close_connections_of(&self, user: &str, reason: &str) {
+        for key in self.connection_keys(|of, _| **of == *user) {
+            // It may have gone by itself.
+            if let Some(entry) = self.entry_at(&key) {
+                close(&entry, reason);
+            }
+        }
     }
 
     /// Everyone who has opened a vhost.
@@ -124,10 +154,20 @@ impl Admin {
     }
 
     pub(super) fn entry(&self, name: &str) -> Option<Arc<ConnectionEntry>> {
+        self.entry_at(&self.connection_key(name)?)
+    }
+
+    /// The connection of this name. All are looked through, and only the one is taken.
+    pub(super) fn connection_key(&self, name: &str) -> Option<ConnectionKey> {
         let (peer, _) = name.split_once(" -> ")?;
         let peer: SocketAddr = peer.parse().ok()?;
-        let entries = self.entries();
-        entries.into_iter().find(|entry| canonical(entry.peer) == peer && name_of(entry) == name)
+        let mut open = self.node.connections.iter().filter(|entry| owners(entry).is_some());
+        let found = open.find(|entry| canonical(entry.peer) == peer && name_of(entry) == name);
+        found.map(|entry| ConnectionKey(*entry.key()))
+    }
+
+    pub(super) fn entry_at(&self, key: &ConnectionKey) -> Option<Arc<ConnectionEntry>> {
+        self.node.connections.get(&key.0).map(|entry| Arc::clone(&entry))
     }
 
     fn describe_connection(
@@ -180,6 +220,18 @@ impl Admin {
             Served::Ending => ConnectionState::Closing,
         }
     }
+}
+
+/// Whose a connection is, and to which vhost, once it has opened that.
+fn owners(entry: &ConnectionEntry) -> Option<(&UserName, &VhostName)> {
+    let facts = &entry.facts;
+    Some((&facts.introduction.get()?.user, facts.vhost.get()?))
+}
+
+fn close(entry: &ConnectionEntry, reason: &str) {
+    let user = entry.facts.introduction.get().map_or("", |known| known.user.as_str());
+    tracing::info!(peer = %entry.peer, user, reason, "closing a connection for an operator");
+    entry.tell(ClientEvent::Shutdown { explanation: reason.into() });
 }
 
 /// A text among what a client says of itself.

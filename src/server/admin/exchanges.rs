@@ -1,9 +1,7 @@
 //! Exchanges as an operator sees them.
 
-use std::sync::Arc;
-
 use broker::exchange::{ExchangeKind, ExchangeSpec};
-use broker::{Timestamp, VhostName};
+use broker::{ExchangeName, Timestamp, VhostName};
 
 use super::{Admin, Counter};
 use crate::exchange_traffic::ExchangeTraffic;
@@ -22,32 +20,53 @@ pub struct ExchangeInfo {
     pub publish_out: Counter,
     /// Messages published to it that no queue was found for.
     pub unroutable: Counter,
+    /// How many bindings it has.
+    pub bindings: usize,
+}
+
+/// An exchange that can be looked at later, when it may be gone.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ExchangeKey {
+    /// Its vhost.
+    pub vhost: VhostName,
+    /// Its name; that of the default exchange is empty.
+    pub name: ExchangeName,
 }
 
 impl Admin {
+    /// Which exchanges there are in a vhost, or in all, ordered by vhost and name; the default exchange is the first.
+    pub fn exchange_keys(&self, vhost: Option<&str>) -> Vec<ExchangeKey> {
+        let mut keys = Vec::new();
+        for vhost in self.vhosts_named(vhost) {
+            let key = |name: ExchangeName| ExchangeKey { vhost: vhost.name.clone(), name };
+            let start = keys.len();
+            keys.push(key("".into()));
+            keys.extend(vhost.exchanges.iter().map(|cell| key(cell.spec.name.clone())));
+            keys[start..].sort_unstable_by(|one, other| one.name.cmp(&other.name));
+        }
+        keys
+    }
+
+    /// An exchange as it is now; `None` if it is gone.
+    pub fn exchange_at(&self, key: &ExchangeKey) -> Option<ExchangeInfo> {
+        self.exchange(&key.vhost, &key.name)
+    }
+
     /// The exchanges of a vhost, or all, ordered by vhost and name: the default exchange first.
     pub fn exchanges(&self, vhost: Option<&str>) -> Vec<ExchangeInfo> {
-        let now = self.now();
-        let mut infos = Vec::new();
-        for vhost in self.vhosts_named(vhost) {
-            infos.push(describe(now, &vhost, default_spec(), &vhost.default_traffic));
-            let mut cells: Vec<_> = vhost.exchanges.iter().map(|cell| Arc::clone(&cell)).collect();
-            cells.sort_unstable_by(|one, other| one.spec.name.cmp(&other.spec.name));
-            let described =
-                cells.iter().map(|cell| describe(now, &vhost, cell.spec.clone(), &cell.traffic));
-            infos.extend(described);
-        }
-        infos
+        self.exchange_keys(vhost).iter().filter_map(|key| self.exchange_at(key)).collect()
     }
 
     /// One exchange; the default exchange has the empty name.
     pub fn exchange(&self, vhost: &str, name: &str) -> Option<ExchangeInfo> {
         let (now, vhost) = (self.now(), self.node.vhost(vhost)?);
         if name.is_empty() {
-            return Some(describe(now, &vhost, default_spec(), &vhost.default_traffic));
+            let bindings = vhost.queues.len();
+            return Some(describe(now, &vhost, (default_spec(), bindings), &vhost.default_traffic));
         }
         let cell = vhost.exchange(name)?;
-        Some(describe(now, &vhost, cell.spec.clone(), &cell.traffic))
+        let bindings = cell.exchange.read().binding_count();
+        Some(describe(now, &vhost, (cell.spec.clone(), bindings), &cell.traffic))
     }
 }
 
@@ -66,7 +85,7 @@ fn default_spec() -> ExchangeSpec {
 fn describe(
     now: Timestamp,
     vhost: &Vhost,
-    spec: ExchangeSpec,
+    (spec, bindings): (ExchangeSpec, usize),
     traffic: &ExchangeTraffic,
 ) -> ExchangeInfo {
     let (counts, base) = (traffic.read(), traffic.window.lock().base(now));
@@ -78,5 +97,6 @@ fn describe(
         publish_in: counter(counts.published, before.published),
         publish_out: counter(counts.routed, before.routed),
         unroutable: counter(counts.unroutable, before.unroutable),
+        bindings,
     }
 }

@@ -91,9 +91,11 @@ impl Admin {
             self.node.vhost(vhost).ok_or_else(|| no_such("vhost", vhost))?;
             let mut limits = rights.vhost_limits_of(vhost);
             *limits.value_mut(name) = value;
-            Ok(((), self.set_vhost_limits(rights, vhost.into(), limits)))
+            Ok((limits, self.set_vhost_limits(rights, vhost.into(), limits)))
         };
-        self.change(None, change).await
+        let limits = self.change(None, change).await?;
+        self.node.shared.tell_vhost_limits(self.by.as_ref(), vhost, &limits);
+        Ok(())
     }
 
     async fn change_user_limit(
@@ -106,9 +108,11 @@ impl Admin {
             rights.user(user).ok_or_else(|| no_such("user", user))?;
             let mut limits = rights.user_limits_of(user);
             *limits.value_mut(name) = value;
-            Ok(((), self.set_user_limits(rights, user.into(), limits)))
+            Ok((limits, self.set_user_limits(rights, user.into(), limits)))
         };
-        self.change(None, change).await
+        let limits = self.change(None, change).await?;
+        self.node.shared.tell_user_limits(self.by.as_ref(), user, &limits);
+        Ok(())
     }
 
     fn set_vhost_limits(

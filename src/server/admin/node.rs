@@ -6,6 +6,8 @@ use std::sync::OnceLock;
 
 use rustix::process::{Resource, getrlimit};
 
+use store::SpreadCounts;
+
 use super::Admin;
 use crate::journal::Journal;
 use crate::memory;
@@ -74,9 +76,20 @@ pub struct LogInfo {
     pub written_bytes: u64,
     /// How many times the disk was asked to flush one.
     pub flushes: u64,
+    /// How long each flush took, in microseconds.
+    pub flush_times: SpreadCounts,
+    /// How many messages and definitions were appended for each batch.
+    pub batch_messages: SpreadCounts,
+    /// How many bytes were written in each batch.
+    pub batch_bytes: SpreadCounts,
 }
 
 impl Admin {
+    /// The name of the machine, which may be empty.
+    pub fn host_name(&self) -> &'static str {
+        host_name()
+    }
+
     /// The process.
     pub fn node(&self) -> NodeInfo {
         let shared = &self.node.shared;
@@ -109,13 +122,18 @@ impl Admin {
 }
 
 /// `pillarbox@` and the name of the machine: RabbitMQ's form, which tools split at the `@`.
-pub(super) fn node_name() -> &'static str {
+pub(crate) fn node_name() -> &'static str {
     static NAME: OnceLock<String> = OnceLock::new();
     NAME.get_or_init(|| {
-        let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-        let host = host.trim().split('.').next().filter(|host| !host.is_empty());
+        let host = host_name().split('.').next().filter(|host| !host.is_empty());
         format!("pillarbox@{}", host.unwrap_or("localhost"))
     })
+}
+
+fn host_name() -> &'static str {
+    static NAME: OnceLock<String> = OnceLock::new();
+    let read = || fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    NAME.get_or_init(|| read().trim().to_owned())
 }
 
 fn log_info(journal: &Journal) -> LogInfo {
@@ -127,5 +145,8 @@ fn log_info(journal: &Journal) -> LogInfo {
         batches: stats.batches,
         written_bytes: stats.written_bytes,
         flushes: stats.flushes,
+        flush_times: journal.flush_times(),
+        batch_messages: stats.batch_contents,
+        batch_bytes: stats.batch_bytes,
     }
 }

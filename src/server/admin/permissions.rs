@@ -57,6 +57,7 @@ impl Admin {
     pub async fn put_permission(&self, of: PermissionInfo) -> Result<Put, AdminError> {
         check_texts([&*of.configure, &of.write, &of.read])?;
         let permission = Permission::new(&of.configure, &of.write, &of.read).map_err(malformed)?;
+        let told = of.clone();
         let PermissionInfo { user, vhost, .. } = of;
         let name = user.clone();
         let put = |rights: &mut Rights| {
@@ -70,7 +71,13 @@ impl Admin {
             });
             Ok((Put::of(was_there), logged.map(|logged| logged.at)))
         };
-        self.change(Some(&name), put).await
+        let put = self.change(Some(&name), put).await?;
+        self.tell("permission.created", |headers| {
+            headers.text("user", &told.user).text("vhost", &told.vhost);
+            headers.text("configure", &told.configure);
+            headers.text("write", &told.write).text("read", &told.read);
+        });
+        Ok(put)
     }
 
     /// Takes a user's access to a vhost away. Their connections to it stay, and can do nothing.
@@ -83,7 +90,11 @@ impl Admin {
             let gone = gone.ok_or_else(|| no_permission("permission", user, vhost))?;
             Ok(((), self.node.shared.undefine([gone])))
         };
-        self.change(Some(user), delete).await
+        self.change(Some(user), delete).await?;
+        self.tell("permission.deleted", |headers| {
+            headers.text("user", user).text("vhost", vhost);
+        });
+        Ok(())
     }
 
     /// All topic permissions, by user, vhost and exchange.
@@ -105,6 +116,7 @@ impl Admin {
     /// # Errors
     /// [`AdminError::NotFound`] if there is no such user or vhost, [`AdminError::Invalid`] if a pattern is malformed.
     pub async fn put_topic_permission(&self, of: TopicPermissionInfo) -> Result<Put, AdminError> {
+        let told = of.clone();
         let TopicPermissionInfo { user, vhost, exchange, write, read } = of;
         check_length("exchange", &exchange)?;
         check_texts([&*write, &read])?;
@@ -121,7 +133,13 @@ impl Admin {
             });
             Ok((Put::of(was_there), logged.map(|logged| logged.at)))
         };
-        self.change(Some(&name), put).await
+        let put = self.change(Some(&name), put).await?;
+        self.tell("topic.permission.created", |headers| {
+            headers.text("user", &told.user).text("vhost", &told.vhost);
+            headers.text("exchange", &told.exchange);
+            headers.text("write", &told.write).text("read", &told.read);
+        });
+        Ok(put)
     }
 
     /// From now on a user may use every topic of an exchange, or of all exchanges of a vhost, as far as the permission
@@ -142,7 +160,14 @@ impl Admin {
             }
             Ok(((), self.node.shared.undefine(gone)))
         };
-        self.change(Some(user), delete).await
+        self.change(Some(user), delete).await?;
+        self.tell("topic.permission.deleted", |headers| {
+            headers.text("user", user).text("vhost", vhost);
+            if let Some(exchange) = exchange {
+                headers.text("exchange", exchange);
+            }
+        });
+        Ok(())
     }
 
     /// Checks that there is whom and what a permission is for.

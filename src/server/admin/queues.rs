@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use broker::arguments::QueueDefinition;
+use broker::message::Sequence;
 use broker::queue::{ConsumerId, Counters};
 use broker::{ConsumerTag, QueueName, Timestamp, VhostName};
 
 use super::connections::name_of;
 use super::consumers::{self, ConsumerInfo};
 use super::{Admin, Gauge, MessageStats};
+use crate::histogram::Durations;
 use crate::message_counts::MessageCounts;
 use crate::queue_cell::{Look, QueueCell};
 
@@ -49,10 +51,28 @@ pub struct QueueInfo {
     pub idle_since: Option<Timestamp>,
     /// The property `timestamp` of the next message, in seconds since 1970.
     pub head_message_timestamp: Option<u64>,
+    /// How long messages take.
+    pub times: QueueTimes,
     /// What happened to its messages.
     pub stats: MessageStats,
     /// The same, with how many died and of what.
     pub counters: Counters,
+}
+
+/// How long messages wait in a queue, and are held by its consumers.
+///
+/// A message is looked at every few milliseconds, and stands for those that went since the last one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct QueueTimes {
+    /// For how long the oldest ready message has been in the queue, in milliseconds: too long by 2 % at most. `None` if none
+    /// is ready, or nothing is known of a time so long ago.
+    pub oldest_ready_ms: Option<u64>,
+    /// For how long a consumer has held a message without acking it, in milliseconds. Who fetches has no part in this.
+    pub oldest_unacked_ms: Option<u64>,
+    /// How long messages waited until they were first delivered or fetched; `None` if there was no traffic for an hour.
+    pub in_queue: Option<Durations>,
+    /// How long it took until they were acked.
+    pub to_ack: Option<Durations>,
 }
 
 /// Whether a queue takes what its publishers bring.
@@ -89,19 +109,40 @@ pub struct QueueMessages {
     pub held_dead_letters: u64,
 }
 
+/// A queue that can be looked at later, when it may be gone.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct QueueKey {
+    /// Its vhost.
+    pub vhost: VhostName,
+    /// Its name.
+    pub name: QueueName,
+}
+
 impl Admin {
-    /// The queues of a vhost, or all, ordered by vhost and name.
+    /// The queues of a vhost, or all, ordered by vhost and name, as they are now.
     ///
     /// Each is locked for a moment only. Of many, this takes a few microseconds each: it is to be called where it may
     /// block.
     pub fn queues(&self, vhost: Option<&str>) -> Vec<QueueInfo> {
-        let now = self.now();
-        let mut infos = Vec::new();
+        self.queue_keys(vhost).iter().filter_map(|key| self.queue_at(key)).collect()
+    }
+
+    /// Which queues there are in a vhost, or in all, ordered by vhost and name.
+    pub fn queue_keys(&self, vhost: Option<&str>) -> Vec<QueueKey> {
+        let mut keys = Vec::new();
         for vhost in self.vhosts_named(vhost) {
-            let cells = self.queue_cells(&vhost.name);
-            infos.extend(cells.iter().filter_map(|cell| self.describe(now, &vhost.name, cell)));
+            let start = keys.len();
+            let key = |name: &QueueName| QueueKey { vhost: vhost.name.clone(), name: name.clone() };
+            keys.extend(vhost.queues.iter().map(|cell| key(&cell.name)));
+            keys[start..].sort_unstable_by(|one, other| one.name.cmp(&other.name));
         }
-        infos
+        keys
+    }
+
+    /// A queue as it is now, without its consumers; `None` if it is gone.
+    pub fn queue_at(&self, key: &QueueKey) -> Option<QueueInfo> {
+        let cell = self.node.vhost(&key.vhost)?.queue(&key.name)?;
+        self.describe(self.now(), &key.vhost, &cell)
     }
 
     /// One queue, with its consumers.
@@ -123,7 +164,10 @@ impl Admin {
     }
 
     fn describe(&self, now: Timestamp, vhost: &VhostName, cell: &QueueCell) -> Option<QueueInfo> {
-        let seen = cell.look(|look| see(now, &look))?;
+        let seen = cell.look(|mut look| see(now, &mut look))?;
+        let shared = &self.node.shared;
+        let came = seen.oldest_ready.and_then(|sequence| shared.arrivals.of(sequence));
+        let (in_queue, to_ack) = seen.durations.unzip();
         let owner = cell.owner.and_then(|owner| {
             let entry = self.node.connections.get(&owner)?;
             Some(name_of(&entry))
@@ -143,6 +187,12 @@ impl Admin {
             single_active_consumer: seen.single_active_consumer,
             idle_since: (now.ms_since(seen.visited_at) >= IDLE_AFTER_MS).then_some(seen.visited_at),
             head_message_timestamp: seen.head_message_timestamp,
+            times: QueueTimes {
+                oldest_ready_ms: came.map(|came| now.ms_since(came)),
+                oldest_unacked_ms: seen.oldest_unacked.map(|since| now.ms_since(since)),
+                in_queue,
+                to_ack,
+            },
             stats: seen.stats,
             counters: seen.counters,
         })
@@ -159,11 +209,15 @@ struct Seen {
     single_active_consumer: Option<ConsumerTag>,
     visited_at: Timestamp,
     head_message_timestamp: Option<u64>,
+    oldest_ready: Option<Sequence>,
+    oldest_unacked: Option<Timestamp>,
+    durations: Option<(Durations, Durations)>,
     stats: MessageStats,
     counters: Counters,
 }
 
-fn see(now: Timestamp, look: &Look<'_>) -> Seen {
+fn see(now: Timestamp, look: &mut Look<'_>) -> Seen {
+    let durations = look.durations(now);
     let queue = look.queue;
     let tag = |id: ConsumerId| look.link(id).map(|link| link.tag.clone());
     let (counts, base) = (look.counts(), look.window.base(now));
@@ -193,6 +247,9 @@ fn see(now: Timestamp, look: &Look<'_>) -> Seen {
         single_active_consumer: queue.single_active_consumer().and_then(tag),
         visited_at: look.visited_at,
         head_message_timestamp: queue.head_timestamp(),
+        oldest_ready: queue.oldest_ready(),
+        oldest_unacked: look.oldest_unacked(),
+        durations,
         stats: MessageStats::since(&base, &of_queue(counts.counters), &of_queue(before.counters)),
         counters: counts.counters,
     }

@@ -13,7 +13,7 @@ const SAMPLED_AT_ONCE: usize = 500;
 
 /// Samples everything that moves, for as long as the runtime lives.
 pub(crate) async fn sample_for_ever(node: Arc<Node>) {
-    let admin = Admin { node };
+    let admin = Admin::of(&node);
     let mut ticks = tokio::time::interval(Duration::from_millis(SAMPLE_EVERY_MS));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -41,16 +41,18 @@ impl Admin {
             for portion in queues.chunks(SAMPLED_AT_ONCE) {
                 let now = self.now();
                 for cell in portion {
-                    cell.look(|look| {
+                    cell.look(|mut look| {
                         sums.add_queue(look.queue);
                         let counts = look.counts();
                         look.window.sample(now, counts);
+                        look.forget_durations(&self.node.shared.timings, now);
                     });
                     cell.rest(&vhost, now);
                 }
                 tokio::task::yield_now().await;
             }
         }
+        self.node.shared.timings.adjust();
         for portion in self.entries().chunks(SAMPLED_AT_ONCE) {
             let now = self.now();
             for entry in portion {

@@ -9,6 +9,7 @@ use broker::user::{Password, PasswordHash, User, UserTags};
 use tracing::{info, warn};
 
 use super::{Admin, AdminError, Put, check_name, check_texts, no_such};
+use crate::events::Headers;
 use crate::node::Node;
 use crate::rights::Rights;
 
@@ -104,8 +105,10 @@ impl Admin {
         check_texts(tags.iter())?;
         let known = self.user(name);
         let hash = self.hash(password, known.as_ref()).await;
+        let mut told: Option<(User, bool)> = None;
         let put = |rights: &mut Rights| {
             let known = rights.user(name);
+            let before = known.map(|known| known.password.clone());
             let user = User {
                 name: name.into(),
                 tags,
@@ -115,6 +118,8 @@ impl Admin {
                     Hashed::AsBefore => known.and_then(|known| known.password.clone()),
                 },
             };
+            let is_other = before.is_some_and(|before| before != user.password);
+            told = Some((user.clone(), is_other));
             let mut logged = None;
             let was_there = rights.put_user(Arc::new(user.clone()), |old| {
                 logged = self.node.shared.redefine(&Definition::User(user), old);
@@ -123,8 +128,28 @@ impl Admin {
             Ok((was_there, logged.map(|logged| logged.at)))
         };
         let was_there = self.change(Some(name), put).await?;
+        if let Some((user, has_other_password)) = told {
+            self.tell_user(&user, was_there, has_other_password);
+        }
         info!(user = name, "{}", if was_there { "user changed" } else { "user added" });
         Ok(Put::of(was_there))
+    }
+
+    /// Tells that a user was added, or what was changed of one.
+    fn tell_user(&self, user: &User, was_there: bool, has_other_password: bool) {
+        let name = |headers: &mut Headers| {
+            headers.text("name", &user.name);
+        };
+        if !was_there {
+            self.tell("user.created", name);
+        } else if has_other_password {
+            let is_cleared = user.password.is_none();
+            let key = if is_cleared { "user.password.cleared" } else { "user.password.changed" };
+            self.tell(key, name);
+        }
+        self.tell("user.tags.set", |headers| {
+            headers.text("name", &user.name).texts("tags", user.tags.iter());
+        });
     }
 
     /// What is kept of a new password. One that was the user's before keeps its hash, so that who says it again
@@ -160,6 +185,9 @@ impl Admin {
             Ok(((), self.node.shared.undefine(gone)))
         };
         self.change(Some(name), delete).await?;
+        self.tell("user.deleted", |headers| {
+            headers.text("name", name);
+        });
         info!(user = name, "user deleted");
         Ok(())
     }

@@ -51,6 +51,7 @@ impl Admin {
         let tags = settings.tags.iter().map(String::as_str);
         check_texts(tags.chain([&*settings.description]))?;
         let shared = &self.node.shared;
+        let told = settings.clone();
         let (was_there, after) = match known {
             Some(vhost) => (true, vhost.describe(settings)),
             None => {
@@ -62,6 +63,8 @@ impl Admin {
             }
         };
         drop(changes);
+        let key = if was_there { "vhost.updated" } else { "vhost.created" };
+        shared.tell_vhost(key, self.by.as_ref(), name, &told);
         shared.flushed(after).await;
         info!(vhost = name, "{}", if was_there { "vhost changed" } else { "vhost added" });
         Ok(Put::of(was_there))
@@ -104,6 +107,9 @@ impl Admin {
             self.node.shared.undefine(gone.into_iter().chain([vhost.logged()]))
         };
         self.node.tell_rights_changed(None);
+        self.tell("vhost.deleted", |headers| {
+            headers.text("name", name);
+        });
         let shared = Arc::clone(&self.node.shared);
         let cleared = tokio::spawn(async move {
             shared.flushed(after).await;

@@ -11,10 +11,12 @@ use connection::{Broker, ChannelNumber, Consume, DeliveryTag, Got, Unacked, Unkn
 
 use super::channel::{ClientConsumer, Held, Replies};
 use super::{Client, generated_tag};
+use crate::events::Consuming;
 use crate::node::ReplyConsumer;
 use crate::outbox::{DeliveryLink, LinkIndex, Starved};
-use crate::queue_cell::ConsumerLink;
+use crate::queue_cell::{ConsumerLink, QueueCell};
 use crate::totals::count;
+use crate::trace::{Copies, Party};
 
 /// A delivery that its consumer has kept for too long.
 #[derive(Debug)]
@@ -34,13 +36,13 @@ impl Client {
         self.authorize(Action::Read, Resource::queue(&vhost.name, &request.queue.into()))?;
         let queue = self.accessible_queue(request.queue)?;
         let kind = queue.definition.settings.kind;
-        let arguments = request.arguments.to_owned();
-        let arguments = ConsumerArguments::parse(&arguments, kind, &vhost.name, &queue.name)?;
+        let given = request.arguments.to_owned();
+        let arguments = ConsumerArguments::parse(&given, kind, &vhost.name, &queue.name)?;
         let tag = match request.consumer_tag {
             "" => generated_tag(&self.shared),
             tag => ConsumerTag::from(tag),
         };
-        let Self { id, channels, outbox, effects, .. } = self;
+        let Self { id, entry, channels, outbox, effects, .. } = self;
         let Some(open) = channels.get_mut(&channel) else { return Ok(()) };
         let settings = ConsumerSettings {
             no_ack: request.no_ack,
@@ -71,6 +73,7 @@ impl Client {
                 tag: tag.clone(),
                 no_ack: request.no_ack,
                 connection: *id,
+                entry: Arc::clone(entry),
                 arguments: request.arguments.to_owned(),
             }
         });
@@ -82,6 +85,14 @@ impl Client {
             .or(queue.definition.settings.consumer_timeout_ms)
             .or(self.shared.options.consumer_timeout_ms)
             .filter(|&ms| ms > 0 && !request.no_ack);
+        let consuming = Consuming {
+            vhost: &vhost.name,
+            queue: &queue.name,
+            tag: &tag,
+            connection: entry,
+            channel,
+        };
+        self.shared.tell_consumer_created(effects.by.as_ref(), &consuming, settings, &given);
         open.consumers.insert(tag, ClientConsumer { queue, id, place, link, timeout_ms });
         if let Some(ms) = timeout_ms.map(look_every_ms) {
             self.look_within_ms = Some(self.look_within_ms.map_or(ms, |known| known.min(ms)));
@@ -103,6 +114,7 @@ impl Client {
         if let Some(outboxed) = self.outbox.lock().channel_mut(open.index) {
             outboxed.remove_consumer(place);
         }
+        self.tell_consumer_gone(channel, tag, &queue);
         if unused {
             vhost.delete_unused_queue(&queue, &mut self.effects);
         }
@@ -119,7 +131,19 @@ impl Client {
         if let Some(outboxed) = self.outbox.lock().channel_mut(open.index) {
             outboxed.remove_consumer(consumer.place);
         }
+        self.tell_consumer_gone(channel, tag, &consumer.queue);
         true
+    }
+
+    fn tell_consumer_gone(&self, channel: ChannelNumber, tag: &str, queue: &QueueCell) {
+        let consuming = Consuming {
+            vhost: &self.opened().name,
+            queue: &queue.name,
+            tag: &tag.into(),
+            connection: &self.entry,
+            channel,
+        };
+        self.shared.tell_consumer_deleted(self.effects.by.as_ref(), &consuming);
     }
 
     /// Cancels a consumer and requeues what it has not acked.
@@ -144,9 +168,11 @@ impl Client {
         let vhost = Arc::clone(self.opened());
         self.authorize(Action::Read, Resource::queue(&vhost.name, &name.into()))?;
         let queue = self.accessible_queue(name)?;
-        let Self { channels, outbox, effects, now, .. } = self;
+        let Self { channels, outbox, effects, now, entry, user, .. } = self;
         let Some(open) = channels.get_mut(&channel) else { return Ok(Got::Empty) };
         let now = *now;
+        let is_traced = vhost.tracing.is_on();
+        let mut copies = Copies::default();
         let got = queue.visit(&vhost, now, effects, |machine, sink| {
             machine.check_get(&vhost.name)?;
             Ok(machine.get(now, no_ack, sink, |delivery, remaining| {
@@ -154,8 +180,17 @@ impl Client {
                 let unacked = guard.channel_mut(open.index).map(|unacked| &*unacked);
                 let link = open.link_to(&queue, unacked);
                 guard.deliver_got(now, (open.index, link), delivery, remaining);
+                if is_traced {
+                    let user = user.as_ref().map_or("", |user| user.name.as_str());
+                    let party = Party { vhost: &vhost.name, connection: entry, user, channel };
+                    copies.delivered(party, &queue.name, delivery);
+                }
             }))
         });
+        if !copies.is_empty() {
+            effects.copies = copies;
+            vhost.publish_copies(now, effects);
+        }
         Ok(match got.unwrap_or_else(|| Err(vhost.no_such_queue(name)))? {
             queue::Got::Delivered => Got::Delivered,
             queue::Got::Empty => {
@@ -207,6 +242,9 @@ impl Client {
             slots.extend(neighbours.iter().map(|unacked| unacked.link.slot));
             queue.visit(&vhost, now, &mut self.effects, |queue, sink| {
                 queue.settle(now, slots, settlement, sink);
+                if settlement == Settlement::Ack {
+                    sink.acked(neighbours[0].delivered_at, neighbours.len());
+                }
             });
         }
         self.resume_window_starved(channel);
@@ -307,6 +345,7 @@ impl Client {
             self.shared.totals.add_channel(&counts);
         }
         count(&self.shared.totals.churn.channels_closed);
+        self.shared.tell_channel_closed(self.effects.by.as_ref(), &self.entry, channel);
         self.channels.remove(&channel);
     }
 

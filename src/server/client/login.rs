@@ -13,6 +13,9 @@ use crate::connection_facts::Introduction;
 use crate::logins::Answer;
 use crate::totals::count;
 
+/// Why a user who logs in from afar is refused.
+const FROM_HERE_ONLY: &str = "this user may log in from this machine only";
+
 /// A login that is being checked.
 #[derive(Debug)]
 pub(super) struct PendingLogin {
@@ -28,6 +31,14 @@ pub(crate) enum Followed {
     Ends { explanation: String },
     /// It goes on without the consumers that it may not have any more.
     GoesOn { cancelled: Vec<(ChannelNumber, ConsumerTag)> },
+}
+
+/// Why a login is refused, in RabbitMQ's words: they do not say whether there is such a user.
+fn public_reason(user: &str, reason: &str) -> String {
+    match reason {
+        FROM_HERE_ONLY => format!("user '{user}' can only connect via localhost"),
+        _ => format!("user '{user}' - invalid credentials"),
+    }
 }
 
 impl Client {
@@ -49,18 +60,19 @@ impl Client {
         let product = text_of(properties, "product").unwrap_or_default();
         self.live_prefetch = self.shared.options.live_prefetch.applies_to(&product);
         let verdict = match checked {
-            Ok(user) if !self.node.may_come_from(&user, peer) => {
-                Err("this user may log in from this machine only")
-            }
+            Ok(user) if !self.node.may_come_from(&user, peer) => Err(FROM_HERE_ONLY),
             checked => checked,
         };
         let churn = &self.shared.totals.churn;
         count(if verdict.is_ok() { &churn.logins_accepted } else { &churn.logins_refused });
+        let error = verdict.as_ref().err().map(|reason| public_reason(login.user, reason));
+        self.shared.tell_login(&self.entry, (login.user, login.mechanism), error.as_deref());
         match verdict {
             Ok(user) => {
                 if is_guess {
                     self.node.guesses.accepted(peer);
                 }
+                self.effects.by = Some(user.name.clone());
                 self.user = Some(user);
                 self.entry.facts.introduction.get_or_init(|| Introduction {
                     user: login.user.into(),
@@ -142,6 +154,7 @@ impl Client {
         self.entry.facts.vhost.get_or_init(|| found.name.clone());
         count(&self.shared.totals.churn.connections_created);
         self.vhost = Some(found);
+        self.shared.tell_connection_created(&self.entry);
         info!(
             peer = %self.entry.peer, connection = %self.id, user = self.user(), vhost,
             name = self.name.as_deref().unwrap_or(""),

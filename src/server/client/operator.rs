@@ -28,6 +28,7 @@ impl Client {
         let entry = ConnectionEntry::new(peer, outbox, node.shared.clock.now());
         let mut client = Self::new(node, node.next_connection_id(), Arc::new(entry));
         client.user = node.rights.read().user(&authority.user).cloned();
+        client.effects.by = Some(authority.user.clone());
         client.authority = Some(authority.clone());
         client.vhost = Some(vhost);
         Some(client)

@@ -17,6 +17,7 @@ use crate::exchange_cell::ExchangeCell;
 use crate::exchange_traffic::ExchangeTraffic;
 use crate::journal::Owners;
 use crate::queue_cell::QueueCell;
+use crate::trace::Party;
 use crate::unroutable::{BODY_BYTES_MAX, Unroutable, UnroutableMessage};
 
 /// A message on its way to more queues than this is shared rather than copied into each.
@@ -83,6 +84,9 @@ impl Client {
         let route = self.route(run);
         match &route.queues {
             Some(queues) if run.carbon_keys.is_empty() && run.blind_keys.is_empty() => {
+                if self.opened().tracing.is_on() {
+                    self.trace(run, None, &names_of(queues));
+                }
                 if self.publish_to(queues, &route.owners, run, outcome) {
                     self.note_traffic(&route, run, queues.len());
                     return Ok(());
@@ -137,6 +141,20 @@ impl Client {
         }
     }
 
+    /// Copies a run, or one message of it, to the exchange of the trace.
+    #[cold]
+    fn trace(&mut self, run: &PublishRun<'_>, index: Option<usize>, queues: &[&str]) {
+        let vhost = Arc::clone(self.opened());
+        let Self { entry, user, effects, now, .. } = self;
+        let user = user.as_ref().map_or("", |user| user.name.as_str());
+        let party = Party { vhost: &vhost.name, connection: entry, user, channel: run.channel };
+        match index {
+            None => effects.copies.published(party, run, queues),
+            Some(index) => effects.copies.published_one(party, run, index, queues),
+        }
+        vhost.publish_copies(*now, effects);
+    }
+
     /// Where what comes to an exchange is counted; `None` if it is gone.
     #[inline]
     fn traffic<'a>(
@@ -183,6 +201,7 @@ impl Client {
         run: &PublishRun<'_>,
         outcome: &mut PublishOutcome,
     ) -> bool {
+        self.shared.note_time(self.now);
         let first = match self.log_run(owners, run) {
             Some((first, after)) => {
                 self.has_logged = true;
@@ -300,6 +319,9 @@ impl Client {
             if let Some(exchange) = &route.exchange
                 && self.keep(exchange, &arrival, outcome)?
             {
+                if vhost.tracing.is_on() {
+                    self.trace(run, Some(index as usize), &[]);
+                }
                 continue;
             }
             let properties = RawProperties::from_bytes(message.properties);
@@ -319,6 +341,9 @@ impl Client {
                 if queues.is_empty() && traffic.kept.is_on() {
                     self.keep_unroutable(&traffic.kept, run, std::iter::once(message));
                 }
+            }
+            if vhost.tracing.is_on() {
+                self.trace(run, Some(index as usize), &names_of(&queues));
             }
             let (accepted, after) =
                 vhost.publish(self.now, &arrival, &queues, None, &mut self.effects);
@@ -366,6 +391,11 @@ impl Client {
         let mut outbox = target.outbox.lock();
         outbox.reply(to, run.exchange, run.routing_key, contents);
         self.effects.wakers.extend(outbox.schedule());
+        drop(outbox);
+        if self.opened().tracing.is_on() {
+            let address = String::from_utf8_lossy(run.routing_key);
+            self.trace(run, None, &[&address]);
+        }
     }
 }
 
@@ -389,6 +419,10 @@ fn arrival_of<'a>(
         expiration_ms: message.expiration_ms,
         origin: Origin::Client,
     }
+}
+
+fn names_of(queues: &[Arc<QueueCell>]) -> Vec<&str> {
+    queues.iter().map(|queue| queue.name.as_str()).collect()
 }
 
 /// The bodies that are worth sharing between `queues` queues; `None` if none is.

@@ -124,7 +124,10 @@ impl Client {
             }
         }
         match vhost.add_exchange(spec.clone())? {
-            Ok(after) => Ok(Durable { value: (), after }),
+            Ok(after) => {
+                self.shared.tell_exchange_created(self.effects.by.as_ref(), &vhost.name, &spec);
+                Ok(Durable { value: (), after })
+            }
             Err(there) => redeclare_exchange(vhost, &there, &spec),
         }
     }
@@ -137,7 +140,7 @@ impl Client {
             return Err(Refusal::SystemExchange { resource });
         }
         self.authorize(Action::Configure, resource)?;
-        let after = vhost.remove_exchange(name, if_unused)?;
+        let after = vhost.remove_exchange(name, if_unused, self.effects.by.as_ref())?;
         Ok(Durable { value: (), after })
     }
 
@@ -197,7 +200,8 @@ impl Client {
     fn unbind(&self, request: &Bind<'_>, destination: &Destination) -> Durable {
         let arguments = request.arguments.to_owned();
         let identity = (request.binding_key.as_bytes(), &arguments);
-        let after = self.opened().unbind(request.source, destination, identity);
+        let by = self.effects.by.as_ref();
+        let after = self.opened().unbind(request.source, destination, identity, by);
         Durable { value: (), after }
     }
 
@@ -311,7 +315,11 @@ impl Client {
             return Err(vhost.is_down());
         }
         count_one(&self.shared.totals.churn.queues_created);
-        if owner.is_some() {
+        let place = (&vhost.name, &queue.name);
+        let owner = owner.is_some().then_some(&*self.entry);
+        let by = self.effects.by.as_ref();
+        self.shared.tell_queue_created(by, place, &queue.definition, owner);
+        if queue.owner.is_some() {
             self.own(&queue);
         }
         // The time that it may live unused begins now.

@@ -40,7 +40,7 @@ impl Vhost {
             self.exchanges.iter().map(|exchange| exchange.key().clone()).collect();
         for name in exchanges {
             // It is refused only if it is used and must not be.
-            let _ = self.remove_exchange(&name, false);
+            let _ = self.remove_exchange(&name, false, None);
         }
     }
 }

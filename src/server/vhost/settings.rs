@@ -25,6 +25,7 @@ impl Vhost {
         shared: &Arc<Shared>,
     ) -> Arc<Self> {
         let vhost = Self::new(definition.name, shared);
+        vhost.tracing.set(definition.settings.is_tracing);
         *vhost.described.write() = Described { settings: definition.settings, logged };
         vhost
     }
@@ -46,6 +47,7 @@ impl Vhost {
         let (name, old) = (self.name.clone(), &described.logged);
         let definition = VhostDefinition { name, settings: settings.clone() };
         let logged = self.shared.redefine(&Definition::Vhost(definition), Some(old));
+        self.tracing.set(settings.is_tracing);
         *described = Described { settings, logged };
         logged.map(|logged| logged.at)
     }

@@ -44,6 +44,13 @@ export function duration(ms) {
   return `${seconds} s`
 }
 
+/** A time that may be short: `7 ms`, `1.5 s`, then as `duration`. */
+export function delay(ms) {
+  if (!Number.isFinite(ms)) return NOTHING
+  if (ms < 1000) return `${WHOLE.format(ms)} ms`
+  return ms < 60_000 ? `${TENTHS.format(ms / 1000)} s` : duration(ms)
+}
+
 export function dateTime(ms) {
   return Number.isFinite(ms) ? DATE_TIME.format(new Date(ms)) : NOTHING
 }

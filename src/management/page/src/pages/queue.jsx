@@ -11,7 +11,7 @@ import { Chart } from '../parts/chart.jsx'
 import { Confirm, Opener } from '../parts/confirm.jsx'
 import { Name } from '../parts/name.jsx'
 import { Publish } from '../parts/publish.jsx'
-import { NOTHING, bytes, dateTime, number, plural, rate, statRate } from '../format.js'
+import { NOTHING, bytes, dateTime, delay, number, plural, rate, statRate } from '../format.js'
 import { go, href } from '../route.js'
 import { QueueBindings } from './queue/bindings.jsx'
 import { QueueConsumers } from './queue/consumers.jsx'
@@ -93,6 +93,18 @@ function Details({ queue, at: seen }) {
         />
       </Card>
       {queue.deaths !== undefined && <LookInside vhost={vhost} name={name} />}
+      {queue.time_in_queue_ms !== undefined && (
+        <>
+          <Times
+            title="Time in the queue" name={`waits ${key}`} at={seen} durations={queue.time_in_queue_ms}
+            oldest={['Oldest ready message', queue.oldest_ready_ms]}
+          />
+          <Times
+            title="Time to ack" name={`acks ${key}`} at={seen} durations={queue.time_to_ack_ms}
+            oldest={['Oldest unacked delivery', queue.oldest_unacked_ms]}
+          />
+        </>
+      )}
       <QueueConsumers queue={queue} />
       <QueueBindings vhost={vhost} name={name} />
       <Card title="About it">
@@ -111,6 +123,24 @@ function Details({ queue, at: seen }) {
         />
       </Card>
     </div>
+  )
+}
+
+/** How long messages take: what RabbitMQ does not tell. */
+function Times({ title, name, at: seen, durations, oldest: [label, age] }) {
+  const known = durations?.count > 0 ? durations : {}
+  return (
+    <Card title={title}>
+      <Chart
+        name={name} label={title} at={seen} format={delay}
+        series={[
+          ['Half within', known.p50 ?? null],
+          ['95 %', known.p95 ?? null],
+          ['99 %', known.p99 ?? null],
+        ]}
+      />
+      <Facts of={[[label, delay(age)]]} />
+    </Card>
   )
 }
 

@@ -151,7 +151,7 @@ async fn a_connection_and_its_channels_tell_all_of_themselves() {
     assert_eq!((stats.publish.count, stats.confirm.count, stats.get.count), (4, 3, 1));
     assert_eq!((stats.return_unroutable.count, stats.drop_unroutable.count), (1, 1));
     assert_eq!(stage.admin.channels().len(), 1);
-    assert_eq!(stage.admin.channels_of_connection(&connection.name).unwrap().len(), 1);
+    assert_eq!(stage.admin.channel_keys_of(&connection.name, |_| true).unwrap().len(), 1);
     let later = stage.admin.connection(&connection.name).unwrap();
     assert!(later.received_bytes.count > received && later.sent_bytes.count > sent);
     assert!(stage.admin.channel(&format!("{} (2)", connection.name)).is_none());

@@ -1,0 +1,307 @@
+//! The firehose: while a vhost is traced, a copy of everything that is published or delivered there goes to its exchange
+//! `amq.rabbitmq.trace`, as RabbitMQ's does.
+//!
+//! A copy is `publish.<exchange>` or `deliver.<queue>`, has the body of its original, and says in its headers what else
+//! there is to say. It is made where the original is at hand, which may be under the lock of a queue, and published once no
+//! lock is held. It is transient, nobody waits for it, and it is left out where it would be one too many: then that is
+//! counted, and said in the log.
+//!
+//! What was published to that exchange is not traced itself, nor is what became of it as a dead letter: or the copies would
+//! have copies.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+
+use amqp::{FieldTable, FieldValue, FieldValueRef, Properties, RawProperties, ShortString};
+use broker::Timestamp;
+use broker::exchange::RoutingInput;
+use broker::message::{Body, Message, Origin, Sequence, short_strings};
+use broker::queue::Delivery;
+use bytes::Bytes;
+use connection::{ChannelNumber, PublishRun};
+use tracing::warn;
+
+use crate::admin::{name_of, node_name};
+use crate::node::ConnectionEntry;
+use crate::queue_cell::Effects;
+use crate::vhost::Vhost;
+
+/// Where the copies go.
+pub(crate) const EXCHANGE: &str = "amq.rabbitmq.trace";
+
+/// How much one visit to a queue, or one run of messages, leaves to be copied.
+const COPIES_BYTES_MAX: usize = 16 << 20;
+
+/// More properties than this are not copied: the header of a message has to fit into a frame.
+const PROPERTIES_BYTES_MAX: usize = 100 * 1024;
+
+/// How long after a line in the log that copies were left out the next one follows.
+const WARN_EVERY_MS: u64 = 60_000;
+
+/// Whether a vhost is traced, and what of it was left out.
+#[derive(Debug, Default)]
+pub(crate) struct Tracing {
+    is_on: AtomicBool,
+    left_out: AtomicU64,
+    warned_at: AtomicU64,
+}
+
+/// Copies that are to be published once no lock is held.
+#[derive(Debug, Default)]
+pub(crate) struct Copies {
+    messages: Vec<Message>,
+    bytes: usize,
+    left_out: u64,
+}
+
+/// Who published a message, or got it.
+#[derive(Clone, Copy)]
+pub(crate) struct Party<'a> {
+    pub(crate) vhost: &'a str,
+    pub(crate) connection: &'a ConnectionEntry,
+    pub(crate) user: &'a str,
+    pub(crate) channel: ChannelNumber,
+}
+
+/// A message that is traced.
+#[derive(Clone, Copy)]
+struct Original<'a> {
+    exchange: &'a [u8],
+    keys: &'a [&'a [u8]],
+    properties: RawProperties<'a>,
+    body: Body<'a>,
+}
+
+impl Tracing {
+    /// Whether what passes is to be copied.
+    #[inline]
+    pub(crate) fn is_on(&self) -> bool {
+        self.is_on.load(Relaxed)
+    }
+
+    pub(crate) fn set(&self, is_on: bool) {
+        self.is_on.store(is_on, Relaxed);
+    }
+
+    fn leave_out(&self, vhost: &str, now: Timestamp, copies: u64) {
+        let before = self.left_out.fetch_add(copies, Relaxed);
+        let last = self.warned_at.load(Relaxed);
+        if last == 0 || now.as_ms().saturating_sub(last) >= WARN_EVERY_MS {
+            self.warned_at.store(now.as_ms(), Relaxed);
+            let left_out = before + copies;
+            warn!(
+                vhost,
+                left_out, "the trace leaves messages out: nobody takes it as fast as it comes"
+            );
+        }
+    }
+}
+
+impl Copies {
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.messages.is_empty() && self.left_out == 0
+    }
+
+    /// A run was published, and went to these queues.
+    #[cold]
+    pub(crate) fn published(&mut self, party: Party<'_>, run: &PublishRun<'_>, queues: &[&str]) {
+        (0..run.len()).for_each(|index| self.published_one(party, run, index, queues));
+    }
+
+    /// One message of a run was published, and went to these queues.
+    #[cold]
+    pub(crate) fn published_one(
+        &mut self,
+        party: Party<'_>,
+        run: &PublishRun<'_>,
+        index: usize,
+        queues: &[&str],
+    ) {
+        let message = run.message(index);
+        let others = short_strings(run.carbon_keys).chain(short_strings(run.blind_keys));
+        let keys: Vec<&[u8]> = std::iter::once(run.routing_key).chain(others).collect();
+        let original = Original {
+            exchange: run.exchange.as_bytes(),
+            keys: &keys,
+            properties: RawProperties::from_bytes(message.properties),
+            body: message.body,
+        };
+        let queues = queues.iter().map(|queue| text(queue.as_bytes())).collect();
+        let routed = (ShortString::from_static("routed_queues"), FieldValue::Array(queues));
+        self.add(("publish.", run.exchange), party, &original, routed);
+    }
+
+    /// A message was delivered out of a queue.
+    #[cold]
+    pub(crate) fn delivered(&mut self, party: Party<'_>, queue: &str, delivery: &Delivery<'_>) {
+        let properties = RawProperties::from_bytes(delivery.properties);
+        let carbon = properties.headers().ok().flatten().and_then(|headers| headers.get("CC"));
+        let mut keys = vec![delivery.routing_key];
+        if let Some(FieldValueRef::Array(carbon)) = carbon {
+            keys.extend(carbon.iter().filter_map(FieldValueRef::as_long_string));
+        }
+        let original =
+            Original { exchange: delivery.exchange, keys: &keys, properties, body: delivery.body };
+        let redelivered = FieldValue::I32(i32::from(delivery.redelivered));
+        let redelivered = (ShortString::from_static("redelivered"), redelivered);
+        self.add(("deliver.", queue), party, &original, redelivered);
+    }
+
+    fn add(
+        &mut self,
+        key: (&str, &str),
+        party: Party<'_>,
+        original: &Original<'_>,
+        more: (ShortString, FieldValue),
+    ) {
+        if original.is_of_the_trace() {
+            return;
+        }
+        let bytes = original.body.as_bytes().len() + original.properties.as_bytes().len();
+        if !self.messages.is_empty() && self.bytes + bytes > COPIES_BYTES_MAX {
+            self.left_out += 1;
+            return;
+        }
+        self.bytes += bytes;
+        self.messages.push(Message {
+            exchange: EXCHANGE.into(),
+            routing_key: Bytes::copy_from_slice(cut(&[key.0, key.1].concat()).as_bytes()),
+            properties: properties_of(party, original, more).into(),
+            body: original.body.to_bytes(),
+            blind_keys: Bytes::new(),
+            persistent: false,
+            priority: None,
+            expiration_ms: None,
+            origin: Origin::Client,
+        });
+    }
+}
+
+impl Original<'_> {
+    fn is_of_the_trace(&self) -> bool {
+        let died_after = || {
+            let headers = self.properties.headers().ok().flatten()?;
+            headers.get("x-first-death-exchange")?.as_long_string()
+        };
+        self.exchange == EXCHANGE.as_bytes() || died_after() == Some(EXCHANGE.as_bytes())
+    }
+}
+
+impl Vhost {
+    /// Publishes copies. No lock is held.
+    #[cold]
+    pub(crate) fn publish_copies(&self, now: Timestamp, effects: &mut Effects) {
+        let Copies { messages, mut left_out, .. } = std::mem::take(&mut effects.copies);
+        // What becomes of copies slows nobody down, and nobody's confirm waits for it.
+        let mut own = Effects::default();
+        for message in &messages {
+            let properties = RawProperties::from_bytes(&message.properties);
+            let input = RoutingInput {
+                headers: properties.headers().ok().flatten(),
+                properties,
+                seed: self.shared.random.next(),
+                ..RoutingInput::of_key(&message.routing_key)
+            };
+            let (mut queues, _) = self.route(EXCHANGE, &input);
+            let routed = queues.len();
+            queues.retain(|queue| !queue.is_crowded());
+            left_out += u64::from(queues.len() < routed);
+            self.publish(now, &message.arrival(Sequence(0)), &queues, None, &mut own);
+        }
+        effects.wakers.append(&mut own.wakers);
+        effects.letters.append(&mut own.letters);
+        if left_out > 0 {
+            self.tracing.leave_out(&self.name, now, left_out);
+        }
+    }
+}
+
+/// The properties of a copy: nothing but headers. Of an original whose own are too large or too deep, they are left out.
+fn properties_of(
+    party: Party<'_>,
+    original: &Original<'_>,
+    (name, value): (ShortString, FieldValue),
+) -> Vec<u8> {
+    let mut headers = FieldTable::new();
+    let mut put = |name, value| {
+        headers.insert(ShortString::from_static(name), value);
+    };
+    put("exchange_name", text(original.exchange));
+    put("routing_keys", FieldValue::Array(original.keys.iter().map(|key| text(key)).collect()));
+    let is_small = original.properties.as_bytes().len() <= PROPERTIES_BYTES_MAX;
+    let properties = is_small.then(|| Properties::decode(original.properties).ok()).flatten();
+    put("properties", FieldValue::Table(properties.map(table_of).unwrap_or_default()));
+    put("node", text(node_name().as_bytes()));
+    put("vhost", text(party.vhost.as_bytes()));
+    put("connection", text(connection_name(party.connection).as_bytes()));
+    put("channel", FieldValue::I32(i32::from(party.channel.0)));
+    put("user", text(party.user.as_bytes()));
+    headers.insert(name, value);
+    let encoded = encode(&headers);
+    if RawProperties::from_bytes(&encoded).validate().is_ok() {
+        return encoded;
+    }
+    headers.insert(ShortString::from_static("properties"), FieldValue::Table(FieldTable::new()));
+    encode(&headers)
+}
+
+fn encode(headers: &FieldTable) -> Vec<u8> {
+    Properties { headers: Some(headers.clone()), ..Properties::default() }.to_bytes()
+}
+
+/// Properties as a table, by the names that RabbitMQ gives them there.
+fn table_of(properties: Properties) -> FieldTable {
+    let string = |value: Option<ShortString>| value.map(|value| text(value.as_bytes()));
+    let number = |value: u64| match i32::try_from(value) {
+        Ok(value) => FieldValue::I32(value),
+        Err(_) => FieldValue::I64(i64::try_from(value).unwrap_or(i64::MAX)),
+    };
+    let octet = |value: Option<u8>| value.map(|value| FieldValue::I32(i32::from(value)));
+    let all = [
+        ("content_type", string(properties.content_type)),
+        ("content_encoding", string(properties.content_encoding)),
+        ("headers", properties.headers.map(FieldValue::Table)),
+        ("delivery_mode", octet(properties.delivery_mode)),
+        ("priority", octet(properties.priority)),
+        ("correlation_id", string(properties.correlation_id)),
+        ("reply_to", string(properties.reply_to)),
+        ("expiration", string(properties.expiration)),
+        ("message_id", string(properties.message_id)),
+        ("timestamp", properties.timestamp.map(number)),
+        ("type", string(properties.message_type)),
+        ("user_id", string(properties.user_id)),
+        ("app_id", string(properties.app_id)),
+        ("cluster_id", string(properties.cluster_id)),
+    ];
+    let mut table = FieldTable::new();
+    for (name, value) in all {
+        if let Some(value) = value {
+            table.insert(ShortString::from_static(name), value);
+        }
+    }
+    table
+}
+
+/// How a connection is called. Who comes over HTTP has none of AMQP's.
+fn connection_name(connection: &ConnectionEntry) -> String {
+    match connection.facts.local.get() {
+        Some(_) => name_of(connection),
+        None => "HTTP".to_owned(),
+    }
+}
+
+fn text(bytes: &[u8]) -> FieldValue {
+    FieldValue::LongString(bytes.to_vec())
+}
+
+/// As much of a key as a shortstr carries: a name may be as long by itself.
+fn cut(key: &str) -> &str {
+    let mut end = key.len().min(ShortString::LEN_MAX);
+    while !key.is_char_boundary(end) {
+        end -= 1;
+    }
+    &key[..end]
+}
+
+#[cfg(test)]
+mod tests;
