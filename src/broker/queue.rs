@@ -10,6 +10,7 @@
 //! - While a message is ready, no consumer is, unless the head waits for its content, and except between
 //!   [`Queue::consume`] and [`Queue::dispatch`].
 
+mod change;
 mod consumers;
 mod content;
 mod dead_letter;
@@ -87,6 +88,8 @@ pub struct Queue {
     counters: Counters,
     /// When somebody last used it, which `x-expires` counts from while there is no consumer.
     used_at: Timestamp,
+    /// More is ready than may be, and waits to be dropped.
+    is_overfull: bool,
     is_closed: bool,
 }
 
@@ -114,6 +117,7 @@ impl Queue {
             order: 0,
             counters: Counters::default(),
             used_at: now,
+            is_overfull: false,
             is_closed: false,
             settings,
         }
@@ -243,6 +247,7 @@ impl Queue {
         self.returns = BTreeMap::new();
         self.held = None;
         let paging = self.paging.take();
+        self.is_overfull = false;
         self.is_closed = true;
         Closed { consumers, remains: Remains::new(ready, unacked, paging) }
     }
@@ -252,7 +257,7 @@ impl Queue {
         &self.name
     }
 
-    /// What it was declared with.
+    /// What it works by.
     pub fn settings(&self) -> &QueueSettings {
         &self.settings
     }

@@ -1,6 +1,7 @@
 //! A vhost that tasks share: its directories of queues and exchanges, and how messages get from one to the other.
 
 mod deletion;
+pub(crate) mod policies;
 mod settings;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -18,6 +19,7 @@ use dashmap::DashMap;
 use mutants::Mutant;
 use parking_lot::{Mutex, RwLock};
 
+use self::policies::Current;
 use self::settings::Described;
 use crate::exchange_cell::ExchangeCell;
 use crate::exchange_traffic::ExchangeTraffic;
@@ -43,7 +45,8 @@ struct Copied<'a> {
 /// A vhost.
 ///
 /// Looking up takes no lock for longer than the look; every change of exchanges and bindings, and every deletion, holds
-/// `changes`. Lock order: `changes`, then one exchange or one queue.
+/// `changes`. Lock order: `changes`, then one exchange or one queue. The lock of `policies` is held while the log is
+/// written, and with none of these but `changes` while they are read.
 #[derive(Debug)]
 pub(crate) struct Vhost {
     pub(crate) name: VhostName,
@@ -53,6 +56,7 @@ pub(crate) struct Vhost {
     /// What is published to the default exchange.
     pub(crate) default_traffic: ExchangeTraffic,
     described: RwLock<Described>,
+    policies: Current,
     deleted: AtomicBool,
     changes: Mutex<()>,
     /// Moves whenever a message with the same key might go elsewhere than before. Declaring a queue does not move it.
@@ -85,6 +89,7 @@ impl Vhost {
                 exchanges,
                 default_traffic: ExchangeTraffic::default(),
                 described: RwLock::default(),
+                policies: Current::default(),
                 deleted: AtomicBool::new(false),
                 changes: Mutex::new(()),
                 epoch: AtomicU64::new(0),
@@ -361,6 +366,7 @@ impl Vhost {
                 spec: exchange.spec.clone(),
             });
         }
+        exchange.follow_policy(self.policies().of_exchange(&name));
         let after = exchange.logged.map(|logged| logged.at);
         self.exchanges.insert(name, Arc::new(exchange));
         // An alternate exchange may have waited for it.

@@ -12,6 +12,7 @@ mod lists;
 mod messages;
 mod metrics;
 mod page;
+mod policies;
 mod scene;
 mod shapes;
 mod start;
