@@ -22,7 +22,7 @@ mod topic;
 
 use std::{collections::BTreeSet, fmt, sync::Arc};
 
-use amqp::{FieldTable, RawProperties, RawTable};
+use amqp::{FieldTable, FieldValue, RawProperties, RawTable};
 
 pub use self::{
     binding::{Binding, Destination},
@@ -126,6 +126,8 @@ trait ExchangeType: fmt::Debug + Send + Sync {
 pub struct Exchange {
     spec: ExchangeSpec,
     alternate: Option<ExchangeName>,
+    /// The alternate that a policy gives it, which counts if it was declared without one.
+    policy_alternate: Option<ExchangeName>,
     bindings: BTreeSet<Arc<Binding>>,
     index: Box<dyn ExchangeType>,
 }
@@ -139,7 +141,8 @@ impl Exchange {
         let alternate =
             alternate_exchange(&spec.arguments, vhost, &spec.name)?.map(|(name, _)| name);
         let index = spec.kind.index(&spec.arguments)?;
-        Ok(Self { spec, alternate, bindings: BTreeSet::new(), index })
+        let bindings = BTreeSet::new();
+        Ok(Self { spec, alternate, policy_alternate: None, bindings, index })
     }
 
     /// What it was declared with.
@@ -149,7 +152,16 @@ impl Exchange {
 
     /// Where messages go that it sends nowhere.
     pub fn alternate(&self) -> Option<&ExchangeName> {
-        self.alternate.as_ref()
+        self.alternate.as_ref().or(self.policy_alternate.as_ref())
+    }
+
+    /// Follows a policy, of which `alternate-exchange` is what matters here. Whether messages may go elsewhere by that.
+    pub fn change(&mut self, policy: &FieldTable) -> bool {
+        let alternate = policy.get("alternate-exchange").and_then(FieldValue::as_long_string);
+        let alternate = alternate.map(|name| ExchangeName::from(&*String::from_utf8_lossy(name)));
+        let before = self.alternate().cloned();
+        self.policy_alternate = alternate;
+        self.alternate() != before.as_ref()
     }
 
     /// What decides where it sends a message.

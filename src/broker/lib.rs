@@ -8,8 +8,10 @@ pub mod limits;
 mod log_position;
 pub mod message;
 mod names;
+pub mod parameter;
 mod password;
 pub mod permission;
+pub mod policy;
 pub mod queue;
 pub mod record;
 mod refusal;
@@ -25,7 +27,7 @@ pub use self::{
         Binding, Destination, Exchange, ExchangeKind, ExchangeSpec, RoutesBy, RoutingInput,
     },
     log_position::LogPosition,
-    names::{ConsumerTag, ExchangeName, QueueName, UserName, VhostName},
+    names::{ConsumerTag, ExchangeName, ParameterName, PolicyName, QueueName, UserName, VhostName},
     permission::{Action, Authority, Permission, TopicPermission, TopicPermissions},
     queue::settings::{DeadLetterStrategy, DeadLetterTarget, Overflow, QueueKind, QueueSettings},
     refusal::{Refusal, TopicRefused},

@@ -105,6 +105,14 @@ name!(
     /// A consumer's tag, unique on its channel only.
     ConsumerTag
 );
+name!(
+    /// A policy, unique among those of its kind in its vhost.
+    PolicyName
+);
+name!(
+    /// A parameter of the whole node.
+    ParameterName
+);
 
 impl ExchangeName {
     /// Whether this is the default exchange, which routes to the queue named by the routing key.

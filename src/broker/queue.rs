@@ -11,6 +11,7 @@
 //!   [`Queue::consume`] and [`Queue::dispatch`].
 
 mod browse;
+mod change;
 mod chosen;
 mod consumers;
 mod content;
@@ -96,6 +97,8 @@ pub struct Queue {
     sampling: Sampling,
     /// When somebody last used it, which `x-expires` counts from while there is no consumer.
     used_at: Timestamp,
+    /// More is ready than may be, and waits to be dropped.
+    is_overfull: bool,
     is_closed: bool,
 }
 
@@ -124,6 +127,7 @@ impl Queue {
             counters: Counters::default(),
             sampling: Sampling::default(),
             used_at: now,
+            is_overfull: false,
             is_closed: false,
             settings,
         }
@@ -262,6 +266,7 @@ impl Queue {
         self.returns = BTreeMap::new();
         self.held = None;
         let paging = self.paging.take();
+        self.is_overfull = false;
         self.is_closed = true;
         Closed { consumers, remains: Remains::new(ready, unacked, paging) }
     }
@@ -271,7 +276,7 @@ impl Queue {
         &self.name
     }
 
-    /// What it was declared with.
+    /// What it works by.
     pub fn settings(&self) -> &QueueSettings {
         &self.settings
     }

@@ -9,8 +9,8 @@ mod note;
 
 pub use self::{
     definition::{
-        BindingDefinition, Definition, DurableQueue, LimitsDefinition, PermissionDefinition,
-        TopicPermissionDefinition,
+        BindingDefinition, Definition, DurableQueue, GlobalParameterDefinition, LimitsDefinition,
+        PermissionDefinition, PolicyDefinition, TopicPermissionDefinition,
     },
     message::{MessageDraft, MessageRecord},
     note::{NOTE_BYTES_MAX, Note},

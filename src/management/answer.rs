@@ -135,6 +135,11 @@ impl Answer {
         Ok(Self::new(StatusCode::NO_CONTENT, Body::None))
     }
 
+    /// 201.
+    pub(crate) fn created() -> Result<Self, Failure> {
+        Self::put(Put::Created)
+    }
+
     /// 201 if it was not there before, 204 if it was.
     pub(crate) fn put(put: Put) -> Result<Self, Failure> {
         let status = match put {

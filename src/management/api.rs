@@ -10,12 +10,16 @@ mod contents;
 pub(crate) mod definitions;
 mod exchanges;
 mod explain;
+mod global_parameters;
 mod health;
 mod limits;
 mod messages;
 mod nodes;
+mod operator_policies;
 mod overview;
+mod parameters;
 mod permissions;
+mod policies;
 mod queues;
 mod topic_permissions;
 mod unroutable;
@@ -31,7 +35,10 @@ use crate::request::Request;
 
 endpoints! {
     Overview "/overview" { Get Management => overview::show }
-    ClusterName "/cluster-name" { Get Management => cluster_name::show }
+    ClusterName "/cluster-name" {
+        Get Management => cluster_name::show,
+        Put Administrator -> cluster_name::put
+    }
     Nodes "/nodes" { Get Monitoring => nodes::list }
     Node "/nodes/{node}" { Get Monitoring => nodes::show }
     NodeMemory "/nodes/{node}/memory" { Get Monitoring => nodes::memory }
@@ -169,6 +176,40 @@ endpoints! {
     UserLimit "/user-limits/{user}/{name}" {
         Put Administrator -> limits::put_of_user,
         Delete Administrator -> limits::delete_of_user
+    }
+    Policies "/policies" { Get Management => policies::list }
+    PoliciesOfVhost "/policies/{vhost}" { Get VhostVisible => policies::list_of_vhost }
+    Policy "/policies/{vhost}/{policy}" {
+        Get VhostPolicymaker => policies::show,
+        Put VhostPolicymaker -> policies::put,
+        Delete VhostPolicymaker -> policies::delete
+    }
+    OperatorPolicies "/operator-policies" { Get Management => operator_policies::list }
+    OperatorPoliciesOfVhost "/operator-policies/{vhost}" {
+        Get VhostVisible => operator_policies::list_of_vhost
+    }
+    OperatorPolicy "/operator-policies/{vhost}/{policy}" {
+        Get Administrator => operator_policies::show,
+        Put Administrator -> operator_policies::put,
+        Delete Administrator -> operator_policies::delete
+    }
+    Parameters "/parameters" { Get Policymaker => parameters::list }
+    ParametersOfComponent "/parameters/{component}" {
+        Get Policymaker => parameters::list_of_component
+    }
+    ParametersOfVhost "/parameters/{component}/{vhost}" {
+        Get VhostPolicymaker => parameters::list_of_vhost
+    }
+    Parameter "/parameters/{component}/{vhost}/{name}" {
+        Get VhostPolicymaker => parameters::show,
+        Put Administrator -> parameters::put,
+        Delete Administrator -> parameters::delete
+    }
+    GlobalParameters "/global-parameters" { Get Policymaker => global_parameters::list }
+    GlobalParameter "/global-parameters/{name}" {
+        Get Policymaker => global_parameters::show,
+        Put Policymaker -> global_parameters::put,
+        Delete Policymaker -> global_parameters::delete
     }
     Definitions "/definitions" {
         Get Administrator => definitions::export,

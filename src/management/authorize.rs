@@ -63,6 +63,7 @@ enum Decision {
 #[derive(Clone, Copy, Debug)]
 struct Tags {
     is_management: bool,
+    is_policymaker: bool,
     is_monitoring: bool,
     is_administrator: bool,
 }
@@ -71,6 +72,7 @@ impl Tags {
     fn of(caller: &Caller) -> Self {
         Self {
             is_management: caller.is_management(),
+            is_policymaker: caller.is_policymaker(),
             is_monitoring: caller.is_monitoring(),
             is_administrator: caller.is_administrator(),
         }
@@ -79,6 +81,7 @@ impl Tags {
 
 const NOT_MANAGEMENT: &str = "Not management user";
 const NO_ACCESS: &str = "User not authorised to access virtual host";
+const NO_OBJECT: &str = "User not authorised to access object";
 const NOT_MONITORING: &str = "Not monitor user";
 const NOT_ADMINISTRATOR: &str = "Not administrator user";
 
@@ -92,12 +95,24 @@ fn decide(tags: &Tags, right: Right, access: Access) -> Decision {
         Access::None => Decision::Missing(NO_ACCESS),
         Access::NoVhost => Decision::NoVhost,
     };
+    let in_any_vhost = match access {
+        Access::None if tags.is_administrator => Decision::Allowed,
+        Access::None | Access::Permitted | Access::NoVhost => in_vhost,
+    };
     if !tags.is_management {
         return Decision::Missing(NOT_MANAGEMENT);
     }
     match right {
         Right::Management => Decision::Allowed,
         Right::Vhost => in_vhost,
+        Right::VhostVisible => in_any_vhost,
+        Right::Policymaker => if_tagged(tags.is_policymaker, NO_OBJECT),
+        Right::VhostPolicymaker => match in_any_vhost {
+            Decision::Allowed | Decision::NoVhost if tags.is_policymaker => in_any_vhost,
+            Decision::Allowed | Decision::NoVhost | Decision::Missing(_) => {
+                Decision::Missing(NO_OBJECT)
+            }
+        },
         Right::Monitoring => if_tagged(tags.is_monitoring, NOT_MONITORING),
         Right::Administrator => if_tagged(tags.is_administrator, NOT_ADMINISTRATOR),
     }

@@ -39,6 +39,11 @@ impl Document {
         if missing.is_empty() { Ok(()) } else { Err(Failure::keys_missing(&missing)) }
     }
 
+    /// What is there, also null.
+    pub(crate) fn raw(&self, key: &str) -> Option<&Value> {
+        self.0.get(key)
+    }
+
     pub(crate) fn find(&self, key: &str) -> Option<&Value> {
         self.0.get(key).filter(|value| !value.is_null())
     }

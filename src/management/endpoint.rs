@@ -47,6 +47,12 @@ pub(crate) enum Right {
     Management,
     /// The same, and access to the vhost in the path.
     Vhost,
+    /// The same, but administrators see what is in every vhost.
+    VhostVisible,
+    /// The tag `policymaker`.
+    Policymaker,
+    /// The same, and access to the vhost in the path, which administrators have to every one.
+    VhostPolicymaker,
     /// The tag `monitoring`.
     Monitoring,
     /// The tag `administrator`.

@@ -41,7 +41,7 @@ pub(crate) fn show_detailed(request: &Request) -> Result<Answer, Failure> {
 pub(crate) fn of_node(admin: &server::admin::Admin, shown: &Shown) -> Answer {
     let (overview, node) = (admin.overview(), admin.node());
     let mut out = Exposition::default();
-    write_node(&mut out, shown, &overview, &node, admin.cluster_name());
+    write_node(&mut out, shown, &overview, &node, &admin.cluster_name());
     write_sums_of_queues(&mut out, &overview);
     Answer::text(CONTENT_TYPE, out.finish())
 }
@@ -50,7 +50,7 @@ pub(crate) fn of_node(admin: &server::admin::Admin, shown: &Shown) -> Answer {
 pub(crate) fn per_object(admin: &server::admin::Admin, shown: &Shown) -> Answer {
     let (overview, node) = (admin.overview(), admin.node());
     let mut out = Exposition::default();
-    write_node(&mut out, shown, &overview, &node, admin.cluster_name());
+    write_node(&mut out, shown, &overview, &node, &admin.cluster_name());
     let head = out.finish().into_bytes();
     let (queues, times) = queues::values(admin);
     let held_bytes = head.len()

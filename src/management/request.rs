@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::http::HeaderMap;
-use broker::Authority;
+use broker::{Authority, VhostName};
 use server::admin::Admin;
 
 use crate::caller::Caller;
@@ -71,6 +71,16 @@ impl Request {
             .iter()
             .filter(|vhost| self.admin.authority(&self.caller.user, &vhost.name).is_some());
         open.flat_map(|vhost| list(&self.admin, Some(&vhost.name))).collect()
+    }
+
+    /// The vhosts of which the caller may see what is set in them: an administrator of all.
+    pub(crate) fn visible_vhosts(&self) -> Vec<VhostName> {
+        let vhosts = self.admin.vhosts().into_iter().map(|vhost| vhost.name);
+        let is_visible = |vhost: &VhostName| {
+            let is_permitted = || self.admin.authority(&self.caller.user, vhost).is_some();
+            self.caller.is_administrator() || is_permitted()
+        };
+        vhosts.filter(is_visible).collect()
     }
 
     /// What the caller may do in the vhost of the path.

@@ -3,6 +3,7 @@
 use amqp::{FieldTable, FieldValue, NESTING_MAX, ShortString};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use broker::arguments::Term;
 use serde_json::{Map, Number, Value};
 use sha2::{Digest as _, Sha256};
 
@@ -42,6 +43,15 @@ fn value_to_json(value: &FieldValue) -> Value {
 /// A number, or null where JSON has none.
 fn float(value: f64) -> Value {
     Number::from_f64(value).map_or(Value::Null, Value::Number)
+}
+
+/// A value as Erlang prints it, which is how RabbitMQ names one that it refuses.
+pub(crate) fn to_erlang(value: &Value) -> String {
+    match to_value(value, NESTING_MAX) {
+        Ok(field) => Term(&field).to_string(),
+        // It is null, or has something in it that AMQP could not say.
+        Err(_) => value.to_string(),
+    }
 }
 
 /// An object as a table: whole numbers become `long`, texts `longstr`.

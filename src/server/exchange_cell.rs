@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Weak};
 
-use amqp::RawProperties;
+use amqp::{FieldTable, RawProperties};
 use broker::exchange::{
     Binding, DelayedMessages, Destination, Exchange, ExchangeKind, ExchangeSpec, RecentHistory,
 };
@@ -15,6 +15,7 @@ use crate::exchange_traffic::ExchangeTraffic;
 use crate::journal::{Logged, Owner};
 use crate::queue_cell::Effects;
 use crate::timer::Due;
+use crate::vhost::policies::Effective;
 use crate::vhost::{Original, Vhost};
 
 /// An exchange and what the server knows of it.
@@ -25,6 +26,8 @@ pub(crate) struct ExchangeCell {
     /// The exchanges that have bindings to it.
     pub(crate) bound_to: Mutex<BTreeSet<ExchangeName>>,
     pub(crate) traffic: ExchangeTraffic,
+    /// The policies that count for it.
+    policy: RwLock<Option<Arc<Effective>>>,
     /// Its definition in the log; `None`: it does not outlive the process, or was there from the beginning.
     pub(crate) logged: Option<Logged>,
     /// The definitions of those of its bindings that outlive the process.
@@ -72,12 +75,27 @@ impl ExchangeCell {
             exchange: RwLock::new(exchange),
             bound_to: Mutex::default(),
             traffic: ExchangeTraffic::default(),
+            policy: RwLock::default(),
             logged: None,
             logged_bindings: Mutex::default(),
             delayed,
             history,
             vhost,
         })
+    }
+
+    /// The policies that count for it.
+    pub(crate) fn policy(&self) -> Option<Arc<Effective>> {
+        self.policy.read().clone()
+    }
+
+    /// Follows these policies from now on. Whether messages may go elsewhere by that.
+    pub(crate) fn follow_policy(&self, policy: Option<Arc<Effective>>) -> bool {
+        let none = FieldTable::new();
+        let definition = policy.as_ref().map_or(&none, |policy| policy.definition());
+        let has_moved = self.exchange.write().change(definition);
+        *self.policy.write() = policy;
+        has_moved
     }
 
     /// Takes back every binding to a destination; `gone` gets the definitions that go with them.

@@ -336,6 +336,7 @@ fn open_node(options: Options) -> Result<Arc<Node>, StartError> {
     let surroundings = (start_spill(&data_dir, &store), Clock::start(), Pager::Threads);
     let node = Node::new(options, Some(data_dir), Some(journal), surroundings);
     let journal = node.shared.journal().expect("it was just given");
+    node.identity.get_or_init(|| recovery.node);
     let recovered = recovery::recover(&node, journal, &recovery)?;
     info!(
         data_dir = %store.data_dir.display(),

@@ -151,7 +151,7 @@ impl Entrance {
         let entry = Arc::new(entry);
         self.node.connections.insert(id, Arc::clone(&entry));
         let client = Client::new(&self.node, id, entry);
-        let session = Session::new(client, Arc::clone(&self.settings), now);
+        let session = Session::new(client, self.node.session_settings(&self.settings), now);
         self.tasks.spawn(ConnectionTask::new(stream, Arc::clone(&self.node), session));
     }
 }

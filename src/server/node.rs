@@ -5,9 +5,12 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use amqp::FieldValue;
 use broker::message::Sequence;
+use broker::parameter::GlobalParameters;
 use broker::queue::{ResidentBudget, SegmentPool};
 use broker::{LogPosition, Timestamp, UserName, VhostName};
+use connection::Settings;
 use dashmap::DashMap;
 use parking_lot::{Mutex, RwLock};
 
@@ -112,6 +115,10 @@ pub(crate) struct Node {
     pub(crate) vhosts: DashMap<VhostName, Arc<Vhost>, ahash::RandomState>,
     /// Whoever changes them holds the lock until the log has it in the same order.
     pub(crate) rights: RwLock<Rights>,
+    /// The same of these.
+    pub(crate) parameters: RwLock<GlobalParameters<Option<Logged>>>,
+    /// What nothing else in the world has; that of the log, if there is one.
+    pub(crate) identity: OnceLock<u128>,
     pub(crate) logins: Arc<Logins>,
     pub(crate) guesses: Guesses,
     pub(crate) seats: Arc<Seats>,
@@ -197,6 +204,8 @@ impl Node {
         Arc::new(Self {
             vhosts: DashMap::default(),
             rights: RwLock::default(),
+            parameters: RwLock::default(),
+            identity: OnceLock::new(),
             logins: Arc::default(),
             guesses: Guesses::default(),
             seats: Arc::default(),
@@ -234,6 +243,18 @@ impl Node {
 
     pub(crate) fn next_connection_id(&self) -> ConnectionId {
         ConnectionId(self.next_connection.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// What a new connection is told: the settings, but for the name of the cluster, which can be changed.
+    pub(crate) fn session_settings(&self, settings: &Arc<Settings>) -> Arc<Settings> {
+        let Some(name) = self.parameters.read().cluster_name().cloned() else {
+            return Arc::clone(settings);
+        };
+        let mut told = Settings::clone(settings);
+        if let Some(told) = told.server_properties.get_mut("cluster_name") {
+            *told = FieldValue::LongString(name.as_bytes().to_vec());
+        }
+        Arc::new(told)
     }
 
     /// Tells every connection.

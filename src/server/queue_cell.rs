@@ -5,7 +5,7 @@ mod timings;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Waker;
 
 use amqp::FieldTable;
@@ -15,10 +15,11 @@ use broker::queue::{
     Backing, ConsumerId, ConsumerSettings, Counters, DeadLetter, Delivery, Queue, Remains, Sink,
 };
 use broker::{
-    ConsumerTag, ExchangeName, LogPosition, QueueKind, QueueName, Refusal, Timestamp, UserName,
+    ConsumerTag, ExchangeName, LogPosition, QueueKind, QueueName, QueueSettings, Refusal,
+    Timestamp, UserName,
 };
 use connection::ChannelNumber;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use wake::{Buffer, OutboxGuard};
 
 pub(crate) use self::storage::ByBacking;
@@ -35,6 +36,7 @@ use crate::spill::{Put, Spilled};
 use crate::timer::Due;
 use crate::trace::{Copies, Party};
 use crate::vhost::Vhost;
+use crate::vhost::policies::Effective;
 use crate::window::Window;
 
 /// How long nobody visits a queue before it rests.
@@ -55,6 +57,11 @@ pub(crate) struct QueueCell {
     pub(crate) bound_to: Mutex<BTreeSet<ExchangeName>>,
     /// Its definition in the log, whose number owns its messages there; `None`: it does not outlive the process.
     pub(crate) logged: Option<Logged>,
+    /// The policies that count for it. It is changed under the lock of the state.
+    policy: RwLock<Option<Arc<Effective>>>,
+    /// How long its consumers may keep a delivery by its arguments and policies, in milliseconds; the greatest number: as
+    /// the node says.
+    consumer_timeout_ms: AtomicU64,
     /// What of it is spilled.
     pub(crate) spilled: Spilled,
     state: Mutex<QueueState>,
@@ -152,13 +159,17 @@ impl Effects {
 }
 
 impl QueueCell {
+    /// A queue that follows these policies by now, after which [`Vhost::apply_policies_to_queue`] is to be called once it can
+    /// be found.
     pub(crate) fn new(
         queue: Queue,
         definition: QueueDefinition,
         owner: Option<ConnectionId>,
         vhost: &Arc<Vhost>,
         logged: Option<Logged>,
+        policy: Option<Arc<Effective>>,
     ) -> Self {
+        let consumer_timeout_ms = timeout_of(queue.settings());
         let number = logged.map_or_else(|| vhost.shared.take_sequences(1).0, |logged| logged.id);
         Self {
             name: queue.name().clone(),
@@ -167,6 +178,8 @@ impl QueueCell {
             vhost: Arc::downgrade(vhost),
             bound_to: Mutex::default(),
             logged,
+            policy: RwLock::new(policy),
+            consumer_timeout_ms: AtomicU64::new(consumer_timeout_ms),
             spilled: Spilled::nothing(number),
             state: Mutex::new(QueueState {
                 queue,
@@ -203,6 +216,36 @@ impl QueueCell {
     /// Whether its publishers are to be slowed.
     pub(crate) fn is_crowded(&self) -> bool {
         self.crowded.load(Ordering::Relaxed)
+    }
+
+    /// The policies that count for it.
+    pub(crate) fn policy(&self) -> Option<Arc<Effective>> {
+        self.policy.read().clone()
+    }
+
+    /// How long its consumers may keep a delivery, if its arguments or policies say so.
+    pub(crate) fn consumer_timeout_ms(&self) -> Option<u64> {
+        let timeout_ms = self.consumer_timeout_ms.load(Ordering::Relaxed);
+        (timeout_ms != u64::MAX).then_some(timeout_ms)
+    }
+
+    /// Follows these policies from now on, if they are others than those which it follows.
+    pub(crate) fn follow_policy(
+        self: &Arc<Self>,
+        vhost: &Vhost,
+        now: Timestamp,
+        policy: Option<Arc<Effective>>,
+        effects: &mut Effects,
+    ) {
+        if Effective::are_same(self.policy.read().as_deref(), policy.as_deref()) {
+            return;
+        }
+        self.visit(vhost, now, effects, |queue, sink| {
+            let settings = Effective::settings_of(policy.as_deref(), &self.definition);
+            self.consumer_timeout_ms.store(timeout_of(&settings), Ordering::Relaxed);
+            queue.change(now, settings, sink);
+            *self.policy.write() = policy.clone();
+        });
     }
 
     /// Locks the queue and acts on it; `None` if it was deleted.
@@ -383,6 +426,11 @@ impl QueueCell {
         }
         Some(Ok(Deleted { ready, remains: closed.remains }))
     }
+}
+
+/// What a queue keeps of its consumers' timeout.
+fn timeout_of(settings: &QueueSettings) -> u64 {
+    settings.consumer_timeout_ms.unwrap_or(u64::MAX)
 }
 
 impl Look<'_> {

@@ -23,6 +23,7 @@ use crate::node::Node;
 use crate::queue_cell::{Effects, QueueCell};
 use crate::start_error::StartError;
 use crate::vhost::Vhost;
+use crate::vhost::policies::Effective;
 
 /// A node that is being filled.
 struct Filling<'n> {
@@ -136,6 +137,8 @@ impl<'n> Filling<'n> {
             self.node.vhosts.insert(name, Vhost::defined(vhost, logged, shared));
         }
         definitions.take_rights(&mut self.node.rights.write(), &mut replaced);
+        definitions.take_policies(self.node, &mut replaced);
+        definitions.take_parameters(&mut self.node.parameters.write(), &mut replaced);
         self.orphans.extend(replaced.into_iter().map(|id| (DEFINITIONS, id)));
         if !is_first {
             differences::name(self.node);
@@ -153,19 +156,27 @@ impl<'n> Filling<'n> {
             vhost.exchanges.insert(name, Arc::clone(&cell));
             self.exchanges.insert(id, cell);
         }
+        // The queues come with theirs.
+        self.node.vhosts.iter().for_each(|vhost| vhost.apply_policies());
         let now = shared.clock.now();
         // Of two with one name, which only damage can leave, the newer one is right: the other had been deleted before.
         definitions.queues.sort_unstable_by_key(|(id, _)| Reverse(*id));
         let mut names = HashSet::new();
         for (id, queue) in definitions.queues {
-            let is_known = self.node.vhosts.contains_key(&queue.vhost);
-            if !is_known || !names.insert((queue.vhost.clone(), queue.name.clone())) {
+            let vhost = self.node.vhosts.get(&queue.vhost);
+            let is_first = names.insert((queue.vhost.clone(), queue.name.clone()));
+            let Some(vhost) = vhost.filter(|_| is_first) else {
                 self.orphans.push((DEFINITIONS, id));
                 continue;
-            }
-            let settings = queue.define().map_err(malformed)?.settings;
+            };
+            let definition = queue.define().map_err(malformed)?;
+            let policies = vhost.policies();
+            let policy = policies.of_queue(&queue.name, definition.settings.kind);
+            let settings = Effective::settings_of(policy.as_deref(), &definition);
+            let times_to_live = policies.times_to_live(&definition, policy.as_deref());
             let pool = shared.pool.clone();
-            let recovered = Queue::recover(queue.name.clone(), settings, pool, now);
+            let recovered = Queue::recover(queue.name.clone(), settings, pool, now)
+                .with_times_to_live(times_to_live);
             self.queues.insert(id, (queue, recovered));
         }
         self.bindings = definitions.bindings;
@@ -208,8 +219,9 @@ impl<'n> Filling<'n> {
             };
             let Ok(definition) = queue.define() else { continue };
             let logged = Logged { id, at: LogPosition(0) };
+            let policy = vhost.policies().of_queue(&queue.name, definition.settings.kind);
             let machine = recovery.finish(maybe_delivered);
-            let cell = QueueCell::new(machine, definition, None, &vhost, Some(logged));
+            let cell = QueueCell::new(machine, definition, None, &vhost, Some(logged), policy);
             vhost.queues.insert(queue.name, Arc::new(cell));
         }
         for (id, binding) in std::mem::take(&mut self.bindings) {

@@ -60,7 +60,7 @@ impl Stage {
             })
         });
         let machine = Queue::new("q".into(), settings, pool, NOW);
-        let queue = Arc::new(QueueCell::new(machine, definition, None, &vhost, logged));
+        let queue = Arc::new(QueueCell::new(machine, definition, None, &vhost, logged, None));
         Self { folder, vhost, queue }
     }
 

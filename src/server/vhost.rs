@@ -3,6 +3,7 @@
 mod deletion;
 mod gone;
 mod letters;
+pub(crate) mod policies;
 mod settings;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -20,6 +21,7 @@ use dashmap::DashMap;
 use mutants::Mutant;
 use parking_lot::{Mutex, RwLock};
 
+use self::policies::Current;
 use self::settings::Described;
 use crate::events;
 use crate::exchange_cell::ExchangeCell;
@@ -47,7 +49,8 @@ struct Copied<'a> {
 /// A vhost.
 ///
 /// Looking up takes no lock for longer than the look; every change of exchanges and bindings, and every deletion, holds
-/// `changes`. Lock order: `changes`, then one exchange or one queue.
+/// `changes`. Lock order: `changes`, then one exchange or one queue. The lock of `policies` is held while the log is
+/// written, and with none of these but `changes` while they are read.
 #[derive(Debug)]
 pub(crate) struct Vhost {
     pub(crate) name: VhostName,
@@ -58,6 +61,7 @@ pub(crate) struct Vhost {
     pub(crate) default_traffic: ExchangeTraffic,
     pub(crate) tracing: Tracing,
     described: RwLock<Described>,
+    policies: Current,
     deleted: AtomicBool,
     changes: Mutex<()>,
     /// Moves whenever a message with the same key might go elsewhere than before. Declaring a queue does not move it.
@@ -92,6 +96,7 @@ impl Vhost {
                 default_traffic: ExchangeTraffic::default(),
                 tracing: Tracing::default(),
                 described: RwLock::default(),
+                policies: Current::default(),
                 deleted: AtomicBool::new(false),
                 changes: Mutex::new(()),
                 epoch: AtomicU64::new(0),
@@ -332,6 +337,7 @@ impl Vhost {
                 spec: exchange.spec.clone(),
             });
         }
+        exchange.follow_policy(self.policies().of_exchange(&name));
         let after = exchange.logged.map(|logged| logged.at);
         self.exchanges.insert(name, Arc::new(exchange));
         // An alternate exchange may have waited for it.

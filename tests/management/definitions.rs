@@ -7,6 +7,10 @@ use serde_json::{Value, json};
 use crate::broker::Broker;
 use crate::http::Client;
 
+fn policy(pattern: &str, definition: Value) -> Value {
+    json!({ "pattern": pattern, "apply-to": "queues", "priority": 3, "definition": definition })
+}
+
 /// A broker with one of everything.
 fn furnished() -> Broker {
     let broker = Broker::start();
@@ -18,6 +22,10 @@ fn furnished() -> Broker {
         ("topic-permissions/shop/anna", json!({ "exchange": "x", "write": "^a", "read": "^b" })),
         ("user-limits/anna/max-connections", json!({ "value": 7 })),
         ("vhost-limits/shop/max-queues", json!({ "value": 70 })),
+        ("policies/shop/p", policy("^c", json!({ "max-length": 9, "ha-mode": "all" }))),
+        ("operator-policies/shop/o", policy("", json!({ "max-length": 99 }))),
+        ("global-parameters/g", json!({ "value": { "a": null } })),
+        ("cluster-name", json!({ "name": "shop@here" })),
         ("exchanges/shop/x", json!({ "type": "topic" })),
         ("exchanges/shop/y", json!({ "type": "fanout", "internal": true, "durable": false })),
         ("queues/shop/classic", json!({ "arguments": { "x-max-length": 5 } })),
@@ -49,14 +57,25 @@ fn what_one_broker_exports_another_makes() {
     let exported = export(&one);
     assert_eq!(exported["queues"].as_array().unwrap().len(), 3);
     assert_eq!(exported["bindings"].as_array().unwrap().len(), 2);
-    assert_eq!(exported["policies"], json!([]));
-    let parameter = &exported["parameters"][0];
-    assert_eq!(parameter["component"], json!("vhost-limits"));
+    let policy = json!({
+        "vhost": "shop", "name": "p", "pattern": "^c", "apply-to": "queues", "priority": 3,
+        "definition": { "max-length": 9, "ha-mode": "all" },
+    });
+    assert_eq!(exported["policies"], json!([policy]));
+    let components = [&exported["parameters"][0], &exported["parameters"][1]];
+    let components = components.map(|parameter| parameter["component"].as_str().unwrap());
+    assert_eq!(components, ["operator_policy", "vhost-limits"]);
+    let parameters = json!([
+        { "name": "cluster_name", "value": "shop@here" }, { "name": "g", "value": { "a": null } },
+    ]);
+    assert_eq!(exported["global_parameters"], parameters);
     for _ in 0..2 {
         let reply = other.post("/api/definitions", &exported);
         assert_eq!((reply.status, reply.text.as_str()), (204, ""));
         assert_eq!(export(&other), exported);
     }
+    assert_eq!(other.json("/api/queues/shop/classic")["policy"], json!("p"));
+    assert_eq!(other.json("/api/queues/shop/quorum")["operator_policy"], json!("o"));
     let anna = Client::user(second.management(), "anna", "pw");
     assert_eq!(anna.json("/api/whoami")["name"], json!("anna"));
 }
@@ -78,8 +97,20 @@ fn what_is_not_understood_is_refused_before_anything_is_made() {
     let broker = Broker::start();
     let guest = Client::guest(broker.management());
     let queue = json!({ "name": "q", "vhost": "/", "durable": true, "arguments": {} });
+    let named = |mut policy: Value| {
+        policy["name"] = json!("p");
+        policy["vhost"] = json!("/");
+        policy
+    };
+    let value = policy("", json!({ "dead-letter-exchange": "x" }));
+    let operators =
+        json!({ "component": "operator_policy", "name": "o", "vhost": "/", "value": value });
     for wrong in [
-        json!({ "queues": [queue], "policies": [{ "name": "p" }] }),
+        json!({ "queues": [queue], "policies": [{ "name": "p", "vhost": "/" }] }),
+        json!({ "queues": [queue], "policies": [named(policy("", json!({ "x": 1 })))] }),
+        json!({ "queues": [queue], "policies": [named(policy("(", json!({ "expires": 1 })))] }),
+        json!({ "queues": [queue], "parameters": [operators] }),
+        json!({ "queues": [queue], "global_parameters": [{ "name": "g" }] }),
         json!({ "queues": [queue], "parameters": [{ "component": "shovel", "name": "s" }] }),
         json!({ "queues": [queue], "bindings": [{ "vhost": "/" }] }),
         json!({ "queues": [queue, { "name": "w" }] }),
@@ -87,8 +118,11 @@ fn what_is_not_understood_is_refused_before_anything_is_made() {
     ] {
         assert_eq!(guest.post("/api/definitions", &wrong).status, 400, "{wrong}");
     }
+    let mut elsewhere = named(policy("", json!({ "expires": 1 })));
+    elsewhere["vhost"] = json!("no");
     for (wrong, expected) in [
         (json!({ "queues": [{ "name": "q", "vhost": "no" }] }), "no vhost 'no'"),
+        (json!({ "policies": [elsewhere] }), "no vhost 'no'"),
         (json!({ "permissions": [{ "user": "no", "vhost": "/" }] }), "no user 'no'"),
     ] {
         let users = json!([{ "name": "made", "password": "pw", "tags": "" }]);
@@ -122,6 +156,10 @@ fn a_file_is_loaded_at_every_start() {
     let nothing = json!({ "configure": "", "write": "", "read": "" });
     assert_eq!(guest.put("/api/permissions/shop/anna", &nothing).status, 204);
     assert_eq!(guest.put("/api/vhost-limits/shop/max-queues", &json!({ "value": 8 })).status, 204);
+    let shorter = policy("^c", json!({ "max-length": 4 }));
+    assert_eq!(guest.put("/api/policies/shop/p", &shorter).status, 204);
+    assert_eq!(guest.delete("/api/operator-policies/shop/o").status, 204);
+    assert_eq!(guest.put("/api/global-parameters/g", &json!({ "value": 1 })).status, 204);
     broker.restart_with(&settings);
     let guest = Client::guest(broker.management());
     assert_eq!(guest.json("/api/queues/shop/quorum")["type"], json!("quorum"));
@@ -129,5 +167,8 @@ fn a_file_is_loaded_at_every_start() {
     assert_eq!(guest.json("/api/users/anna")["tags"], json!([]));
     assert_eq!(guest.json("/api/permissions/shop/anna")["read"], json!(""));
     assert_eq!(guest.json("/api/vhost-limits/shop")[0]["value"]["max-queues"], json!(8));
+    assert_eq!(guest.json("/api/policies/shop/p")["definition"], json!({ "max-length": 4 }));
+    assert_eq!(guest.get("/api/operator-policies/shop/o").status, 200);
+    assert_eq!(guest.json("/api/global-parameters/g")["value"], json!(1));
     assert!(broker.log_text().contains("the definitions are loaded"));
 }

@@ -16,6 +16,7 @@ mod lists;
 mod messages;
 mod metrics;
 mod page;
+mod policies;
 mod scene;
 mod session;
 mod shapes;

@@ -43,9 +43,13 @@ fn definitions_that_cannot_be_made_are_named() {
         "[management]\nbind = []\nmetrics_bind = []\nload_definitions = \"definitions.json\"\n";
     let said = refusal("no-json", settings, "{");
     assert!(said.contains("the definitions in definitions.json: not_json"), "{said}");
-    let policies = r#"{ "policies": [{ "name": "p" }] }"#;
+    let policies =
+        r#"{ "policies": [{ "name": "p", "vhost": "/", "pattern": "", "definition": {} }] }"#;
     let said = refusal("policies", settings, policies);
-    assert!(said.contains("policies are not supported yet"), "{said}");
+    assert!(said.contains("no policy provided"), "{said}");
+    let shovels = r#"{ "parameters": [{ "component": "shovel", "name": "s", "vhost": "/" }] }"#;
+    let said = refusal("shovels", settings, shovels);
+    assert!(said.contains("'shovel' are not supported yet"), "{said}");
     let said = refusal("no-file", &settings.replace("definitions.json", "none.json"), "");
     assert!(said.contains("cannot read none.json"), "{said}");
 }

@@ -1,4 +1,4 @@
-// Policies, where the broker has them.
+// Policies, of users and of operators, and where they show.
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
@@ -13,13 +13,8 @@ before(async () => {
 
 after(() => setting.stop())
 
-test('a policy is set and deleted; a broker without policies is told', async () => {
+test('a policy is set and deleted', async () => {
   const page = await openAt(setting, '#/admin/policies')
-  if ((await api('GET', 'policies')).status === 404) {
-    await page.getByText('This broker has no policies.').first().waitFor()
-    assert.equal(await page.getByRole('button', { name: /^Set/ }).count(), 0)
-    return
-  }
   await page.getByRole('button', { name: 'Set policy' }).click()
   const dialog = page.getByRole('dialog')
   await dialog.getByLabel('Name', { exact: true }).fill(NAME)
@@ -37,5 +32,31 @@ test('a policy is set and deleted; a broker without policies is told', async () 
   await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click()
   await told(page, `Policy ${NAME} is deleted.`)
   assert.equal((await api('GET', at('policies', '/', NAME))).status, 404)
+  assert.deepEqual(page.faults, [])
+})
+
+test('a queue and an exchange show what counts for them, of both kinds', async () => {
+  const definition = (limits) => ({ pattern: '^page\\.policed$', definition: limits, 'apply-to': 'all' })
+  await api('PUT', at('queues', '/', 'page.policed'), { durable: true })
+  await api('PUT', at('exchanges', '/', 'page.policed'), { type: 'fanout' })
+  await api('PUT', at('policies', '/', NAME), definition({ 'max-length': 10, expires: 600000 }))
+  await api('PUT', at('operator-policies', '/', 'page bound'), definition({ 'max-length': 7 }))
+  for (const kind of ['queues', 'exchanges']) {
+    const page = await openAt(setting, `#/${kind}/%2F/page.policed`)
+    const about = page.getByRole('region', { name: 'About it' })
+    await about.getByText(NAME, { exact: true }).waitFor()
+    if (kind === 'queues') {
+      await about.getByText('page bound', { exact: true }).waitFor()
+      await about.getByText('max-length', { exact: true }).waitFor()
+    }
+    assert.deepEqual(page.faults, [])
+  }
+  const page = await openAt(setting, '#/admin/policies')
+  await page.getByRole('button', { name: 'Delete page bound' }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click()
+  await told(page, 'Policy page bound is deleted.')
+  for (const place of [['policies', NAME], ['queues', 'page.policed'], ['exchanges', 'page.policed']]) {
+    await api('DELETE', at(place[0], '/', place[1]))
+  }
   assert.deepEqual(page.faults, [])
 })

@@ -2,17 +2,16 @@
 //!
 //! RabbitMQ: `rabbit_amqqueue:declare_args`, and `capabilities` of the type.
 
-use amqp::{FieldTable, FieldValue, ShortString};
-use bytes::Bytes;
+mod settings;
 
+use amqp::{FieldTable, FieldValue, ShortString};
+
+use self::settings::Asked;
 use super::{
     assert_argument_equivalence, assert_property_equivalence,
     check::{self, Check},
 };
-use crate::{
-    DeadLetterStrategy, DeadLetterTarget, ExchangeName, Overflow, QueueKind, QueueName,
-    QueueSettings, Refusal, Resource, VhostName, queue::settings::DELIVERY_LIMIT_DEFAULT,
-};
+use crate::{QueueKind, QueueName, QueueSettings, Refusal, Resource, VhostName};
 
 /// Where RabbitMQ's versions differ: what a user of 4.3 may want refused although it harms nobody.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -294,59 +293,15 @@ impl QueueDeclaration<'_> {
         Err(Refusal::InvalidProperty { property, queue, vhost })
     }
 
-    /// The values are checked; what is not of the expected type by now is one that no check looks at.
     fn settings(&self, kind: QueueKind) -> QueueSettings {
-        let arguments = self.arguments;
-        let count = |key| u64::try_from(arguments.get(key)?.as_integer()?).ok();
-        let text = |key| arguments.get(key).and_then(FieldValue::as_long_string);
-        let overflow = match (text("x-overflow"), kind) {
-            (Some(b"reject-publish"), _) => Overflow::RejectPublish,
-            (Some(b"reject-publish-dlx"), QueueKind::Classic) => Overflow::RejectPublishDlx,
-            _ => Overflow::DropHead,
-        };
-        let strategy = match (text("x-dead-letter-strategy"), kind, overflow) {
-            (Some(b"at-least-once"), QueueKind::Quorum, Overflow::RejectPublish) => {
-                DeadLetterStrategy::AtLeastOnce
-            }
-            _ => DeadLetterStrategy::AtMostOnce,
-        };
-        let dead_letter = text("x-dead-letter-exchange").map(|exchange| DeadLetterTarget {
-            exchange: ExchangeName::from(&*String::from_utf8_lossy(exchange)),
-            routing_key: text("x-dead-letter-routing-key").map(Bytes::copy_from_slice),
-            strategy,
-        });
-        let delivery_limit = match (kind, arguments.get("x-delivery-limit")) {
-            (QueueKind::Classic, _) => None,
-            (QueueKind::Quorum, limit) => {
-                match limit.and_then(FieldValue::as_integer).map(u64::try_from) {
-                    Some(limit) => limit.ok(),
-                    None => Some(DELIVERY_LIMIT_DEFAULT),
-                }
-            }
-        };
-        let max_priority = match kind {
-            QueueKind::Classic => count("x-max-priority").and_then(|max| u8::try_from(max).ok()),
-            QueueKind::Quorum => None,
-        };
-        QueueSettings {
+        let (arguments, policy) = (self.arguments, &FieldTable::new());
+        Asked { arguments, policy }.settings(QueueSettings {
             kind,
             durable: self.durable && !self.exclusive,
             exclusive: self.exclusive,
             auto_delete: self.auto_delete,
-            message_ttl_ms: count("x-message-ttl"),
-            expires_ms: count("x-expires"),
-            max_length: count("x-max-length"),
-            max_length_bytes: count("x-max-length-bytes"),
-            overflow,
-            dead_letter,
-            max_priority,
-            single_active_consumer: arguments
-                .get("x-single-active-consumer")
-                .and_then(FieldValue::as_bool)
-                .unwrap_or(false),
-            delivery_limit,
-            consumer_timeout_ms: count("x-consumer-timeout"),
-        }
+            ..QueueSettings::default()
+        })
     }
 }
 

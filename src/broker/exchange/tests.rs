@@ -50,6 +50,21 @@ fn every_type_has_its_name() {
 }
 
 #[test]
+fn a_policy_gives_an_alternate_to_an_exchange_that_has_none() {
+    let policy = |name: &str| table([("alternate-exchange", amqp::FieldValue::from(name))]);
+    let alternate = |exchange: &Exchange| exchange.alternate().map(ToString::to_string);
+    let mut plain = exchange(ExchangeKind::Fanout);
+    assert!(plain.change(&policy("one")) && !plain.change(&policy("one")));
+    assert_eq!(alternate(&plain), Some("one".to_owned()));
+    assert!(plain.change(&policy("two")) && plain.change(&FieldTable::new()));
+    assert_eq!(alternate(&plain), None);
+    let declared = ExchangeSpec { arguments: policy("own"), ..spec(ExchangeKind::Fanout) };
+    let mut declared = Exchange::new(declared, &"v".into()).unwrap();
+    assert!(!declared.change(&policy("one")));
+    assert_eq!(alternate(&declared), Some("own".to_owned()));
+}
+
+#[test]
 fn binding_twice_is_binding_once() {
     for kind in [ExchangeKind::Direct, ExchangeKind::Fanout, ExchangeKind::Topic] {
         let mut exchange = exchange(kind);

@@ -14,6 +14,7 @@ impl Queue {
     /// one call stays due.
     pub fn handle_time(&mut self, now: Timestamp, sink: &mut impl Sink) -> Fate {
         self.expire_some(now, sink);
+        self.drop_rest(now, sink);
         if let Some(held) = &mut self.held {
             held.handle_time(now);
             self.send_held(sink);
@@ -32,6 +33,9 @@ impl Queue {
     /// When [`handle_time`](Self::handle_time) has something to do next. May have moved after any other call.
     #[inline]
     pub fn next_deadline(&self) -> Option<Timestamp> {
+        if self.is_overfull && !self.is_dying_busy() {
+            return Some(Timestamp(0));
+        }
         let mut next = self.expires_at();
         let mut consider = |deadline: Option<Timestamp>| {
             next = match (next, deadline) {

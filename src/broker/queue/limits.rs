@@ -4,6 +4,9 @@
 use super::{Backing, DeadLetter, DeathReason, Queue, Sink};
 use crate::{Overflow, Timestamp, message::Arrival};
 
+/// How many messages are dropped in one call: a million that are too many by a new policy stop nobody else.
+const DROPPED_AT_ONCE_MAX: usize = 1000;
+
 impl Queue {
     /// Whether the queue takes no more, and this message would be more.
     #[inline]
@@ -24,17 +27,31 @@ impl Queue {
         }
     }
 
-    /// Drops messages from the head, the next to be delivered first, until the rest is within the limits.
+    /// Drops messages from the head, the next to be delivered first, until the rest is within the limits. After a limit
+    /// was lowered that can be many: what is too much for one call is left to [`handle_time`](Self::handle_time).
     #[inline]
     pub(super) fn drop_overflow(&mut self, now: Timestamp, sink: &mut impl Sink) {
         if self.settings.overflow != Overflow::DropHead {
             return;
         }
+        let mut dropped = 0;
         while self.exceeds(0, 0)
+            && dropped < DROPPED_AT_ONCE_MAX
             && let Some(entry) = self.ready.first_line().and_then(|line| self.ready.pop(line))
         {
             self.die_waiting(now, entry, DeathReason::MaxLen, sink);
             self.tidy();
+            dropped += 1;
+        }
+        if dropped == DROPPED_AT_ONCE_MAX {
+            self.is_overfull = true;
+        }
+    }
+
+    /// Goes on with what was too much for one call; not while the letters of too many others wait for their contents.
+    pub(super) fn drop_rest(&mut self, now: Timestamp, sink: &mut impl Sink) {
+        if !self.is_dying_busy() && std::mem::take(&mut self.is_overfull) {
+            self.drop_overflow(now, sink);
         }
     }
 

@@ -35,6 +35,8 @@ pub struct QueueRecovery {
     strays: Vec<Entry>,
     last: Option<Sequence>,
     paging: Paging,
+    /// How long messages may live that came from there on.
+    times_to_live: Vec<(Sequence, u64)>,
     returned: Vec<(Came, Entry)>,
     held: Vec<(u64, Entry, DeathReason, Timestamp)>,
 }
@@ -50,7 +52,10 @@ impl Queue {
         pool: SegmentPool,
         now: Timestamp,
     ) -> QueueRecovery {
+        let times_to_live =
+            settings.message_ttl_ms.map(|ttl_ms| (Sequence(0), ttl_ms)).into_iter().collect();
         QueueRecovery {
+            times_to_live,
             queue: Self::new(name, settings, pool, now),
             in_order: Fifo::default(),
             pieces: Vec::new(),
@@ -64,6 +69,13 @@ impl Queue {
 }
 
 impl QueueRecovery {
+    /// Says for how long messages may live, each of these for what came from a sequence on: a policy means nothing to
+    /// what was there before it.
+    #[must_use]
+    pub fn with_times_to_live(self, times_to_live: Vec<(Sequence, u64)>) -> Self {
+        Self { times_to_live, ..self }
+    }
+
     /// A message that is logged and not settled, with the newest note about it. Each comes once.
     pub fn add(&mut self, sequence: Sequence, record: &MessageRecord<'_>, note: Option<Note>) {
         let queue = &mut self.queue;
@@ -76,7 +88,9 @@ impl QueueRecovery {
             self.held.push((order, entry, reason, died_at));
             return;
         }
-        if let Some(deadline) = queue.deadline(record.arrived_at, record.expiration_ms) {
+        let of_queue = self.times_to_live.iter().filter(|(since, _)| *since <= sequence);
+        let time_to_live = of_queue.map(|(_, ttl_ms)| *ttl_ms).chain(record.expiration_ms).min();
+        if let Some(deadline) = time_to_live.map(|ttl_ms| record.arrived_at.plus_ms(ttl_ms)) {
             self.paging.deadlines.insert(sequence, deadline);
             entry = entry.with(Mark::Deadline);
         }

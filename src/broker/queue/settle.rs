@@ -15,6 +15,9 @@ use crate::{
     record::{NOTE_BYTES_MAX, Note},
 };
 
+/// How many held dead letters are let go in one call.
+const LET_GO_AT_ONCE_MAX: usize = 1000;
+
 impl Queue {
     /// Settles unacked messages, in the order given, then dispatches.
     ///
@@ -127,11 +130,12 @@ impl Queue {
     /// The letter of a message that is no more, whose content is in memory.
     pub(super) fn send_letter(&mut self, message: DyingMessage, sink: &mut impl Sink) {
         let DyingMessage { entry, bytes, reason, died_at, .. } = message;
-        if let Some(target) = &self.settings.dead_letter {
-            let message = self.arrival(entry);
-            let letter = DeadLetter::new(&self.name, target, &message, reason, died_at, None);
-            sink.dead_letter(letter);
-        }
+        let Some(target) = &self.settings.dead_letter else {
+            return self.forget(entry, bytes, sink);
+        };
+        let message = self.arrival(entry);
+        let letter = DeadLetter::new(&self.name, target, &message, reason, died_at, None);
+        sink.dead_letter(letter);
         self.release(entry, bytes);
     }
 
@@ -174,9 +178,15 @@ impl Queue {
 
     /// Sends held dead letters, as many as may be on their way.
     pub(super) fn send_held(&mut self, sink: &mut impl Sink) {
-        while let Some((slot, _)) = self.held.as_mut().and_then(|held| held.next()) {
+        let mut let_go = 0;
+        while let_go < LET_GO_AT_ONCE_MAX
+            && let Some((slot, _)) = self.held.as_mut().and_then(|held| held.next())
+        {
             let Some(unacked) = self.unacked.get(slot) else { continue };
-            if unacked.entry.is(Mark::Paged) {
+            if self.settings.dead_letter.is_none() {
+                self.let_go(slot, sink);
+                let_go += 1;
+            } else if unacked.entry.is(Mark::Paged) {
                 self.ask_for_held(slot, unacked.entry, sink);
             } else {
                 self.send_if_due(slot, sink);
@@ -188,11 +198,21 @@ impl Queue {
     pub(super) fn send_if_due(&mut self, slot: Slot, sink: &mut impl Sink) {
         let held = self.held.as_ref().and_then(|held| held.on_its_way(slot));
         let (Some(held), Some(unacked)) = (held, self.unacked.get(slot)) else { return };
-        let Some(target) = &self.settings.dead_letter else { return };
+        let Some(target) = &self.settings.dead_letter else { return self.let_go(slot, sink) };
         let message = self.arrival(unacked.entry);
         let (reason, died_at) = (held.reason, held.died_at);
         let letter = DeadLetter::new(&self.name, target, &message, reason, died_at, Some(slot));
         sink.dead_letter(letter);
+    }
+
+    /// A dead letter that was held, and was about to be sent, goes nowhere any more.
+    fn let_go(&mut self, slot: Slot, sink: &mut impl Sink) {
+        let Some(held) = &mut self.held else { return };
+        if held.settle(slot, true, Timestamp(0))
+            && let Some(unacked) = self.unacked.remove(slot)
+        {
+            self.forget(unacked.entry, unacked.bytes, sink);
+        }
     }
 
     /// A dead letter's slot is nobody's to settle here.

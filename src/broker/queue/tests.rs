@@ -1,5 +1,6 @@
 //! Queues as their users see them: calls in, deliveries and dead letters out.
 
+mod change;
 mod chosen;
 mod consumers;
 mod dead_letters;

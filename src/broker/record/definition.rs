@@ -5,17 +5,21 @@
 
 mod encoded;
 
+use std::sync::Arc;
+
 use amqp::FieldTable;
 use bincode::config::{Configuration, Limit, LittleEndian, Varint};
 
 use self::encoded::Encoded;
 use super::{RecordError, take_version};
 use crate::{
-    Destination, ExchangeName, ExchangeSpec, Permission, QueueKind, QueueName, Refusal,
-    TopicPermission, User, UserName, VhostName,
+    Destination, ExchangeName, ExchangeSpec, ParameterName, Permission, QueueKind, QueueName,
+    Refusal, TopicPermission, User, UserName, VhostName,
     arguments::{Compat, QueueDeclaration, QueueDefinition},
     limits::Limits,
     message::Sequence,
+    parameter::ParameterValue,
+    policy::{Policy, PolicyKind},
     vhost::VhostDefinition,
 };
 
@@ -28,7 +32,7 @@ const FORMAT: Configuration<LittleEndian, Varint, Limit<DECODED_BYTES_MAX>> =
 const RECORD: &str = "a definition";
 
 /// The latest version.
-const VERSION_MAX: u8 = 2;
+const VERSION_MAX: u8 = 3;
 
 /// Something that was defined and outlives the process.
 ///
@@ -36,8 +40,8 @@ const VERSION_MAX: u8 = 2;
 /// the order of `Encoded` (0 = vhost), then its fields in the order in which they stand there, texts and bytes with their
 /// length before them. Arguments are tables as on the wire, types of exchanges their names.
 ///
-/// Version 2 has more kinds than version 1, and is written for these alone: what could be said in version 1 still is, so
-/// that an older program reads a log in which nothing newer was used.
+/// Each version has more kinds than the one before, and is written for these alone: what could be said in version 1 still
+/// is, so that an older program reads a log in which nothing newer was used.
 #[derive(Debug, Clone)]
 pub enum Definition {
     /// A vhost, with its predeclared exchanges.
@@ -68,6 +72,32 @@ pub enum Definition {
     VhostLimits(LimitsDefinition<VhostName>),
     /// How much a user may have.
     UserLimits(LimitsDefinition<UserName>),
+    /// A policy.
+    Policy(PolicyDefinition),
+    /// A parameter of the node.
+    GlobalParameter(GlobalParameterDefinition),
+    /// The name of the cluster.
+    ClusterName(Arc<str>),
+}
+
+/// A policy of a vhost.
+#[derive(Debug, Clone)]
+pub struct PolicyDefinition {
+    /// Its vhost.
+    pub vhost: VhostName,
+    /// Whose it is.
+    pub kind: PolicyKind,
+    /// The policy. It was checked when it was set, and is not checked again.
+    pub policy: Policy,
+}
+
+/// A parameter of the node.
+#[derive(Debug, Clone)]
+pub struct GlobalParameterDefinition {
+    /// Its name.
+    pub name: ParameterName,
+    /// Its value.
+    pub value: ParameterValue,
 }
 
 /// Which topics of an exchange a user may use.

@@ -9,6 +9,7 @@ use crate::{
     User, UserTags, VhostName,
     limits::Limits,
     message::{Arrival, Body, Origin, Sequence},
+    policy::{ApplyTo, Policy, PolicyKind},
     queue::DeathReason,
     user::{HashAlgorithm, PasswordHash},
     vhost::{VhostDefinition, VhostSettings},
@@ -191,25 +192,50 @@ fn later_definitions() -> Vec<(Definition, &'static [u8])> {
     ]
 }
 
+/// One of each kind of version 3, and the bytes that it is in the log.
+fn third_definitions() -> Vec<(Definition, &'static [u8])> {
+    let policy = |kind, name: &str, apply_to, priority| {
+        let length = (ShortString::from_static("max-length"), FieldValue::I64(5));
+        let definition = [length].into_iter().collect();
+        let policy = Policy::new(kind, (name.into(), "^a"), apply_to, priority, definition);
+        Definition::Policy(PolicyDefinition { vhost: "v".into(), kind, policy: policy.unwrap() })
+    };
+    let parameter = GlobalParameterDefinition { name: "g".into(), value: "{\"a\":1}".into() };
+    vec![
+        (
+            policy(PolicyKind::User, "p", ApplyTo::All, -3),
+            b"\x03\x0C\x01v\x01p\x00\x02^a\x03all\x05\x14\x0Amax-lengthl\0\0\0\0\0\0\0\x05",
+        ),
+        (
+            policy(PolicyKind::Operator, "op", ApplyTo::QuorumQueues, 300),
+            b"\x03\x0C\x01v\x02op\x01\x02^a\x0Dquorum_queues\xFB\x58\x02\
+                \x14\x0Amax-lengthl\0\0\0\0\0\0\0\x05",
+        ),
+        (Definition::GlobalParameter(parameter), b"\x03\x0D\x01g\x07{\"a\":1}"),
+        (Definition::ClusterName("shop@here".into()), b"\x03\x0E\x09shop@here"),
+    ]
+}
+
 fn definitions() -> Vec<(Definition, &'static [u8])> {
-    [first_definitions(), later_definitions()].concat()
+    [first_definitions(), later_definitions(), third_definitions()].concat()
 }
 
 /// An older program must not take a later kind for something else, nor this one a kind that its version did not have.
 #[test]
 fn each_kind_is_of_its_version() {
-    for (definitions, version) in [(first_definitions(), 1), (later_definitions(), 2)] {
+    let all = [(first_definitions(), 1), (later_definitions(), 2), (third_definitions(), 3)];
+    for (definitions, version) in all {
         for (_, bytes) in definitions {
             let mut bytes = bytes.to_vec();
             assert_eq!(bytes[0], version);
-            bytes[0] = 3 - version;
+            bytes[0] = version % 3 + 1;
             let refused = Definition::decode(&bytes).unwrap_err().to_string();
             assert!(refused.contains("its kind is one of another version"), "{refused}");
         }
     }
     assert_eq!(
-        Definition::decode(b"\x03\x00\x01/").unwrap_err().to_string(),
-        "a definition of format version 3, but this program knows none above 2"
+        Definition::decode(b"\x04\x00\x01/").unwrap_err().to_string(),
+        "a definition of format version 4, but this program knows none above 3"
     );
 }
 

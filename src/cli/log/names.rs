@@ -25,6 +25,8 @@ pub(super) enum Kind {
     Permission,
     TopicPermission,
     Limits,
+    Policy,
+    Parameter,
     Binding,
     Interrupted,
 }
@@ -47,6 +49,10 @@ impl Named {
             Definition::Permission(_) => Self::Other(Kind::Permission),
             Definition::TopicPermission(_) => Self::Other(Kind::TopicPermission),
             Definition::VhostLimits(_) | Definition::UserLimits(_) => Self::Other(Kind::Limits),
+            Definition::Policy(_) => Self::Other(Kind::Policy),
+            Definition::GlobalParameter(_) | Definition::ClusterName(_) => {
+                Self::Other(Kind::Parameter)
+            }
             Definition::Binding(_) => Self::Other(Kind::Binding),
             Definition::Interrupted { .. } => Self::Other(Kind::Interrupted),
         }

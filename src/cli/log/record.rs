@@ -2,7 +2,10 @@
 
 use amqp::{FieldTable, FieldValue};
 use broker::message::Origin;
-use broker::record::{BindingDefinition, Definition, DurableQueue, MessageRecord, Note};
+use broker::policy::PolicyKind;
+use broker::record::{
+    BindingDefinition, Definition, DurableQueue, MessageRecord, Note, PolicyDefinition,
+};
 use broker::vhost::{VhostDefinition, VhostSettings};
 use broker::{ExchangeSpec, User};
 
@@ -119,6 +122,26 @@ pub(super) fn definition(payload: &[u8]) -> Fields {
             ("max_connections", limit(of.limits.max_connections)),
             ("max_channels", limit(of.limits.max_channels)),
         ],
+        Definition::Policy(PolicyDefinition { vhost, kind, policy }) => vec![
+            (
+                match kind {
+                    PolicyKind::User => "policy",
+                    PolicyKind::Operator => "operator_policy",
+                },
+                text(policy.name()),
+            ),
+            ("vhost", text(&vhost)),
+            ("pattern", text(policy.pattern())),
+            ("apply_to", text(policy.apply_to().as_str())),
+            ("priority", Value::Signed(policy.priority())),
+            ("definition", table(policy.definition())),
+        ],
+        // Its value may be anything, also a secret.
+        Definition::GlobalParameter(of) => vec![
+            ("global_parameter", text(&of.name)),
+            ("value_bytes", Value::Number(of.value.len() as u64)),
+        ],
+        Definition::ClusterName(name) => vec![("cluster_name", text(&name))],
         Definition::Exchange { vhost, spec } => {
             let ExchangeSpec { name, kind, auto_delete, internal, arguments, .. } = spec;
             vec![

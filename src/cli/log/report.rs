@@ -96,7 +96,12 @@ impl Report {
             counted(count(Kind::Vhost), "vhost"),
         ];
         // What few have.
-        for (kind, name) in [(Kind::TopicPermission, "topic permission"), (Kind::Limits, "limit")] {
+        for (kind, name) in [
+            (Kind::TopicPermission, "topic permission"),
+            (Kind::Limits, "limit"),
+            (Kind::Policy, "policy"),
+            (Kind::Parameter, "parameter"),
+        ] {
             counts.extend(Some(count(kind)).filter(|&n| n > 0).map(|n| counted(n, name)));
         }
         counts.join(", ")
@@ -182,14 +187,19 @@ impl Report {
 }
 
 fn counted(count: u64, what: &str) -> String {
-    let many = if count == 1 { "" } else { "s" };
-    format!("{count} {what}{many}")
+    match what.strip_suffix('y') {
+        _ if count == 1 => format!("{count} {what}"),
+        Some(stem) => format!("{count} {stem}ies"),
+        None => format!("{count} {what}s"),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use broker::record::{Definition, DurableQueue, LimitsDefinition};
+    use amqp::FieldTable;
+    use broker::policy::{ApplyTo, Policy, PolicyKind};
+    use broker::record::{Definition, DurableQueue, LimitsDefinition, PolicyDefinition};
 
     fn report() -> Report {
         let mut names = Names::default();
@@ -237,6 +247,14 @@ mod tests {
         let of_vhost = LimitsDefinition { owner: "/".into(), limits };
         report.names.define(9, &Definition::VhostLimits(of_vhost));
         assert!(report.definitions().ends_with("1 vhost, 1 limit"), "{}", report.definitions());
+        for (id, name) in [(10, "p"), (11, "o")] {
+            let policy = Policy::restored((name.into(), ""), ApplyTo::All, 0, FieldTable::new());
+            let (policy, kind) = (policy.unwrap(), PolicyKind::User);
+            let policy = PolicyDefinition { vhost: "/".into(), kind, policy };
+            report.names.define(id, &Definition::Policy(policy));
+        }
+        report.names.define(12, &Definition::ClusterName("c".into()));
+        assert!(report.definitions().ends_with("1 limit, 2 policies, 1 parameter"));
     }
 
     #[test]

@@ -1,8 +1,11 @@
 //! `/api/definitions`: everything that was declared, as one document in RabbitMQ's form, out and in.
 //!
 //! A document is read through before anything of it is done. What it brings is made in this order, because each needs
-//! the ones before: vhosts, users, permissions, limits, exchanges, queues, bindings. What is there already is left as it
-//! is if it is equal, and refuses the document if it is not; what was made until then stays.
+//! the ones before: vhosts, users, permissions, limits, parameters, policies, exchanges, queues, bindings. What is there
+//! already is left as it is if it is equal, and refuses the document if it is not; what was made until then stays.
+
+mod parameters;
+mod policies;
 
 use std::collections::HashSet;
 
@@ -26,9 +29,6 @@ use crate::tables::table_to_json;
 /// How many declarations wait for the disk together.
 const AT_ONCE: usize = 64;
 
-/// What RabbitMQ has and this has not, yet: a document that asks for it is refused, rather than half understood.
-const UNKNOWN: [&str; 3] = ["policies", "operator_policies", "topic_policies"];
-
 /// Everything.
 pub(crate) fn export(request: &Request) -> Result<Answer, Failure> {
     let (admin, version) = (&request.admin, &*request.shown.rabbitmq_version);
@@ -49,9 +49,9 @@ pub(crate) fn export(request: &Request) -> Result<Answer, Failure> {
         "vhosts": admin.vhosts().iter().map(vhosts::definition).collect::<Vec<Value>>(),
         "permissions": permissions.collect::<Vec<Value>>(),
         "topic_permissions": topics.collect::<Vec<Value>>(),
-        "parameters": limits::parameters(admin),
-        "global_parameters": [{ "name": "cluster_name", "value": admin.cluster_name() }],
-        "policies": [],
+        "parameters": parameters::export(admin, None),
+        "global_parameters": parameters::export_global(admin),
+        "policies": policies::export(admin, None),
     });
     if let Value::Object(exported) = &mut exported {
         put_topology(exported, admin, None);
@@ -70,8 +70,8 @@ pub(crate) fn export_vhost(request: &Request) -> Result<Answer, Failure> {
         ("rabbitmq_version", json!(version)),
         ("product_name", json!("Pillarbox")),
         ("product_version", json!(env!("CARGO_PKG_VERSION"))),
-        ("parameters", json!([])),
-        ("policies", json!([])),
+        ("parameters", parameters::export(&request.admin, Some(vhost))),
+        ("policies", policies::export(&request.admin, Some(vhost))),
     ] {
         exported.insert(name.to_owned(), value);
     }
@@ -186,7 +186,9 @@ pub(crate) struct Import {
     users: Vec<Document>,
     permissions: Vec<Document>,
     topic_permissions: Vec<Document>,
-    limits: Vec<Document>,
+    limits: Vec<(String, Document)>,
+    global_parameters: Vec<Document>,
+    policies: Vec<policies::Brought>,
     exchanges: Vec<(String, Document)>,
     queues: Vec<(String, Document)>,
     bindings: Vec<(String, Document)>,
@@ -198,22 +200,8 @@ impl Import {
     /// # Errors
     /// 400 that names what is wrong with it, or not known.
     pub(crate) fn read(document: &Document, vhost: Option<&str>) -> Result<Self, Failure> {
-        for name in UNKNOWN {
-            if !document.list(name)?.is_empty() {
-                return Err(Failure::bad_request(format!(
-                    "{name} are not supported yet: take them out of the definitions"
-                )));
-            }
-        }
-        let limits = document.list("parameters")?;
-        for parameter in &limits {
-            let component = parameter.text("component")?;
-            if component != "vhost-limits" {
-                return Err(Failure::bad_request(format!(
-                    "parameters of the component '{component}' are not supported yet: take them out of the definitions"
-                )));
-            }
-        }
+        let limits = parameters::read_limits(document, vhost)?;
+        let policies = policies::read(document, vhost)?;
         let placed = |name: &str| -> Result<Vec<(String, Document)>, Failure> {
             let place = |entry: Document| match vhost {
                 Some(vhost) => Ok((vhost.to_owned(), entry)),
@@ -230,7 +218,7 @@ impl Import {
             entry.need(&["source", "destination", "destination_type"])?;
         }
         if vhost.is_some() {
-            return Ok(Self { exchanges, queues, bindings, ..Self::default() });
+            return Ok(Self { limits, policies, exchanges, queues, bindings, ..Self::default() });
         }
         let import = Self {
             vhosts: document.list("vhosts")?,
@@ -238,6 +226,8 @@ impl Import {
             permissions: document.list("permissions")?,
             topic_permissions: document.list("topic_permissions")?,
             limits,
+            global_parameters: parameters::read_global(document)?,
+            policies,
             exchanges,
             queues,
             bindings,
@@ -270,8 +260,10 @@ impl Import {
                 is_of_exchange && is(entry, "user", &of.user) && is(entry, "vhost", &of.vhost)
             })
         });
-        self.limits
-            .retain(|entry| !entry.text("vhost").is_ok_and(|name| admin.vhost(name).is_some()));
+        self.limits.retain(|(vhost, _)| admin.vhost(vhost).is_none());
+        self.global_parameters
+            .retain(|entry| !names(entry, &|name| parameters::is_global_there(admin, name)));
+        self.policies.retain(|policy| !policy.is_there(admin));
         self.exchanges
             .retain(|(vhost, entry)| !names(entry, &|name| admin.exchange(vhost, name).is_some()));
         self.queues
@@ -286,6 +278,7 @@ impl Import {
             admin.vhost(vhost).is_some() || self.vhosts.iter().any(is_brought)
         };
         let placed = [
+            ("a parameter", &self.limits, "name"),
             ("an exchange", &self.exchanges, "name"),
             ("a queue", &self.queues, "name"),
             ("a binding", &self.bindings, "source"),
@@ -297,6 +290,12 @@ impl Import {
                     "there is no vhost '{vhost}', which the definitions name for {what}, '{name}'"
                 )));
             }
+        }
+        if let Some(policy) = self.policies.iter().find(|policy| !is_there(&policy.vhost)) {
+            return Err(Failure::bad_request(format!(
+                "there is no vhost '{}', which the definitions name for a policy, '{}'",
+                policy.vhost, policy.name
+            )));
         }
         for entry in self.permissions.iter().chain(&self.topic_permissions) {
             let (user, vhost) = (entry.text("user")?, entry.text("vhost")?);
@@ -345,7 +344,14 @@ impl Import {
             })
         })
         .await?;
-        each(&self.limits, |entry| Box::pin(limits::put_all_of_vhost(admin, entry))).await?;
+        each(&self.limits, |(vhost, entry)| {
+            Box::pin(limits::put_all_of_vhost(admin, vhost, entry))
+        })
+        .await?;
+        each(&self.global_parameters, |entry| Box::pin(parameters::put_global(admin, entry)))
+            .await?;
+        // Before what they count for, so that nothing is made first and changed then.
+        each(&self.policies, |policy| Box::pin(policy.put(admin))).await?;
         each(&self.exchanges, |(vhost, entry)| {
             Box::pin(async move {
                 let authority = authority(user, vhost);

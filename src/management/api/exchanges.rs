@@ -1,7 +1,7 @@
 //! `/api/exchanges`: where messages are published to.
 
 use broker::Authority;
-use serde_json::Value;
+use serde_json::{Value, json};
 use server::admin::{Admin, ExchangeInfo, ExchangeKey, MessageStats, NewExchange, Put};
 
 use crate::answer::Answer;
@@ -60,7 +60,11 @@ fn fields(exchange: &ExchangeInfo, wanted: &Wanted) -> Fields {
         .put(wanted, "auto_delete", spec.auto_delete)
         .put(wanted, "internal", spec.internal)
         .put_with(wanted, "arguments", || table_to_json(&spec.arguments))
-        .put(wanted, "policy", Value::Null)
+        .put(wanted, "policy", exchange.policy.as_deref())
+        .put(wanted, "operator_policy", exchange.operator_policy.as_deref())
+        .put_with(wanted, "effective_policy_definition", || {
+            exchange.effective_policy.as_deref().map_or_else(|| json!({}), table_to_json)
+        })
         .put(wanted, "user_who_performed_action", "")
         .put_with(wanted, "message_stats", || {
             let (publish_in, publish_out) = (exchange.publish_in, exchange.publish_out);

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use broker::limits::{LimitName, Limits};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use server::admin::{Admin, LimitInfo};
 
 use crate::answer::Answer;
@@ -29,6 +29,12 @@ impl LimitsOf {
                 .collect::<Map<_, _>>(),
         )
     }
+}
+
+/// Those of a vhost, if it has any.
+pub(crate) fn limits_of_vhost(admin: &Admin, vhost: &str) -> Option<LimitsOf> {
+    let limits = admin.vhost_limits();
+    limits.iter().find(|info| info.owner == vhost).map(|info| LimitsOf(info.limits))
 }
 
 /// Those of all users that have any.
@@ -123,24 +129,14 @@ fn fields(owner: &'static str, info: &LimitInfo, wanted: &Wanted) -> Fields {
     fields
 }
 
-/// The limits of vhosts as the definitions have them: as parameters.
-pub(crate) fn parameters(admin: &Admin) -> Value {
-    let limits = admin.vhost_limits();
-    let parameter = |info: &LimitInfo| {
-        json!({
-            "vhost": info.owner,
-            "component": "vhost-limits",
-            "name": "limits",
-            "value": LimitsOf(info.limits).to_json(),
-        })
-    };
-    limits.iter().map(parameter).collect()
-}
-
 /// Sets what the definitions say of a vhost.
-pub(crate) async fn put_all_of_vhost(admin: &Admin, parameter: &Document) -> Result<(), Failure> {
+pub(crate) async fn put_all_of_vhost(
+    admin: &Admin,
+    vhost: &str,
+    parameter: &Document,
+) -> Result<(), Failure> {
     for (name, value) in read_all(parameter, "value")? {
-        admin.put_vhost_limit(parameter.text("vhost")?, name, value).await?;
+        admin.put_vhost_limit(vhost, name, value).await?;
     }
     Ok(())
 }

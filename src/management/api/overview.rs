@@ -20,7 +20,7 @@ pub(crate) fn show(request: &Request) -> Result<Answer, Failure> {
         "product_version": env!("CARGO_PKG_VERSION"),
         "product_name": "Pillarbox",
         "rabbitmq_version": version,
-        "cluster_name": request.admin.cluster_name(),
+        "cluster_name": &*request.admin.cluster_name(),
         "cluster_tags": {},
         "node_tags": {},
         "erlang_version": "",

@@ -61,9 +61,11 @@ fn fields(node: &str, queue: &QueueInfo, wanted: &Wanted) -> Fields {
         .put_with(wanted, "arguments", || arguments(queue))
         .put(wanted, "node", node)
         .put(wanted, "state", state(queue.state))
-        .put(wanted, "policy", Value::Null)
-        .put(wanted, "operator_policy", Value::Null)
-        .put_with(wanted, "effective_policy_definition", || json!({}))
+        .put(wanted, "policy", queue.policy.as_deref())
+        .put(wanted, "operator_policy", queue.operator_policy.as_deref())
+        .put_with(wanted, "effective_policy_definition", || {
+            queue.effective_policy.as_deref().map_or_else(|| json!({}), table_to_json)
+        })
         .put(wanted, "consumers", queue.consumers)
         .put(wanted, "consumer_capacity", capacity(queue))
         .put(wanted, "consumer_utilisation", capacity(queue))
@@ -93,7 +95,7 @@ fn fields(node: &str, queue: &QueueInfo, wanted: &Wanted) -> Fields {
             .put_with(wanted, "members", || json!([node]))
             .put_with(wanted, "online", || json!([node]))
             .put_with(wanted, "open_files", || json!({ node: 0 }))
-            .put(wanted, "delivery_limit", settings.delivery_limit)
+            .put(wanted, "delivery_limit", queue.delivery_limit)
             .put(wanted, "messages_dlx", queue.messages.held_dead_letters)
             .put(wanted, "message_bytes_dlx", 0),
     };

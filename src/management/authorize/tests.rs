@@ -22,22 +22,26 @@ fn caller(tags: &[&str]) -> Tags {
     Tags::of(&Caller { user: User { name, tags, loopback_only, password }.into() })
 }
 
-fn ranks(tags: &[&str]) -> (bool, bool, bool) {
+fn ranks(tags: &[&str]) -> (bool, bool, bool, bool) {
     let has = |tag| tags.contains(&tag);
     let administrator = has("administrator");
     let monitoring = administrator || has("monitoring");
     let policymaker = administrator || has("policymaker");
-    (monitoring || policymaker || has("management"), monitoring, administrator)
+    (monitoring || policymaker || has("management"), policymaker, monitoring, administrator)
 }
 
 /// What is expected, said in another way than the code says it: as the least of what somebody must be.
 fn is_allowed(tags: &[&str], right: Right, access: Access) -> bool {
-    let (management, monitoring, administrator) = ranks(tags);
+    let (management, policymaker, monitoring, administrator) = ranks(tags);
     let permitted = access == Access::Permitted;
+    let visible = permitted || administrator && access == Access::None;
     management
         && match right {
             Right::Management => true,
             Right::Vhost => permitted,
+            Right::VhostVisible => visible,
+            Right::Policymaker => policymaker,
+            Right::VhostPolicymaker => policymaker && visible,
             Right::Monitoring => monitoring,
             Right::Administrator => administrator,
         }
@@ -86,7 +90,8 @@ fn a_right_to_a_vhost_is_asked_for_where_the_path_names_one() {
     for endpoint in Endpoint::ALL {
         let names_vhost = endpoint.path().contains("{vhost}");
         for &(verb, right) in endpoint.rights() {
-            let asks = right == Right::Vhost;
+            let asks =
+                matches!(right, Right::Vhost | Right::VhostVisible | Right::VhostPolicymaker);
             let is_asked = right == Right::Administrator || asks == names_vhost;
             assert!(is_asked, "{verb:?} {}", endpoint.path());
         }

@@ -1,11 +1,16 @@
 //! Exchanges as an operator sees them.
 
+use std::sync::Arc;
+
+use amqp::FieldTable;
 use broker::exchange::{ExchangeKind, ExchangeSpec};
-use broker::{ExchangeName, Timestamp, VhostName};
+use broker::{ExchangeName, PolicyName, Timestamp, VhostName};
 
 use super::{Admin, Counter};
+use crate::exchange_cell::ExchangeCell;
 use crate::exchange_traffic::ExchangeTraffic;
 use crate::vhost::Vhost;
+use crate::vhost::policies::Effective;
 
 /// An exchange.
 #[derive(Clone, Debug)]
@@ -14,6 +19,12 @@ pub struct ExchangeInfo {
     pub vhost: VhostName,
     /// What it was declared with. The default exchange has the empty name.
     pub spec: ExchangeSpec,
+    /// The name of the users' policy that counts for it.
+    pub policy: Option<PolicyName>,
+    /// The name of the operators' policy that counts for it.
+    pub operator_policy: Option<PolicyName>,
+    /// What both set together, if there is any.
+    pub effective_policy: Option<Arc<FieldTable>>,
     /// Messages that clients published to it.
     pub publish_in: Counter,
     /// Messages that it gave to queues, each as often as there are queues.
@@ -61,12 +72,16 @@ impl Admin {
     pub fn exchange(&self, vhost: &str, name: &str) -> Option<ExchangeInfo> {
         let (now, vhost) = (self.now(), self.node.vhost(vhost)?);
         if name.is_empty() {
-            let bindings = vhost.queues.len();
-            return Some(describe(now, &vhost, (default_spec(), bindings), &vhost.default_traffic));
+            let traffic = &vhost.default_traffic;
+            return Some(describe(
+                now,
+                &vhost,
+                (default_spec(), vhost.queues.len(), None),
+                traffic,
+            ));
         }
         let cell = vhost.exchange(name)?;
-        let bindings = cell.exchange.read().binding_count();
-        Some(describe(now, &vhost, (cell.spec.clone(), bindings), &cell.traffic))
+        Some(describe_cell(now, &vhost, &cell))
     }
 }
 
@@ -78,14 +93,19 @@ fn default_spec() -> ExchangeSpec {
         durable: true,
         auto_delete: false,
         internal: false,
-        arguments: amqp::FieldTable::new(),
+        arguments: FieldTable::new(),
     }
+}
+
+fn describe_cell(now: Timestamp, vhost: &Vhost, cell: &ExchangeCell) -> ExchangeInfo {
+    let bindings = cell.exchange.read().binding_count();
+    describe(now, vhost, (cell.spec.clone(), bindings, cell.policy()), &cell.traffic)
 }
 
 fn describe(
     now: Timestamp,
     vhost: &Vhost,
-    (spec, bindings): (ExchangeSpec, usize),
+    (spec, bindings, policy): (ExchangeSpec, usize, Option<Arc<Effective>>),
     traffic: &ExchangeTraffic,
 ) -> ExchangeInfo {
     let (counts, base) = (traffic.read(), traffic.window.lock().base(now));
@@ -94,6 +114,9 @@ fn describe(
     ExchangeInfo {
         vhost: vhost.name.clone(),
         spec,
+        policy: policy.as_deref().and_then(Effective::policy).cloned(),
+        operator_policy: policy.as_deref().and_then(Effective::operator_policy).cloned(),
+        effective_policy: policy.as_deref().map(|policy| Arc::clone(policy.definition())),
         publish_in: counter(counts.published, before.published),
         publish_out: counter(counts.routed, before.routed),
         unroutable: counter(counts.unroutable, before.unroutable),

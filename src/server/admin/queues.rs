@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use amqp::FieldTable;
 use broker::arguments::QueueDefinition;
 use broker::message::Sequence;
 use broker::queue::{ConsumerId, Counters};
-use broker::{ConsumerTag, QueueName, Timestamp, VhostName};
+use broker::{ConsumerTag, PolicyName, QueueName, Timestamp, VhostName};
 
 use super::connections::name_of;
 use super::consumers::{self, ConsumerInfo};
@@ -13,6 +14,7 @@ use super::{Admin, Gauge, MessageStats};
 use crate::histogram::Durations;
 use crate::message_counts::MessageCounts;
 use crate::queue_cell::{Look, QueueCell};
+use crate::vhost::policies::Effective;
 
 /// A queue is idle if nobody asked anything of it for this long.
 const IDLE_AFTER_MS: u64 = 1_000;
@@ -29,6 +31,14 @@ pub struct QueueInfo {
     pub name: QueueName,
     /// What it was declared with. Its arguments are as received, with `x-queue-type` filled in.
     pub definition: Arc<QueueDefinition>,
+    /// How many failed deliveries a message of a quorum queue survives, by its arguments and policies.
+    pub delivery_limit: Option<u64>,
+    /// The name of the users' policy that counts for it.
+    pub policy: Option<PolicyName>,
+    /// The name of the operators' policy that counts for it.
+    pub operator_policy: Option<PolicyName>,
+    /// What both set together, if there is any.
+    pub effective_policy: Option<Arc<FieldTable>>,
     /// The name of the connection that it belongs to, if it is exclusive.
     pub owner: Option<String>,
     /// Whether its publishers are slowed.
@@ -172,7 +182,12 @@ impl Admin {
             let entry = self.node.connections.get(&owner)?;
             Some(name_of(&entry))
         });
+        let policy = cell.policy();
         Some(QueueInfo {
+            delivery_limit: seen.delivery_limit,
+            policy: policy.as_deref().and_then(Effective::policy).cloned(),
+            operator_policy: policy.as_deref().and_then(Effective::operator_policy).cloned(),
+            effective_policy: policy.as_deref().map(|policy| Arc::clone(policy.definition())),
             vhost: vhost.clone(),
             name: cell.name.clone(),
             definition: Arc::clone(&cell.definition),
@@ -203,6 +218,7 @@ impl Admin {
 struct Seen {
     messages: QueueMessages,
     memory_bytes: u64,
+    delivery_limit: Option<u64>,
     consumers: u32,
     has_ready_consumer: bool,
     exclusive_consumer: Option<ConsumerTag>,
@@ -241,6 +257,7 @@ fn see(now: Timestamp, look: &mut Look<'_>) -> Seen {
             held_dead_letters: queue.held_dead_letters(),
         },
         memory_bytes: queue.memory_bytes(),
+        delivery_limit: queue.settings().delivery_limit,
         consumers: queue.consumer_count(),
         has_ready_consumer: queue.has_ready_consumer(),
         exclusive_consumer: queue.exclusive_consumer().and_then(tag),

@@ -3,6 +3,7 @@
 mod connections;
 mod limits;
 mod permissions;
+mod policies;
 mod seen;
 mod started;
 mod users;

@@ -104,7 +104,8 @@ impl Admin {
             vhost.mark_deleted();
             self.node.vhosts.remove(name);
             let gone = rights.remove_vhost(name);
-            self.node.shared.undefine(gone.into_iter().chain([vhost.logged()]))
+            let of_vhost = vhost.logged_policies().into_iter().chain([vhost.logged()]);
+            self.node.shared.undefine(gone.into_iter().chain(of_vhost))
         };
         self.node.tell_rights_changed(None);
         self.tell("vhost.deleted", |headers| {

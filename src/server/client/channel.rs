@@ -8,6 +8,7 @@ use broker::queue::{ConsumerId, Settlement};
 use connection::{ChannelFigures, Unacked};
 use slab::Slab;
 
+use crate::options::Options;
 use crate::outbox::{ChannelIndex, ConsumerIndex, DeliveryLink, LinkIndex, OutboxChannel};
 use crate::queue_cell::QueueCell;
 
@@ -42,8 +43,18 @@ pub(super) struct ClientConsumer {
     pub(super) id: ConsumerId,
     pub(super) place: ConsumerIndex,
     pub(super) link: LinkIndex,
-    /// How long it may keep a delivery; `None`: for ever.
+    /// How long it may keep a delivery by its own arguments; `None`: as its queue says.
     pub(super) timeout_ms: Option<u64>,
+    /// It keeps none.
+    pub(super) no_ack: bool,
+}
+
+impl ClientConsumer {
+    /// How long it may keep a delivery, as of now; `None`: for ever.
+    pub(super) fn timeout_ms(&self, options: &Options) -> Option<u64> {
+        let own = self.timeout_ms.or_else(|| self.queue.consumer_timeout_ms());
+        own.or(options.consumer_timeout_ms).filter(|&ms| ms > 0 && !self.no_ack)
+    }
 }
 
 /// The consumer of direct replies.

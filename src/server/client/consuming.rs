@@ -80,11 +80,6 @@ impl Client {
         let Some(added) = added else { return Err(vhost.no_such_queue(request.queue)) };
         let id = added?;
         let (place, link) = placed.expect("the link was asked for before the consumer was added");
-        let timeout_ms = arguments
-            .timeout_ms
-            .or(queue.definition.settings.consumer_timeout_ms)
-            .or(self.shared.options.consumer_timeout_ms)
-            .filter(|&ms| ms > 0 && !request.no_ack);
         let consuming = Consuming {
             vhost: &vhost.name,
             queue: &queue.name,
@@ -93,8 +88,11 @@ impl Client {
             channel,
         };
         self.shared.tell_consumer_created(effects.by.as_ref(), &consuming, settings, &given);
-        open.consumers.insert(tag, ClientConsumer { queue, id, place, link, timeout_ms });
-        if let Some(ms) = timeout_ms.map(look_every_ms) {
+        let (timeout_ms, no_ack) = (arguments.timeout_ms, request.no_ack);
+        let consumer = ClientConsumer { queue, id, place, link, timeout_ms, no_ack };
+        let ms = look_every_ms(consumer.timeout_ms(&self.shared.options));
+        open.consumers.insert(tag, consumer);
+        if !no_ack {
             self.look_within_ms = Some(self.look_within_ms.map_or(ms, |known| known.min(ms)));
         }
         Ok(())
@@ -424,17 +422,19 @@ impl Client {
     /// The consumers that have kept a delivery for longer than they may, and when to look again.
     pub(crate) fn overdue(&self) -> (Vec<Overdue>, Option<u64>) {
         let mut overdue: Vec<Overdue> = Vec::new();
-        let mut shortest: Option<u64> = None;
+        let mut within: Option<u64> = None;
         let outbox = self.outbox.lock();
         for outboxed in outbox.channels() {
             let Some(open) = self.channels.get(&outboxed.number) else { continue };
-            let timed = open
-                .consumers
-                .iter()
-                .filter_map(|(tag, consumer)| Some((consumer.link, (tag, consumer.timeout_ms?))));
-            let mut timed: AHashMap<LinkIndex, _> = timed.collect();
-            let least = timed.values().map(|&(_, timeout_ms)| timeout_ms).min();
-            shortest = [shortest, least].into_iter().flatten().min();
+            let options = &self.shared.options;
+            let acking = open.consumers.iter().filter(|(_, consumer)| !consumer.no_ack);
+            let mut timed: AHashMap<LinkIndex, _> = AHashMap::new();
+            for (tag, consumer) in acking {
+                let timeout_ms = consumer.timeout_ms(options);
+                let look_ms = look_every_ms(timeout_ms);
+                within = Some(within.map_or(look_ms, |known: u64| known.min(look_ms)));
+                timed.extend(timeout_ms.map(|timeout_ms| (consumer.link, (tag, timeout_ms))));
+            }
             for unacked in outboxed.deliveries.iter() {
                 // The first delivery of a consumer that is still unacked is its oldest.
                 let Some((tag, timeout_ms)) = timed.remove(&unacked.link.link) else { continue };
@@ -444,13 +444,15 @@ impl Client {
                 }
             }
         }
-        (overdue, shortest.map(look_every_ms))
+        (overdue, within)
     }
 }
 
-/// How often consumers are looked at that may keep a delivery for `timeout_ms`.
-fn look_every_ms(timeout_ms: u64) -> u64 {
+/// How often consumers are looked at that may keep a delivery for `timeout_ms`. Also those that may keep one for ever: a
+/// policy may say something else by then.
+fn look_every_ms(timeout_ms: Option<u64>) -> u64 {
     const LOOK_EVERY_MS_MAX: u64 = 60_000;
     const LOOK_EVERY_MS_MIN: u64 = 100;
-    (timeout_ms / 4).clamp(LOOK_EVERY_MS_MIN, LOOK_EVERY_MS_MAX)
+    let quarter_ms = timeout_ms.map_or(u64::MAX, |timeout_ms| timeout_ms / 4);
+    quarter_ms.clamp(LOOK_EVERY_MS_MIN, LOOK_EVERY_MS_MAX)
 }

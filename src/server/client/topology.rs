@@ -21,6 +21,7 @@ use crate::outbox::ClientEvent;
 use crate::queue_cell::QueueCell;
 use crate::totals::count as count_one;
 use crate::vhost::Vhost;
+use crate::vhost::policies::Effective;
 
 /// A declare that waits until the silent owner of an exclusive queue is heard or gone.
 #[derive(Debug)]
@@ -293,8 +294,10 @@ impl Client {
         let compat = self.shared.options.compat;
         let definition = declaration.define(vhost.default_queue_type(), compat)?;
         let owner = declaration.exclusive.then_some(self.id);
+        let policy = vhost.policies().of_queue(declaration.name, definition.settings.kind);
         let make = || {
-            let (settings, pool) = (definition.settings.clone(), self.shared.pool.clone());
+            let settings = Effective::settings_of(policy.as_deref(), &definition);
+            let pool = self.shared.pool.clone();
             let machine = Queue::new(declaration.name.clone(), settings, pool, self.now);
             let outlives = definition.settings.durable && owner.is_none();
             let logged = outlives.then(|| {
@@ -307,7 +310,7 @@ impl Client {
                     })
                 })
             });
-            QueueCell::new(machine, definition, owner, vhost, logged.flatten())
+            QueueCell::new(machine, definition, owner, vhost, logged.flatten(), policy)
         };
         let Ok(queue) = vhost.add_queue(make, declaration.name) else { return Ok(None) };
         if vhost.is_deleted() {
@@ -322,8 +325,9 @@ impl Client {
         if queue.owner.is_some() {
             self.own(&queue);
         }
-        // The time that it may live unused begins now.
         let now = self.now;
+        vhost.apply_policies_to_queue(now, &queue, &mut self.effects);
+        // The time that it may live unused begins now.
         queue.visit(vhost, now, &mut self.effects, |machine, _| machine.touch(now));
         Ok(Some(queue))
     }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use broker::exchange::ExchangeSpec;
 use broker::message::Sequence;
+use broker::parameter::GlobalParameters;
 use broker::record::{
-    BindingDefinition, Definition, DurableQueue, LimitsDefinition, PermissionDefinition,
-    TopicPermissionDefinition,
+    BindingDefinition, Definition, DurableQueue, GlobalParameterDefinition, LimitsDefinition,
+    PermissionDefinition, PolicyDefinition, TopicPermissionDefinition,
 };
 use broker::user::User;
 use broker::vhost::VhostDefinition;
@@ -16,6 +17,7 @@ use tracing::error;
 
 use super::malformed;
 use crate::journal::{Journal, Logged, Owner};
+use crate::node::Node;
 use crate::options::{NamedAccount, Options};
 use crate::rights::Rights;
 use crate::start_error::StartError;
@@ -29,6 +31,9 @@ pub(super) struct Definitions {
     topics: Vec<(Owner, TopicPermissionDefinition)>,
     vhost_limits: Vec<(Owner, LimitsDefinition<VhostName>)>,
     user_limits: Vec<(Owner, LimitsDefinition<UserName>)>,
+    policies: Vec<(Owner, PolicyDefinition)>,
+    parameters: Vec<(Owner, GlobalParameterDefinition)>,
+    cluster_names: Vec<(Owner, Arc<str>)>,
     pub(super) exchanges: Vec<(Owner, VhostName, ExchangeSpec)>,
     pub(super) queues: Vec<(Owner, DurableQueue)>,
     pub(super) bindings: Vec<(Owner, BindingDefinition)>,
@@ -50,6 +55,9 @@ impl Definitions {
             Definition::TopicPermission(topics) => self.topics.push((id, topics)),
             Definition::VhostLimits(limits) => self.vhost_limits.push((id, limits)),
             Definition::UserLimits(limits) => self.user_limits.push((id, limits)),
+            Definition::Policy(policy) => self.policies.push((id, policy)),
+            Definition::GlobalParameter(parameter) => self.parameters.push((id, parameter)),
+            Definition::ClusterName(name) => self.cluster_names.push((id, name)),
             Definition::Exchange { vhost, spec } => self.exchanges.push((id, vhost, spec)),
             Definition::Queue(queue) => self.queues.push((id, queue)),
             Definition::Binding(binding) => self.bindings.push((id, binding)),
@@ -128,7 +136,9 @@ impl Definitions {
         let exchanges = self.exchanges.iter().map(|(_, vhost, _)| vhost);
         let queues = self.queues.iter().map(|(_, queue)| &queue.vhost);
         let bindings = self.bindings.iter().map(|(_, binding)| &binding.vhost);
-        permissions.chain(exchanges).chain(queues).chain(bindings).cloned().collect()
+        let policies = self.policies.iter().map(|(_, policy)| &policy.vhost);
+        let all = permissions.chain(exchanges).chain(queues).chain(bindings).chain(policies);
+        all.cloned().collect()
     }
 
     /// The vhosts, each once.
@@ -151,10 +161,7 @@ impl Definitions {
 
     /// What users are and may do. Of two definitions of the same, which only damage can leave, the newer one is right.
     pub(super) fn take_rights(&mut self, rights: &mut Rights, replaced: &mut Vec<Owner>) {
-        let mut keep = |id: Owner, old: Option<&Option<Logged>>| {
-            replaced.extend(old.copied().flatten().map(|logged| logged.id));
-            Some(Logged { id, at: LogPosition(0) })
-        };
+        let mut keep = |id, old: Option<&Option<Logged>>| keep(id, old, replaced);
         for (id, user) in in_order(&mut self.users) {
             rights.put_user(Arc::new(user), |old| keep(id, old));
         }
@@ -174,6 +181,42 @@ impl Definitions {
             rights.put_user_limits(of.owner, of.limits, |old| keep(id, old));
         }
     }
+}
+
+// What else there is to be known of the node.
+impl Definitions {
+    /// The policies, each into its vhost; those of no vhost, which only damage can leave, are as good as replaced.
+    pub(super) fn take_policies(&mut self, node: &Node, replaced: &mut Vec<Owner>) {
+        for (id, of) in in_order(&mut self.policies) {
+            let PolicyDefinition { vhost, kind, policy } = of;
+            match node.vhost(&vhost) {
+                Some(vhost) => {
+                    vhost.restore_policy(kind, policy, |old| keep(id, old, replaced));
+                }
+                None => replaced.push(id),
+            }
+        }
+    }
+
+    /// The parameters, and the name of the cluster.
+    pub(super) fn take_parameters(
+        &mut self,
+        parameters: &mut GlobalParameters<Option<Logged>>,
+        replaced: &mut Vec<Owner>,
+    ) {
+        for (id, of) in in_order(&mut self.parameters) {
+            parameters.put(of.name, of.value, |old| keep(id, old, replaced));
+        }
+        for (id, name) in in_order(&mut self.cluster_names) {
+            parameters.set_cluster_name(name, |old| keep(id, old, replaced));
+        }
+    }
+}
+
+/// What is kept of a definition that takes the place of another, if there was one.
+fn keep(id: Owner, old: Option<&Option<Logged>>, replaced: &mut Vec<Owner>) -> Option<Logged> {
+    replaced.extend(old.copied().flatten().map(|logged| logged.id));
+    Some(Logged { id, at: LogPosition(0) })
 }
 
 /// Takes definitions in the order in which they were made.

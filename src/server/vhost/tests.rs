@@ -37,7 +37,7 @@ fn declare(vhost: &Arc<Vhost>, before_defining: impl FnOnce()) -> Option<Arc<Que
         let (settings, pool) = (definition.settings.clone(), vhost.shared.pool.clone());
         let machine = Queue::new(name.clone(), settings, pool, Timestamp(0));
         let logged = vhost.define(|| Definition::Vhost(vhost.name.clone().into()));
-        QueueCell::new(machine, definition, None, vhost, logged)
+        QueueCell::new(machine, definition, None, vhost, logged, None)
     };
     vhost.add_queue(make, &name).ok()
 }

@@ -1,4 +1,7 @@
+use amqp::ShortString;
+
 use super::*;
+use crate::DeadLetterStrategy;
 
 fn table<const N: usize>(fields: [(&'static str, FieldValue); N]) -> FieldTable {
     fields.into_iter().map(|(key, value)| (ShortString::from_static(key), value)).collect()

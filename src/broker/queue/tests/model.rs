@@ -45,6 +45,13 @@ enum Call {
         is_dropped: bool,
     },
     Pass(u64),
+    /// A policy comes or goes.
+    Change {
+        max_length: Option<u64>,
+        max_length_bytes: Option<u64>,
+        overflow: Overflow,
+        dead_letters: bool,
+    },
     /// The process ends; whether it could say so.
     Restart {
         clean: bool,
@@ -60,6 +67,7 @@ fn call() -> impl Strategy<Value = Call> {
     ];
     let some_ms = proptest::option::weighted(0.3, 0..40u64);
     let padding = prop_oneof![9 => 0..40usize, 1 => Just(9000)];
+    let rare = |range: std::ops::Range<u64>| proptest::option::weighted(0.3, range);
     prop_oneof![
         12 => (proptest::option::of(any::<u8>().prop_map(|n| n % 7)), some_ms, padding, any::<bool>())
             .prop_map(|(priority, expiration_ms, padding, logged)| {
@@ -78,19 +86,27 @@ fn call() -> impl Strategy<Value = Call> {
         2 => (0..30usize, any::<bool>())
             .prop_map(|(nth, is_dropped)| Call::Choose { nth, is_dropped }),
         2 => (0..30u64).prop_map(Call::Pass),
+        1 => (rare(0..9), rare(0..300), overflow(), any::<bool>()).prop_map(
+            |(max_length, max_length_bytes, overflow, dead_letters)| {
+                Call::Change { max_length, max_length_bytes, overflow, dead_letters }
+            }
+        ),
         1 => (any::<bool>(), 1..4usize)
             .prop_map(|(clean, stride)| Call::Restart { clean, stride }),
     ]
 }
 
-fn settings() -> impl Strategy<Value = QueueSettings> {
-    let overflow = prop_oneof![
+fn overflow() -> impl Strategy<Value = Overflow> {
+    prop_oneof![
         Just(Overflow::DropHead),
         Just(Overflow::RejectPublish),
         Just(Overflow::RejectPublishDlx),
-    ];
+    ]
+}
+
+fn settings() -> impl Strategy<Value = QueueSettings> {
     let rare = |range: std::ops::Range<u64>| proptest::option::weighted(0.3, range);
-    let limits = (rare(0..60), rare(0..9), rare(0..300), overflow);
+    let limits = (rare(0..60), rare(0..9), rare(0..300), overflow());
     let kind = (any::<bool>(), proptest::option::of(0..6u8), rare(0..3));
     let others = (any::<bool>(), proptest::bool::weighted(0.2));
     (limits, kind, others).prop_map(|(limits, kind, (dead_letters, single_active_consumer))| {
@@ -317,6 +333,22 @@ impl Pair {
             Call::Pass(ms) => {
                 stage.now = stage.now.plus_ms(*ms);
                 model.now += ms;
+            }
+            Call::Change { max_length, max_length_bytes, overflow, dead_letters } => {
+                let (max_length, max_length_bytes) = (*max_length, *max_length_bytes);
+                let (overflow, dead_letter) = (*overflow, None);
+                let settings = model.settings.clone();
+                let changed = QueueSettings {
+                    max_length,
+                    max_length_bytes,
+                    overflow,
+                    dead_letter,
+                    ..settings
+                };
+                model.settings = if *dead_letters { with_dlx(changed) } else { changed };
+                stage.queue.change(stage.now, model.settings.clone(), &mut stage.sink);
+                model.drop_overflow();
+                model.dispatch();
             }
             Call::Restart { clean, stride } => self.restart(*clean, *stride),
         }

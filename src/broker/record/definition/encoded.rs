@@ -6,14 +6,15 @@ use amqp::FieldTable;
 use bincode::{BorrowDecode, Encode};
 
 use super::{
-    BindingDefinition, Definition, DurableQueue, LimitsDefinition, PermissionDefinition,
-    TopicPermissionDefinition,
+    BindingDefinition, Definition, DurableQueue, GlobalParameterDefinition, LimitsDefinition,
+    PermissionDefinition, PolicyDefinition, TopicPermissionDefinition,
 };
 use crate::{
-    Destination, ExchangeKind, ExchangeSpec, Permission, QueueKind, TopicPermission, User,
-    UserTags,
+    Destination, ExchangeKind, ExchangeSpec, Permission, PolicyName, QueueKind, TopicPermission,
+    User, UserTags,
     limits::Limits,
     message::Sequence,
+    policy::{ApplyTo, Policy, PolicyKind},
     user::{HashAlgorithm, PasswordHash},
     vhost::{VhostDefinition, VhostSettings},
 };
@@ -102,6 +103,25 @@ pub(super) enum Encoded<'a> {
         max_connections: Option<i64>,
         max_channels: Option<i64>,
     },
+    // From here on version 3.
+    Policy {
+        vhost: &'a str,
+        name: &'a str,
+        is_of_operator: bool,
+        pattern: &'a str,
+        /// As RabbitMQ spells it.
+        apply_to: &'a str,
+        priority: i64,
+        definition: Table<'a>,
+    },
+    GlobalParameter {
+        name: &'a str,
+        /// JSON.
+        value: &'a str,
+    },
+    ClusterName {
+        name: &'a str,
+    },
 }
 
 const SHA512: u8 = 1;
@@ -123,6 +143,7 @@ impl<'a> Encoded<'a> {
             | Self::TopicPermission { .. }
             | Self::VhostLimits { .. }
             | Self::UserLimits { .. } => 2,
+            Self::Policy { .. } | Self::GlobalParameter { .. } | Self::ClusterName { .. } => 3,
         }
     }
 
@@ -185,6 +206,23 @@ impl<'a> Encoded<'a> {
                 max_connections: limits.max_connections,
                 max_channels: limits.max_channels,
             },
+            Definition::Policy(policy) => Self::of_policy(policy),
+            Definition::GlobalParameter(GlobalParameterDefinition { name, value }) => {
+                Self::GlobalParameter { name, value }
+            }
+            Definition::ClusterName(name) => Self::ClusterName { name },
+        }
+    }
+
+    fn of_policy(PolicyDefinition { vhost, kind, policy }: &'a PolicyDefinition) -> Self {
+        Self::Policy {
+            vhost,
+            name: policy.name(),
+            is_of_operator: *kind == PolicyKind::Operator,
+            pattern: policy.pattern(),
+            apply_to: policy.apply_to().as_str(),
+            priority: policy.priority(),
+            definition: policy.definition().to_bytes().into(),
         }
     }
 
@@ -275,6 +313,26 @@ impl<'a> Encoded<'a> {
                 let limits = Limits { max_connections, max_queues: None, max_channels };
                 Definition::UserLimits(LimitsDefinition { owner: user.into(), limits })
             }
+            Self::Policy {
+                vhost,
+                name,
+                is_of_operator,
+                pattern,
+                apply_to,
+                priority,
+                definition,
+            } => {
+                let vhost = vhost.into();
+                let kind = if is_of_operator { PolicyKind::Operator } else { PolicyKind::User };
+                let place = (name.into(), pattern);
+                let policy = policy(place, apply_to, priority, table(&definition)?)?;
+                Definition::Policy(PolicyDefinition { vhost, kind, policy })
+            }
+            Self::GlobalParameter { name, value } => {
+                let (name, value) = (name.into(), value.into());
+                Definition::GlobalParameter(GlobalParameterDefinition { name, value })
+            }
+            Self::ClusterName { name } => Definition::ClusterName(name.into()),
             Self::Exchange { vhost, name, kind, auto_delete, internal, arguments } => {
                 let spec = ExchangeSpec {
                     name: name.into(),
@@ -309,6 +367,17 @@ impl<'a> Encoded<'a> {
 
 fn table(bytes: &[u8]) -> Result<FieldTable, &'static str> {
     FieldTable::decode(bytes).map_err(|_| "its arguments are no table")
+}
+
+fn policy(
+    place: (PolicyName, &str),
+    apply_to: &str,
+    priority: i64,
+    definition: FieldTable,
+) -> Result<Policy, &'static str> {
+    let apply_to = ApplyTo::parse(apply_to).map_err(|_| "it is a policy for unknown things")?;
+    Policy::restored(place, apply_to, priority, definition)
+        .map_err(|_| "it is a policy with a bad pattern")
 }
 
 fn queue_kind(name: &str) -> Result<QueueKind, &'static str> {

@@ -169,7 +169,7 @@ impl Model {
             || self.settings.max_length_bytes.is_some_and(|max| sum as u64 > max)
     }
 
-    fn drop_overflow(&mut self) {
+    pub(super) fn drop_overflow(&mut self) {
         while self.settings.overflow == Overflow::DropHead && !self.is_empty() && self.is_over(0, 0)
         {
             let message = self.pop();

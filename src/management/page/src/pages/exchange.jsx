@@ -67,6 +67,10 @@ function Details({ exchange, at: seen }) {
             ['Features', <Features of={exchange} />],
             ['Arguments', <Arguments of={exchange.arguments} empty="none" />],
             ['Policy', exchange.policy ? <Name of={exchange.policy} /> : 'none'],
+            exchange.operator_policy && ['Operator policy', <Name of={exchange.operator_policy} />],
+            (exchange.policy || exchange.operator_policy) && [
+              'Set by policies', <Arguments of={exchange.effective_policy_definition} empty="nothing" />,
+            ],
           ]}
         />
       </Card>

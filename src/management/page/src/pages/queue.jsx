@@ -115,6 +115,10 @@ function Details({ queue, at: seen }) {
             ['Features', <Features of={queue} />],
             ['Arguments', <Arguments of={queue.arguments} empty="none" />],
             ['Policy', queue.policy ? <Name of={queue.policy} /> : 'none'],
+            queue.operator_policy && ['Operator policy', <Name of={queue.operator_policy} />],
+            (queue.policy || queue.operator_policy) && [
+              'Set by policies', <Arguments of={queue.effective_policy_definition} empty="nothing" />,
+            ],
             ['Memory', bytes(queue.memory)],
             ['Idle since', idle(queue.idle_since)],
             queue.owner_pid_details?.name && ['Exclusive to', <a href={href('connections', queue.owner_pid_details.name)}><Name of={queue.owner_pid_details.name} /></a>],

@@ -17,6 +17,14 @@ const KINDS = [
   ['operator-policies', 'Operator policies', 'operator policy', 'Bounds that the others cannot exceed'],
 ]
 
+const APPLY_TO = [
+  ['all', 'queues and exchanges'],
+  ['queues', 'queues'],
+  ['classic_queues', 'classic queues'],
+  ['quorum_queues', 'quorum queues'],
+  ['exchanges', 'exchanges'],
+]
+
 const KNOWN = [
   ['message-ttl', 'number', 'ms after which a message expires'],
   ['expires', 'number', 'ms of disuse after which a queue is deleted'],
@@ -25,6 +33,8 @@ const KNOWN = [
   ['overflow', 'text', 'drop-head, reject-publish or reject-publish-dlx'],
   ['dead-letter-exchange', 'text', 'where dead letters go'],
   ['dead-letter-routing-key', 'text', 'the routing key that they get'],
+  ['dead-letter-strategy', 'text', 'at-most-once or at-least-once (quorum)'],
+  ['consumer-timeout', 'number', 'ms that a consumer may keep a delivery'],
   ['delivery-limit', 'number', 'deliveries after which a message is dropped (quorum)'],
   ['alternate-exchange', 'text', 'where an exchange sends what it does not route'],
 ]
@@ -99,7 +109,7 @@ function SetPolicy({ path, noun, onClose }) {
       <TextField label="Name" required maxLength={255} {...bind('name')} />
       <SelectField label="Virtual host" options={vhosts} {...bind('vhost')} />
       <TextField label="Pattern" hint="A regular expression for names" required {...bind('pattern')} />
-      <SelectField label="Applies to" options={[['all', 'queues and exchanges'], ['queues', 'queues'], ['exchanges', 'exchanges']]} {...bind('apply')} />
+      <SelectField label="Applies to" options={APPLY_TO} {...bind('apply')} />
       <TextField label="Priority" type="number" required {...bind('priority')} />
       <ArgumentsEditor label="Definitions" known={KNOWN} value={values.rows} onChange={bind('rows').onChange} />
     </Form>
