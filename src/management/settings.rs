@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use crate::admin_token::AdminToken;
+
 /// Where to listen, and what to say.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
@@ -12,6 +14,8 @@ pub struct Settings {
     pub metrics_bind: Vec<SocketAddr>,
     /// The version of RabbitMQ that tools take this for.
     pub rabbitmq_version: String,
+    /// What lets those in who can read the data folder.
+    pub admin_token: Option<AdminToken>,
 }
 
 /// What the answers tell about the broker itself.
@@ -21,6 +25,8 @@ pub(crate) struct Shown {
     pub(crate) rabbitmq_version: Arc<str>,
     /// The name of the node.
     pub(crate) node_name: Arc<str>,
+    /// What lets those in who can read the data folder.
+    pub(crate) admin_token: Option<Arc<AdminToken>>,
     /// The addresses of the API.
     pub(crate) addresses: Arc<[SocketAddr]>,
     /// The addresses of the metrics.

@@ -16,6 +16,8 @@ mod overview;
 mod permissions;
 mod queues;
 mod sampler;
+mod serving;
+mod settings;
 mod stats;
 mod topology;
 mod users;
@@ -37,6 +39,7 @@ pub use self::overview::{ChurnRates, ListenerInfo, ObjectTotals, Overview, Queue
 pub use self::permissions::{PermissionInfo, TopicPermissionInfo};
 pub use self::queues::{QueueInfo, QueueMessages, QueueState};
 pub(crate) use self::sampler::sample_for_ever;
+pub use self::settings::{Settings, StoreSettings};
 pub use self::stats::{Counter, Gauge, MessageStats};
 pub use self::topology::{BindingKey, NewExchange, NewQueue};
 pub use self::users::NewPassword;
