@@ -4,6 +4,7 @@
 
 #[path = "../broker/mod.rs"]
 mod broker;
+mod cli;
 mod definitions;
 mod gate;
 mod http;

@@ -1,4 +1,5 @@
-//! `cargo xtask record-api`: what a real RabbitMQ answers, as names and types, for the tests of ours to compare with.
+//! `cargo xtask record-api`: what a real RabbitMQ answers, as names and types, and what its tools say, for
+//! the tests of ours to compare with.
 
 use std::{
     fs,
@@ -36,13 +37,33 @@ fn record(server: &str, folder: &Path) -> anyhow::Result<()> {
     let (amqp, api) = (free_port()?, free_port()?);
     let mut rabbitmq = start(server, folder, amqp, api)?;
     let recorded = wait_for(&mut rabbitmq, api).and_then(|()| {
-        let status = Command::new("cargo")
-            .args(["test", "--package", "pillarbox", "--test", "management", "--"])
-            .args(["shapes::every_answer_has_rabbitmqs_shape", "--exact"])
-            .env("PILLARBOX_RECORD_AMQP", format!("amqp://guest:guest@127.0.0.1:{amqp}"))
-            .env("PILLARBOX_RECORD_API", format!("127.0.0.1:{api}"))
-            .status()?;
-        ensure!(status.success(), "the test that records failed");
+        // The tools are asked first: what they list is what they have declared.
+        for test in RECORDING {
+            let mut recording = Command::new("cargo");
+            recording
+                .args([
+                    "test",
+                    "--package",
+                    "pillarbox",
+                    "--test",
+                    "management",
+                    "--",
+                    "--exact",
+                    test,
+                ])
+                .env("PILLARBOX_RECORD_AMQP", format!("amqp://guest:guest@127.0.0.1:{amqp}"))
+                .env("PILLARBOX_RECORD_API", format!("127.0.0.1:{api}"))
+                .env("PILLARBOX_RECORD_NODE", node_name());
+            if let Some(tools) = Path::new(server).parent().filter(|_| test.starts_with("cli")) {
+                recording.env("PILLARBOX_RECORD_TOOLS", tools);
+                recording
+                    .env("RABBITMQ_NODENAME", node_name())
+                    .env("ERL_EPMD_ADDRESS", "127.0.0.1");
+                // Where the tools find the cookie that they share with the server.
+                recording.env("PILLARBOX_RECORD_HOME", folder);
+            }
+            ensure!(recording.status()?.success(), "the test that records failed");
+        }
         Ok(())
     });
     let pid = fs::read_to_string(folder.join("pid")).unwrap_or_else(|_| rabbitmq.id().to_string());
@@ -51,13 +72,23 @@ fn record(server: &str, folder: &Path) -> anyhow::Result<()> {
     recorded
 }
 
+/// The tests that record.
+const RECORDING: [&str; 2] = [
+    "cli::rabbitmq::what_was_recorded_with_rabbitmq_comes_out_of_ours",
+    "shapes::every_answer_has_rabbitmqs_shape",
+];
+
+fn node_name() -> String {
+    format!("record-{}@localhost", std::process::id())
+}
+
 fn start(server: &str, folder: &Path, amqp: u16, api: u16) -> anyhow::Result<Child> {
     fs::write(folder.join("plugins"), "[rabbitmq_management].")?;
     let settings = format!("management.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {api}\n");
     fs::write(folder.join("rabbitmq.conf"), settings)?;
     Command::new(server)
         .env("HOME", folder)
-        .env("RABBITMQ_NODENAME", format!("record-{}@localhost", std::process::id()))
+        .env("RABBITMQ_NODENAME", node_name())
         .env("RABBITMQ_NODE_IP_ADDRESS", "127.0.0.1")
         .env("RABBITMQ_NODE_PORT", amqp.to_string())
         .env("RABBITMQ_DIST_PORT", free_port()?.to_string())
