@@ -88,6 +88,11 @@ fn add(table: &mut Table, prefix: &str, value: &Value) {
                 add(table, &format!("{prefix}[{position}]"), value);
             }
         }
-        other => table.fact(prefix, units::word(other)),
+        Value::Null
+        | Value::Bool(_)
+        | Value::Number(_)
+        | Value::String(_)
+        | Value::Array(_)
+        | Value::Object(_) => table.fact(prefix, units::word(value)),
     }
 }

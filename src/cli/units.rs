@@ -60,7 +60,7 @@ pub(crate) fn word(value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Array(values) => values.iter().map(word).collect::<Vec<_>>().join(","),
         Value::Object(object) if object.is_empty() => String::new(),
-        other => other.to_string(),
+        Value::Bool(_) | Value::Number(_) | Value::Object(_) => value.to_string(),
     }
 }
 

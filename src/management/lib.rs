@@ -125,7 +125,7 @@ impl Management {
         let local = |address: &SocketAddr| match address.ip() {
             IpAddr::V4(ip) if ip.is_unspecified() => Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
             IpAddr::V6(ip) if ip.is_unspecified() => Some(IpAddr::V6(Ipv6Addr::LOCALHOST)),
-            ip => ip.is_loopback().then_some(ip),
+            ip @ (IpAddr::V4(_) | IpAddr::V6(_)) => ip.is_loopback().then_some(ip),
         };
         let local = |address| local(address).map(|ip| SocketAddr::new(ip, address.port()));
         self.addresses().iter().find_map(local).map(|address| format!("http://{address}"))

@@ -60,8 +60,15 @@ pub(crate) enum ApiError {
     },
 }
 
+/// What is said where the API says nothing.
+const NOTHING: &str = "there is no such thing";
+
 impl ApiError {
     /// What kept the answer from coming.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "whatever else there is, and will be, keeps the answer from coming"
+    )]
     pub(super) fn of(url: &str, error: ureq::Error) -> Self {
         let url = url.to_owned();
         match error {
@@ -86,16 +93,16 @@ impl ApiError {
         let reason = match &body["reason"] {
             Value::Null => None,
             Value::String(reason) => Some(reason.clone()),
-            other => Some(other.to_string()),
+            other @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
+                Some(other.to_string())
+            }
         };
         let base = || url.split("/api/").next().unwrap_or(url).to_owned();
         match status {
             401 if error != "not_authorised" => Self::LoginFailed { url: base() },
             404 => {
                 let reason = reason.filter(|reason| reason != "Not Found");
-                Self::Missing {
-                    reason: reason.unwrap_or_else(|| "there is no such thing".to_owned()),
-                }
+                Self::Missing { reason: reason.unwrap_or_else(|| NOTHING.to_owned()) }
             }
             _ => {
                 let reason =
@@ -117,11 +124,9 @@ impl ApiError {
 
     /// The same, and what was not found is named.
     pub(crate) fn about(self, what: &str) -> Self {
-        match self {
-            Self::Missing { reason } if reason == "there is no such thing" => {
-                Self::Missing { reason: format!("there is no {what}") }
-            }
-            other => other,
+        if !matches!(&self, Self::Missing { reason } if reason == NOTHING) {
+            return self;
         }
+        Self::Missing { reason: format!("there is no {what}") }
     }
 }

@@ -63,7 +63,18 @@ impl Kind {
             Self::OperatorPolicies => "operator policies",
             Self::VhostLimits => "limits of vhosts",
             Self::UserLimits => "limits of users",
-            other => other.path(),
+            Self::Queues
+            | Self::Exchanges
+            | Self::Bindings
+            | Self::Connections
+            | Self::Channels
+            | Self::Consumers
+            | Self::Vhosts
+            | Self::Users
+            | Self::Permissions
+            | Self::Policies
+            | Self::Parameters
+            | Self::Nodes => self.path(),
         }
     }
 

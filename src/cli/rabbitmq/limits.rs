@@ -163,7 +163,7 @@ pub(super) fn set_disk(call: &mut Call<'_>) -> Result<Done, Fault> {
     let (bytes, shown) = match call.words() {
         [relative, share] if relative == "mem_relative" => {
             let known: f64 = share.parse().map_err(|_| bad(call))?;
-            if !(known >= 0.0 && known <= 1000.0) {
+            if !(0.0..=1000.0).contains(&known) {
                 return Err(bad(call));
             }
             api = call.api()?;

@@ -22,12 +22,11 @@ pub(super) fn to_text(value: &Value) -> String {
 
 /// In a table with lines, where a list of words has no brackets.
 pub(super) fn to_cell(value: &Value) -> String {
-    match value {
-        Value::Array(values) if values.iter().all(Value::is_string) => {
-            values.iter().map(to_text).collect::<Vec<_>>().join(", ")
-        }
-        other => to_text(other),
-    }
+    let words = value.as_array().filter(|values| values.iter().all(Value::is_string));
+    words.map_or_else(
+        || to_text(value),
+        |words| words.iter().map(to_text).collect::<Vec<_>>().join(", "),
+    )
 }
 
 /// Between quotation marks.
@@ -53,7 +52,7 @@ pub(super) fn to_json(value: &Value) -> String {
             format!("[{}]", values.iter().map(to_json).collect::<Vec<_>>().join(","))
         }
         Value::Null => "\"\"".to_owned(),
-        other => other.to_string(),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => value.to_string(),
     }
 }
 

@@ -76,7 +76,8 @@ fn things_are_made_shown_and_taken_away() {
     let shown = shell.ok(&["show", "queue", "orders", "-p", "shop"]);
     assert!(shown.lines().any(|line| line.starts_with("arguments.x-max-length ")), "{shown}");
     assert!(shell.ok(&["show", "vhost", "shop"]).contains("for orders"));
-    assert!(!shell.ok(&["show", "user", "guest"]).contains("password_hash"));
+    let user = shell.ok(&["show", "user", "guest"]);
+    assert!(!user.lines().any(|line| line.starts_with("password_hash")), "{user}");
     let again = shell.refused(&["declare", "queue", "orders", "-p", "shop"]);
     assert!(again.contains("cannot declare the queue 'orders' in vhost 'shop'"), "{again}");
     assert!(again.contains("inequivalent arg 'x-max-length'"), "{again}");
@@ -239,10 +240,10 @@ fn ten_thousand_queues_are_listed() {
 fn names_from_outside_do_nothing_to_a_terminal() {
     let broker = Broker::start();
     let (shell, guest) = (Shell::of(&broker), Client::guest(broker.management()));
-    assert_eq!(guest.put("/api/queues/%2F/%1B%5B2Jevil%0Aline%C2%9B", &json!({})).status, 201);
+    assert_eq!(guest.put("/api/queues/%2F/%1B%5B2Jevil%C2%9B", &json!({})).status, 201);
     let ctl = Shell::called(&broker, "rabbitmqctl");
     for text in [shell.ok(&["list", "queues"]), ctl.run(&["list_queues"]).stdout] {
-        assert!(text.contains("\\u{1b}[2Jevil\\nline"), "{text}");
+        assert!(text.contains("\\u{1b}[2Jevil\\u{9b}"), "{text}");
         assert!(!text.contains('\u{1b}') && !text.contains('\u{9b}'));
     }
 }
