@@ -21,6 +21,8 @@ use broker::user::{Password, User, UserTags};
 use serde::Deserialize;
 use server::{Account, LivePrefetch, MemoryLimit, NamedAccount, Options, StoreOptions, Sync};
 
+use crate::first_user::FirstUser;
+
 /// All that can be set.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -286,6 +288,34 @@ impl Config {
             .with_context(|| format!("cannot read the settings from {}", path.display()))?;
         toml::from_str(&text)
             .with_context(|| format!("the settings in {} are wrong", path.display()))
+    }
+
+    /// Puts another first user, password or vhost in the place of `guest`, `guest` and `/`.
+    pub(crate) fn take_first_user(&mut self, first: &FirstUser) {
+        let FirstUser { name, password, vhost } = first;
+        let guest = Self::default().users.remove(0);
+        if let Some(vhost) = vhost {
+            self.vhosts.retain(|known| known != "/" && known != vhost);
+            self.vhosts.insert(0, vhost.clone());
+            let moved = self.users.iter_mut().flat_map(|user| &mut user.permissions);
+            moved.filter(|of| of.vhost == "/").for_each(|of| of.vhost.clone_from(vhost));
+        }
+        if name.is_none() && password.is_none() {
+            return;
+        }
+        let mut user = guest.clone();
+        if let Some(name) = name {
+            user.loopback_only = *name == guest.name;
+            user.name.clone_from(name);
+        }
+        if let Some(password) = password {
+            user.password.clone_from(password);
+        }
+        if let Some(vhost) = vhost {
+            user.permissions.iter_mut().for_each(|of| of.vhost.clone_from(vhost));
+        }
+        self.users.retain(|known| known.name != guest.name && known.name != user.name);
+        self.users.insert(0, user);
     }
 
     /// Checks everything and makes of it what the server is started with; without a log if `memory_only`.

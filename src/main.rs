@@ -1,6 +1,7 @@
 //! `pillarbox`: without a command it is the broker, with one it does what the command says.
 
 mod config;
+mod first_user;
 
 use std::io::{IsTerminal, Write};
 use std::net::IpAddr;
@@ -9,8 +10,10 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
-use clap::{ArgAction, Parser};
-use management::Management;
+use clap::{ArgAction, CommandFactory as _, Parser};
+use cli::Tool;
+use disk::{AdminTokenFile, AdminTokenText};
+use management::{AdminToken, Management, Settings};
 use server::admin::Admin;
 use server::{LogFailure, Server, StartError};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -18,6 +21,7 @@ use tracing::{error, info};
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{Config, LogFormat};
+use crate::first_user::FirstUser;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -65,11 +69,20 @@ struct Serve {
 
 fn main() -> ExitCode {
     let started = Instant::now();
+    let mut words = std::env::args_os();
+    if let Some(tool) = words.next().and_then(|program| Tool::of_program(Path::new(&program))) {
+        let words: Vec<String> = words.map(|word| word.to_string_lossy().into_owned()).collect();
+        return ended(tool.run(&words, &default_folder));
+    }
     let arguments = Arguments::parse();
-    let done = match arguments.command {
-        Some(command) => command.run(&default_folder),
+    ended(match arguments.command {
+        Some(command) => command.run(&default_folder, Arguments::command),
         None => serve(arguments.serve, started).map(|()| ExitCode::SUCCESS),
-    };
+    })
+}
+
+/// Says what went wrong, and gives the exit code.
+fn ended(done: Result<ExitCode>) -> ExitCode {
     match done {
         Ok(code) => code,
         Err(failure) => {
@@ -111,6 +124,7 @@ impl Serve {
         if let Some(format) = self.log {
             config.log.format = format;
         }
+        config.take_first_user(&FirstUser::of(|name| std::env::var(name))?);
         match self.verbose {
             0 => {}
             1 => config.log.level = "debug".to_owned(),
@@ -130,6 +144,7 @@ const LAST_WORDS: Duration = Duration::from_millis(200);
 fn serve(arguments: Serve, started: Instant) -> Result<()> {
     let config = arguments.config()?;
     let options = config.options(arguments.memory_only)?;
+    let data_dir = options.store.as_ref().map(|store| store.data_dir.clone());
     start_log(&config)?;
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     runtime.worker_threads(match config.server.worker_threads {
@@ -142,8 +157,9 @@ fn serve(arguments: Serve, started: Instant) -> Result<()> {
     let served = runtime.block_on(async {
         let mut signals = Signals::listen()?;
         let server = Server::start(options).await?;
-        let management = match manage(&config, &server.admin()).await {
-            Ok(management) => management,
+        let (management, token) = match manage(&config, &server.admin(), data_dir.as_deref()).await
+        {
+            Ok(started) => started,
             Err(error) => {
                 // Nobody was told where to connect: the log is closed as it was opened.
                 server.stop("the management cannot be started").await?;
@@ -161,10 +177,11 @@ fn serve(arguments: Serve, started: Instant) -> Result<()> {
         announce(&server, &management).context("cannot print where it listens")?;
         let name = tokio::select! {
             name = signals.stop(&server) => name,
+            () = server.stop_asked() => "an operator's",
             failure = server.failed() => return Err(failure.into()),
         };
         info!(signal = name, "stopping; a second signal ends it at once");
-        drop(management);
+        drop((management, token));
         tokio::select! {
             stopped = server.stop("broker is shutting down") => stopped?,
             name = signals.end() => bail!("ended at once by {name}"),
@@ -178,14 +195,30 @@ fn serve(arguments: Serve, started: Instant) -> Result<()> {
     served
 }
 
-/// Makes what the definitions name, and starts the management.
-async fn manage(config: &Config, admin: &Admin) -> Result<Management> {
+/// Makes what the definitions name, and starts the management; with the file that lets those in who can read it.
+async fn manage(
+    config: &Config,
+    admin: &Admin,
+    data_dir: Option<&Path>,
+) -> Result<(Management, Option<AdminTokenFile>)> {
     if let Some((path, text)) = config.management.definitions()? {
         let loaded = management::load_definitions(admin, &text).await;
         loaded.map_err(|reason| anyhow!("the definitions in {}: {reason}", path.display()))?;
         info!(file = %path.display(), "the definitions are loaded");
     }
-    Ok(Management::start(&config.management(), admin)?)
+    let token = AdminToken::random().context("cannot make the token of the administrator")?;
+    let settings = Settings { admin_token: Some(token.clone()), ..config.management() };
+    let management = Management::start(&settings, admin)?;
+    let file = match (data_dir, management.local_url()) {
+        (Some(data_dir), Some(url)) => {
+            let text = AdminTokenText { url, token: token.to_text() };
+            let path = AdminTokenText::path(data_dir);
+            let written = AdminTokenFile::write(data_dir, &text);
+            Some(written.with_context(|| format!("cannot write {}", path.display()))?)
+        }
+        _ => None,
+    };
+    Ok((management, file))
 }
 
 /// Prints a line for each address, for people and for scripts that asked for a free port.

@@ -37,7 +37,7 @@ impl ManagementConfig {
     /// What the management is started with, which tells its tools that it is this version of RabbitMQ.
     pub(super) fn settings(&self, rabbitmq_version: String) -> ::management::Settings {
         let Self { bind, metrics_bind, names, .. } = self.clone();
-        ::management::Settings { bind, metrics_bind, names, rabbitmq_version }
+        ::management::Settings { bind, metrics_bind, names, rabbitmq_version, admin_token: None }
     }
 
     /// The file of definitions that are made at every start, with what is in it.

@@ -21,6 +21,8 @@ mod parameters;
 mod permissions;
 mod policies;
 mod queues;
+mod serving;
+mod settings;
 mod topic_permissions;
 mod unroutable;
 mod users;
@@ -42,6 +44,14 @@ endpoints! {
     Nodes "/nodes" { Get Monitoring => nodes::list }
     Node "/nodes/{node}" { Get Monitoring => nodes::show }
     NodeMemory "/nodes/{node}/memory" { Get Monitoring => nodes::memory }
+    Serving "/serving" {
+        Get Management => serving::show,
+        Put Administrator -> serving::put
+    }
+    Shutdown "/shutdown" { Post Administrator => serving::shut_down }
+    EffectiveConfig "/config/effective" { Get Administrator => settings::show }
+    NodeLimits "/node-limits" { Get Monitoring => settings::list_limits }
+    NodeLimit "/node-limits/{name}" { Put Administrator => settings::put_limit }
     Whoami "/whoami" { Get Management => whoami::show }
     Extensions "/extensions" { Get Management => about::extensions }
     Version "/version" { Get Management => about::version }
@@ -233,8 +243,10 @@ endpoints! {
     }
     VirtualHosts "/health/checks/virtual-hosts" { Get Management => health::always }
     QuorumCritical "/health/checks/node-is-quorum-critical" { Get Management => health::quorum_critical }
-    InService "/health/checks/is-in-service" { Get Management => health::always }
-    ReadyToServeClients "/health/checks/ready-to-serve-clients" { Get Management => health::always }
+    InService "/health/checks/is-in-service" { Get Management => health::is_serving }
+    ReadyToServeClients "/health/checks/ready-to-serve-clients" {
+        Get Management => health::is_serving
+    }
     MetadataStore "/health/checks/metadata-store/initialized" { Get Management => health::always }
     MetadataStoreWithData "/health/checks/metadata-store/initialized/with-data" {
         Get Management => health::always

@@ -41,7 +41,7 @@ enum Access {
 
 impl Access {
     fn of(caller: &Caller, vhost: &str, admin: &Admin) -> Self {
-        if admin.authority(&caller.user, vhost).is_some() {
+        if caller.authority(admin, vhost).is_some() {
             Self::Permitted
         } else if admin.vhost(vhost).is_none() {
             Self::NoVhost

@@ -7,17 +7,26 @@ use axum::http::{HeaderMap, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use broker::User;
+use broker::permission::{Authority, Permission};
+use broker::user::UserTags;
 use parking_lot::Mutex;
 use server::admin::Admin;
 use sha2::{Digest as _, Sha256};
+use tracing::warn;
 
+use crate::admin_token::AdminToken;
 use crate::failure::Failure;
 
 /// Who asks.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     pub(crate) user: Arc<User>,
+    /// It is nobody of the users but who can read the data folder, and may do everything in every vhost.
+    pub(crate) has_token: bool,
 }
+
+/// What who brings the token is called in the log.
+const TOKEN_NAME: &str = "admin.token";
 
 /// Who asked last on a connection: a password costs time to check, and most connections bring the same again and again.
 ///
@@ -26,6 +35,39 @@ pub(crate) struct Caller {
 pub(crate) struct LastLogin(Mutex<Option<([u8; 32], Arc<User>)>>);
 
 impl Caller {
+    /// Who brings a token instead of a name and a password; `None` if that is not tried.
+    pub(crate) fn with_token(
+        headers: &HeaderMap,
+        token: Option<&AdminToken>,
+        peer: IpAddr,
+    ) -> Option<Result<Self, Failure>> {
+        let (scheme, text) = headers.get(header::AUTHORIZATION)?.as_bytes().split_at_checked(7)?;
+        if !scheme.eq_ignore_ascii_case(b"bearer ") {
+            return None;
+        }
+        if !token.is_some_and(|token| token.lets_in(text.trim_ascii(), peer)) {
+            warn!(%peer, "login refused: the token is another, or comes from another machine");
+            return Some(Err(Failure::login_failed()));
+        }
+        let tags = UserTags::new(["administrator".to_owned()]);
+        let user = User { name: TOKEN_NAME.into(), tags, loopback_only: true, password: None };
+        Some(Ok(Self { user: user.into(), has_token: true }))
+    }
+
+    /// What the caller may do in a vhost; `None` if they may not enter it, or if there is none of this name.
+    pub(crate) fn authority(&self, admin: &Admin, vhost: &str) -> Option<Authority> {
+        if !self.has_token {
+            return admin.authority(&self.user, vhost);
+        }
+        admin.vhost(vhost)?;
+        Some(Authority {
+            user: self.user.name.clone(),
+            vhost: vhost.into(),
+            permission: Permission::full().into(),
+            topics: Default::default(),
+        })
+    }
+
     /// Finds out who sent a request.
     ///
     /// # Errors
@@ -42,12 +84,12 @@ impl Caller {
         if let Some((_, user)) = remembered
             && admin.user(&user.name).is_some_and(|current| Arc::ptr_eq(&current, &user))
         {
-            return Ok(Self { user });
+            return Ok(Self { user, has_token: false });
         }
         let (name, password) = name_and_password(header.as_bytes())?;
         let user = admin.log_in(&name, &password, peer).await.ok_or_else(Failure::login_failed)?;
         *last.0.lock() = Some((digest, Arc::clone(&user)));
-        Ok(Self { user })
+        Ok(Self { user, has_token: false })
     }
 
     /// Whether the caller may do everything.

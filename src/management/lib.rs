@@ -3,6 +3,7 @@
 //! [`Management::start`] listens, on a runtime of its own: however long a list is that somebody asks for, no message
 //! waits for it. What is shown comes from [`Admin`] as values; JSON is made here and nowhere else.
 
+mod admin_token;
 mod answer;
 mod api;
 mod authorize;
@@ -29,7 +30,8 @@ mod stats;
 mod tables;
 
 use std::io;
-use std::net::{SocketAddr, TcpListener as StdListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener as StdListener};
+use std::sync::Arc;
 
 use axum::Router;
 use axum::http::{Method, Uri};
@@ -41,6 +43,7 @@ use tokio_util::sync::CancellationToken;
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 
+pub use self::admin_token::AdminToken;
 use self::answer::Answer;
 use self::api::definitions::Import;
 use self::budget::Budget;
@@ -94,6 +97,7 @@ impl Management {
         };
         let shown = Shown {
             rabbitmq_version: settings.rabbitmq_version.as_str().into(),
+            admin_token: settings.admin_token.clone().map(Arc::new),
             node_name: admin.node().name.into(),
             addresses: addresses(&sockets),
             metrics_addresses: addresses(&metrics_sockets),
@@ -127,6 +131,17 @@ impl Management {
     /// Where the API is, with the ports that were chosen.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.shown.addresses
+    }
+
+    /// Where those on this machine find the API, if they can by an address that is only theirs.
+    pub fn local_url(&self) -> Option<String> {
+        let local = |address: &SocketAddr| match address.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+            IpAddr::V6(ip) if ip.is_unspecified() => Some(IpAddr::V6(Ipv6Addr::LOCALHOST)),
+            ip @ (IpAddr::V4(_) | IpAddr::V6(_)) => ip.is_loopback().then_some(ip),
+        };
+        let local = |address| local(address).map(|ip| SocketAddr::new(ip, address.port()));
+        self.addresses().iter().find_map(local).map(|address| format!("http://{address}"))
     }
 
     /// Where the metrics are, with the ports that were chosen.

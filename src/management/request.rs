@@ -61,15 +61,14 @@ impl Request {
 
     /// Whether the caller may see that there is such a vhost.
     pub(crate) fn may_see(&self, vhost: &str) -> bool {
-        self.caller.is_monitoring() || self.admin.authority(&self.caller.user, vhost).is_some()
+        self.caller.is_monitoring() || self.caller.authority(&self.admin, vhost).is_some()
     }
 
     /// What there is in all vhosts of which the caller may see what is in them.
     pub(crate) fn in_vhosts<T>(&self, list: impl Fn(&Admin, Option<&str>) -> Vec<T>) -> Vec<T> {
         let vhosts = self.admin.vhosts();
-        let open = vhosts
-            .iter()
-            .filter(|vhost| self.admin.authority(&self.caller.user, &vhost.name).is_some());
+        let open =
+            vhosts.iter().filter(|vhost| self.caller.authority(&self.admin, &vhost.name).is_some());
         open.flat_map(|vhost| list(&self.admin, Some(&vhost.name))).collect()
     }
 
@@ -88,7 +87,7 @@ impl Request {
     /// # Errors
     /// 401 if nothing; it may have been taken away a moment ago.
     pub(crate) fn authority(&self) -> Result<Authority, Failure> {
-        let authority = self.admin.authority(&self.caller.user, self.part("vhost"));
+        let authority = self.caller.authority(&self.admin, self.part("vhost"));
         authority.ok_or_else(Failure::no_vhost_access)
     }
 }

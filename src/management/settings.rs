@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use crate::admin_token::AdminToken;
 use crate::budget::Budget;
 
 /// Where to listen, and what to say.
@@ -16,6 +17,8 @@ pub struct Settings {
     pub names: Vec<String>,
     /// The version of RabbitMQ that tools take this for.
     pub rabbitmq_version: String,
+    /// What lets those in who can read the data folder.
+    pub admin_token: Option<AdminToken>,
 }
 
 /// What the answers tell about the broker itself.
@@ -25,6 +28,8 @@ pub(crate) struct Shown {
     pub(crate) rabbitmq_version: Arc<str>,
     /// The name of the node.
     pub(crate) node_name: Arc<str>,
+    /// What lets those in who can read the data folder.
+    pub(crate) admin_token: Option<Arc<AdminToken>>,
     /// The addresses of the API.
     pub(crate) addresses: Arc<[SocketAddr]>,
     /// The addresses of the metrics.

@@ -31,9 +31,16 @@ pub(crate) struct Alarms {
     raised: AtomicU8,
     /// What the disk had free when it was last looked at, in bytes.
     disk_free: AtomicU64,
+    /// With less than this free the disk's alarm is raised, in bytes.
+    disk_free_min: AtomicU64,
 }
 
 impl Alarms {
+    /// None is raised; that of the disk will be with less free than this, in bytes.
+    pub(crate) fn new(disk_free_min: u64) -> Self {
+        Self { disk_free_min: AtomicU64::new(disk_free_min), ..Self::default() }
+    }
+
     /// Raises or ends an alarm; whether that changes anything.
     fn set(&self, scarce: Scarce, is_raised: bool) -> bool {
         let bit = scarce as u8;
@@ -61,6 +68,15 @@ impl Alarms {
 
     pub(crate) fn disk_free(&self) -> u64 {
         self.disk_free.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn disk_free_min(&self) -> u64 {
+        self.disk_free_min.load(Ordering::Relaxed)
+    }
+
+    /// From now on it is so many bytes.
+    pub(crate) fn set_disk_free_min(&self, bytes: u64) {
+        self.disk_free_min.store(bytes, Ordering::Relaxed);
     }
 
     /// What publishers are told, word for word RabbitMQ's.
@@ -91,7 +107,7 @@ pub(crate) async fn watch_memory(node: Arc<Node>) {
 /// If the operating system gives no thread.
 pub(crate) fn watch_disk(node: &Arc<Node>) -> io::Result<()> {
     let Some(data_dir) = &node.shared.data_dir else { return Ok(()) };
-    let mut disk = DiskWatch::new(data_dir, node);
+    let mut disk = DiskWatch::new(data_dir);
     let node = Arc::downgrade(node);
     let watch = move || {
         while let Some(node) = node.upgrade() {
@@ -123,7 +139,6 @@ fn check_memory(node: &Node) -> bool {
 /// Looks at the room on the disk.
 struct DiskWatch {
     data_dir: Arc<DataDir>,
-    free_min: u64,
     /// Room is kept for the time when the disk is full.
     has_reserve: bool,
     /// The disk could not be asked the last time; said once.
@@ -131,10 +146,9 @@ struct DiskWatch {
 }
 
 impl DiskWatch {
-    fn new(data_dir: &Arc<DataDir>, node: &Node) -> Self {
-        let free_min = node.shared.options.store.as_ref().map_or(0, |store| store.disk_free_min);
+    fn new(data_dir: &Arc<DataDir>) -> Self {
         let has_reserve = data_dir.has_reserve();
-        Self { data_dir: Arc::clone(data_dir), free_min, has_reserve, is_blind: false }
+        Self { data_dir: Arc::clone(data_dir), has_reserve, is_blind: false }
     }
 
     /// Whether the disk alarm has just ended.
@@ -150,10 +164,11 @@ impl DiskWatch {
         };
         self.is_blind = false;
         shared.alarms.disk_free.store(free, Ordering::Relaxed);
+        let free_min = shared.alarms.disk_free_min();
         if !self.has_reserve {
             // It is taken back before anybody else gets the room.
             self.has_reserve =
-                free >= self.free_min.saturating_add(RESERVE_BYTES) && self.data_dir.keep_reserve();
+                free >= free_min.saturating_add(RESERVE_BYTES) && self.data_dir.keep_reserve();
         } else if shared.journal().is_some_and(Journal::is_disk_full) {
             self.has_reserve = false;
             if let Some(spill) = shared.spill() {
@@ -164,7 +179,7 @@ impl DiskWatch {
                 warn!("the disk is full: the log goes on with the room that was kept for this");
             }
         }
-        let is_low = free < self.free_min || !self.has_reserve;
+        let is_low = free < free_min || !self.has_reserve;
         if let Some(spill) = shared.spill() {
             spill.set_shut(is_low);
             spill.tell_refusal();
@@ -173,14 +188,14 @@ impl DiskWatch {
             return false;
         }
         shared.tell_alarm("disk", is_low);
-        let limit = self.free_min;
         if is_low {
             warn!(
                 free,
-                limit, "disk alarm: publishers are blocked until there is room on the disk again"
+                limit = free_min,
+                "disk alarm: publishers are blocked until there is room on the disk again"
             );
         } else {
-            info!(free, limit, "disk alarm is over: publishers go on");
+            info!(free, limit = free_min, "disk alarm is over: publishers go on");
         }
         !is_low
     }

@@ -12,6 +12,7 @@ mod connection_facts;
 mod control;
 mod data_dir;
 mod differences;
+mod doors;
 mod events;
 mod exchange_cell;
 mod exchange_traffic;
@@ -177,6 +178,11 @@ impl Server {
         Admin::of(&self.node)
     }
 
+    /// Waits until an operator wants the process to end, if one ever does.
+    pub async fn stop_asked(&self) {
+        self.node.stop_asked.cancelled().await;
+    }
+
     /// Where it listens, with the ports that were chosen.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
@@ -275,7 +281,7 @@ async fn listen_on(
 ) -> Result<(Listener, SocketAddr), StartError> {
     let failed = |source| StartError::Bind { address, source };
     let listener = Listener::bind(address, entrance).await.map_err(failed)?;
-    let address = listener.address().map_err(failed)?;
+    let address = listener.address();
     Ok((listener, address))
 }
 

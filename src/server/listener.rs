@@ -13,9 +13,10 @@ use tracing::{debug, warn};
 
 use crate::accepting::{REST, is_about_one_connection};
 use crate::client::Client;
+use crate::doors::{CLOSED, Doors};
 use crate::files::Files;
 use crate::node::{ConnectionEntry, ConnectionId, Node};
-use crate::outbox::{ClientOutbox, OutboxBuffer};
+use crate::outbox::{ClientEvent, ClientOutbox, OutboxBuffer};
 use crate::stream::Stream;
 use crate::task::ConnectionTask;
 use crate::tls::{HandshakeError, Tls, TlsPeer};
@@ -27,6 +28,7 @@ const FRAME_MAX_AT_FIRST: u32 = 4096;
 #[derive(Debug)]
 pub(crate) struct Listener {
     socket: TcpListener,
+    address: SocketAddr,
     entrance: Entrance,
     /// How TLS is spoken, if it is spoken here.
     tls: Option<Arc<Tls>>,
@@ -47,8 +49,9 @@ impl Listener {
     /// If the address cannot be listened on.
     pub(crate) async fn bind(address: SocketAddr, entrance: &Entrance) -> io::Result<Self> {
         let socket = TcpListener::bind(address).await?;
-        let files = Files::beside(socket.as_fd());
-        Ok(Self { socket, entrance: entrance.clone(), tls: None, files })
+        let (address, files) = (socket.local_addr()?, Files::beside(socket.as_fd()));
+        entrance.node.doors.enter();
+        Ok(Self { socket, address, entrance: entrance.clone(), tls: None, files })
     }
 
     /// The same, for clients that speak TLS.
@@ -56,20 +59,39 @@ impl Listener {
         Self { tls: Some(Arc::clone(tls)), ..self }
     }
 
-    pub(crate) fn address(&self) -> io::Result<SocketAddr> {
-        self.socket.local_addr()
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
-    /// Accepts connections until the node stops. What goes wrong with one of them, or for want of resources, ends
-    /// nothing.
-    pub(crate) async fn run(self) {
+    /// Accepts connections until the node stops, but while an operator has its doors closed. What goes wrong with one of
+    /// them, or for want of resources, ends nothing.
+    pub(crate) async fn run(mut self) {
+        let (node, stop) = (Arc::clone(&self.entrance.node), self.entrance.stop.clone());
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = node.doors.until(false) => {}
+                () = self.accept() => {}
+            }
+            let Self { address, entrance, tls, socket, .. } = self;
+            drop(socket);
+            node.doors.gave_address_up();
+            let socket = tokio::select! {
+                () = stop.cancelled() => return,
+                socket = take_again(address, &node.doors) => socket,
+            };
+            let files = Files::beside(socket.as_fd());
+            node.doors.took_address();
+            self = Self { socket, address, entrance, tls, files };
+        }
+    }
+
+    /// Accepts connections for ever.
+    async fn accept(&self) {
         let stop = &self.entrance.stop;
         let mut is_resting = false;
         loop {
-            let accepted = tokio::select! {
-                () = stop.cancelled() => return,
-                accepted = self.socket.accept() => accepted,
-            };
+            let accepted = self.socket.accept().await;
             match accepted {
                 Ok((stream, peer)) => {
                     if self.files.has_any(&stream) {
@@ -134,6 +156,24 @@ impl Listener {
     }
 }
 
+/// Waits until the doors are open, and listens where it was listened before, as soon as that can be.
+async fn take_again(address: SocketAddr, doors: &Doors) -> TcpListener {
+    let mut is_said = false;
+    loop {
+        doors.until(true).await;
+        match TcpListener::bind(address).await {
+            Ok(socket) => return socket,
+            Err(error) => {
+                doors.was_refused(address, &error);
+                if !std::mem::replace(&mut is_said, true) {
+                    warn!(%address, %error, "cannot listen again; trying until it works");
+                }
+                tokio::time::sleep(REST).await;
+            }
+        }
+    }
+}
+
 impl Entrance {
     /// Makes a connection of a stream, and serves it.
     fn admit(&self, stream: Stream, peer: SocketAddr, tls: Option<TlsPeer>) {
@@ -150,6 +190,11 @@ impl Entrance {
         }
         let entry = Arc::new(entry);
         self.node.connections.insert(id, Arc::clone(&entry));
+        if !self.node.doors.are_open() {
+            // It was accepted while the doors were being closed, and whoever closed them may not have seen it.
+            let explanation = Arc::from(CLOSED);
+            entry.tell(ClientEvent::Shutdown { explanation });
+        }
         let client = Client::new(&self.node, id, entry);
         let session = Session::new(client, self.node.session_settings(&self.settings), now);
         self.tasks.spawn(ConnectionTask::new(stream, Arc::clone(&self.node), session));

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 /// What the node may use, and what its queues use.
 #[derive(Debug)]
 pub(crate) struct Memory {
-    limit: u64,
+    limit: AtomicU64,
     queued: AtomicU64,
     is_alarmed: AtomicBool,
 }
@@ -19,11 +19,20 @@ const OVERHEAD_BYTES: u64 = 64 << 20;
 
 impl Memory {
     pub(crate) fn new(limit: u64) -> Self {
-        Self { limit, queued: AtomicU64::new(0), is_alarmed: AtomicBool::new(false) }
+        Self {
+            limit: AtomicU64::new(limit),
+            queued: AtomicU64::new(0),
+            is_alarmed: AtomicBool::new(false),
+        }
     }
 
     pub(crate) fn limit(&self) -> u64 {
-        self.limit
+        self.limit.load(Ordering::Relaxed)
+    }
+
+    /// From now on it is so many bytes.
+    pub(crate) fn set_limit(&self, bytes: u64) {
+        self.limit.store(bytes, Ordering::Relaxed);
     }
 
     /// A queue that held `before` bytes holds `after` now.
@@ -35,7 +44,7 @@ impl Memory {
     /// Whether one queue alone holds more than a quarter of what the node may use.
     #[inline]
     pub(crate) fn is_too_much_for_a_queue(&self, bytes: u64) -> bool {
-        bytes > self.limit / 4
+        bytes > self.limit() / 4
     }
 
     /// What the process has resident, and what of that queues hold, in bytes.
@@ -52,7 +61,8 @@ impl Memory {
         let explained = self.queued.load(Ordering::Relaxed).saturating_mul(2) + OVERHEAD_BYTES;
         let used = resident_bytes().unwrap_or(explained).min(explained);
         let was = self.is_alarmed.load(Ordering::Relaxed);
-        let is = if was { used > self.limit / 100 * RESUME_PERCENT } else { used > self.limit };
+        let limit = self.limit();
+        let is = if was { used > limit / 100 * RESUME_PERCENT } else { used > limit };
         self.is_alarmed.store(is, Ordering::Relaxed);
         (is != was).then_some((is, used))
     }
@@ -139,7 +149,7 @@ mod tests {
         memory.is_alarmed.store(true, Ordering::Relaxed);
         memory.account(1 << 40, 0);
         let used = OVERHEAD_BYTES.min(resident_bytes().unwrap());
-        if used < memory.limit / 100 * RESUME_PERCENT {
+        if used < memory.limit() / 100 * RESUME_PERCENT {
             assert!(matches!(memory.check(), Some((false, _))));
         }
     }

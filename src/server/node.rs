@@ -13,6 +13,7 @@ use broker::{LogPosition, Timestamp, UserName, VhostName};
 use connection::Settings;
 use dashmap::DashMap;
 use parking_lot::{Mutex, RwLock};
+use tokio_util::sync::CancellationToken;
 
 use crate::admin::ListenerInfo;
 use crate::alarms::Alarms;
@@ -20,6 +21,7 @@ use crate::arrivals::Arrivals;
 use crate::clock::Clock;
 use crate::connection_facts::ConnectionFacts;
 use crate::data_dir::DataDir;
+use crate::doors::Doors;
 use crate::events::Events;
 use crate::guesses::Guesses;
 use crate::journal::{Journal, Logged};
@@ -127,6 +129,10 @@ pub(crate) struct Node {
     pub(crate) connections: DashMap<ConnectionId, Arc<ConnectionEntry>, ahash::RandomState>,
     /// The consumers of `amq.rabbitmq.reply-to`, by their address.
     pub(crate) reply_consumers: DashMap<Box<str>, ReplyConsumer, ahash::RandomState>,
+    /// Whether clients are served.
+    pub(crate) doors: Doors,
+    /// An operator wants the process to end.
+    pub(crate) stop_asked: CancellationToken,
     /// Where clients are listened for.
     pub(crate) listeners: Mutex<Vec<ListenerInfo>>,
     pub(crate) started_at: Timestamp,
@@ -187,7 +193,7 @@ impl Node {
             random: Random::default(),
             timers: Arc::default(),
             memory: Memory::new(memory_limit),
-            alarms: Alarms::default(),
+            alarms: Alarms::new(options.store.as_ref().map_or(0, |store| store.disk_free_min)),
             totals: Totals::default(),
             pager,
             pool,
@@ -212,6 +218,8 @@ impl Node {
             vhost_changes: Arc::default(),
             connections: DashMap::default(),
             reply_consumers: DashMap::default(),
+            doors: Doors::default(),
+            stop_asked: CancellationToken::new(),
             listeners: Mutex::default(),
             started_at: shared.clock.now(),
             next_connection: AtomicU64::new(1),

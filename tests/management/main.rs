@@ -4,6 +4,7 @@
 
 #[path = "../broker/mod.rs"]
 mod broker;
+mod cli;
 mod contents;
 mod definitions;
 mod events;

@@ -59,6 +59,16 @@ impl RabbitMq {
         Ok(Self { management: Some(ports), ..self })
     }
 
+    /// How the node is called, which its tools want to know.
+    pub(crate) fn node_name(&self) -> String {
+        format!("xtask-{}-{}@localhost", std::process::id(), self.port)
+    }
+
+    /// The folder of its tools, such as `rabbitmqctl`.
+    pub(crate) fn tools(&self) -> Option<&Path> {
+        Path::new(self.server).parent()
+    }
+
     /// What starts it with all that it keeps in `folder`, where its process writes its number to `pid`.
     ///
     /// # Errors

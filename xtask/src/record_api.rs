@@ -1,4 +1,5 @@
-//! `cargo xtask record-api`: what a real RabbitMQ answers, as names and types, for the tests of ours to compare with.
+//! `cargo xtask record-api`: what a real RabbitMQ answers, as names and types, and what its tools say, for
+//! the tests of ours to compare with.
 
 use std::{
     fs,
@@ -28,13 +29,33 @@ fn record(server: &RabbitMq, folder: &Path) -> anyhow::Result<()> {
     let (amqp, api) = (server.port, server.management.context("it has its API")?.api);
     let mut rabbitmq = server.command(folder)?.spawn().context("cannot start RabbitMQ")?;
     let recorded = wait_for(&mut rabbitmq, api).and_then(|()| {
-        let status = Command::new("cargo")
-            .args(["test", "--package", "pillarbox", "--test", "management", "--"])
-            .args(["shapes::every_answer_has_rabbitmqs_shape", "--exact"])
-            .env("PILLARBOX_RECORD_AMQP", format!("amqp://guest:guest@127.0.0.1:{amqp}"))
-            .env("PILLARBOX_RECORD_API", format!("127.0.0.1:{api}"))
-            .status()?;
-        ensure!(status.success(), "the test that records failed");
+        // The tools are asked first: what they list is what they have declared.
+        for test in RECORDING {
+            let mut recording = Command::new("cargo");
+            recording
+                .args([
+                    "test",
+                    "--package",
+                    "pillarbox",
+                    "--test",
+                    "management",
+                    "--",
+                    "--exact",
+                    test,
+                ])
+                .env("PILLARBOX_RECORD_AMQP", format!("amqp://guest:guest@127.0.0.1:{amqp}"))
+                .env("PILLARBOX_RECORD_API", format!("127.0.0.1:{api}"))
+                .env("PILLARBOX_RECORD_NODE", server.node_name());
+            if let Some(tools) = server.tools().filter(|_| test.starts_with("cli")) {
+                recording.env("PILLARBOX_RECORD_TOOLS", tools);
+                recording
+                    .env("RABBITMQ_NODENAME", server.node_name())
+                    .env("ERL_EPMD_ADDRESS", "127.0.0.1");
+                // Where the tools find the cookie that they share with the server.
+                recording.env("PILLARBOX_RECORD_HOME", folder);
+            }
+            ensure!(recording.status()?.success(), "the test that records failed");
+        }
         Ok(())
     });
     let pid = fs::read_to_string(rabbitmq::pid_file(folder));
@@ -43,6 +64,12 @@ fn record(server: &RabbitMq, folder: &Path) -> anyhow::Result<()> {
     rabbitmq.wait()?;
     recorded
 }
+
+/// The tests that record.
+const RECORDING: [&str; 2] = [
+    "cli::rabbitmq::what_was_recorded_with_rabbitmq_comes_out_of_ours",
+    "shapes::every_answer_has_rabbitmqs_shape",
+];
 
 /// The API is the last that it starts.
 fn wait_for(rabbitmq: &mut Child, port: u16) -> anyhow::Result<()> {

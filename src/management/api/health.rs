@@ -60,7 +60,7 @@ pub(crate) fn protocol_listener(request: &Request) -> Result<Answer, Failure> {
 }
 
 fn listeners(request: &Request) -> Vec<(&'static str, u16)> {
-    let amqp = request.admin.overview().listeners;
+    let amqp = request.admin.listeners();
     let amqp = amqp.iter().map(|listener| (listener.protocol, listener.address.port()));
     let shown = &request.shown;
     let http = shown.addresses.iter().map(|address| ("http", address.port()));
@@ -69,9 +69,19 @@ fn listeners(request: &Request) -> Vec<(&'static str, u16)> {
 }
 
 /// Whether everything that cannot be otherwise on one node is as it is: vhosts run as long as the node does, no quorum
-/// hangs on it, no leader is missing, and it serves once it answers.
+/// hangs on it, no leader is missing, and its definitions are there once it answers.
 pub(crate) fn always(_: &Request) -> Result<Answer, Failure> {
     ok()
+}
+
+/// Whether clients are served, and not kept out by an operator.
+pub(crate) fn is_serving(request: &Request) -> Result<Answer, Failure> {
+    if request.admin.is_serving() {
+        return ok();
+    }
+    Err(Failure::unhealthy(
+        json!({ "reason": "the broker does not serve clients: its operator has stopped that" }),
+    ))
 }
 
 /// Whether the node may go without taking the majority of a quorum with it: there is nobody else to have one with.

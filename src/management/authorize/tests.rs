@@ -19,7 +19,10 @@ fn caller(tags: &[&str]) -> Tags {
     use broker::user::{User, UserTags};
     let tags = UserTags::new(tags.iter().map(|tag| (*tag).to_owned()));
     let (name, loopback_only, password) = ("somebody".into(), false, None);
-    Tags::of(&Caller { user: User { name, tags, loopback_only, password }.into() })
+    Tags::of(&Caller {
+        user: User { name, tags, loopback_only, password }.into(),
+        has_token: false,
+    })
 }
 
 fn ranks(tags: &[&str]) -> (bool, bool, bool, bool) {

@@ -95,11 +95,10 @@ impl Admin {
         let shared = &self.node.shared;
         let alarms = &shared.alarms;
         let (used, queued) = shared.memory.used();
-        let store = shared.options.store.as_ref();
         let disk = shared.data_dir.as_ref().map(|data_dir| DiskInfo {
             folder: data_dir.path().to_owned(),
             free: alarms.disk_free(),
-            limit: store.map_or(0, |store| store.disk_free_min),
+            limit: alarms.disk_free_min(),
             is_alarmed: alarms.is_disk_low(),
         });
         NodeInfo {

@@ -182,8 +182,13 @@ impl Admin {
             classic: sums.classic,
             quorum: sums.quorum,
             churn: churn(&base, now),
-            listeners: self.node.listeners.lock().clone(),
+            listeners: self.listeners(),
         }
+    }
+
+    /// Where clients are listened for; nowhere while none are served.
+    pub fn listeners(&self) -> Vec<ListenerInfo> {
+        if self.is_serving() { self.node.listeners.lock().clone() } else { Vec::new() }
     }
 
     fn sum(&self) -> Sums {
