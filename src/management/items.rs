@@ -6,7 +6,7 @@ use amqp::FieldTable;
 use broker::User;
 use server::admin::{
     BindingInfo, ChannelKey, ConnectionKey, ConsumerInfo, ExchangeKey, LimitInfo, PermissionInfo,
-    QueueKey, TopicPermissionInfo, VhostInfo,
+    PolicyInfo, QueueKey, TopicPermissionInfo, VhostInfo,
 };
 
 use crate::fields::Fields;
@@ -76,4 +76,14 @@ impl Item for LimitInfo {
 /// About what a table takes in memory: a few times what it takes on the wire.
 fn bytes_of(table: &FieldTable) -> usize {
     if table.is_empty() { 0 } else { table.to_bytes().len() * 4 }
+}
+
+impl Item for PolicyInfo {
+    fn heap_bytes(&self) -> usize {
+        self.policy.pattern().len() + bytes_of(self.policy.definition())
+    }
+
+    fn name(&self) -> Option<&str> {
+        Some(self.policy.name())
+    }
 }

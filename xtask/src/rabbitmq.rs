@@ -89,10 +89,7 @@ impl RabbitMq {
         let mut command = Command::new(self.server);
         command
             .env("HOME", folder)
-            .env(
-                "RABBITMQ_NODENAME",
-                format!("xtask-{}-{}@localhost", std::process::id(), self.port),
-            )
+            .env("RABBITMQ_NODENAME", self.node_name())
             .env("RABBITMQ_NODE_IP_ADDRESS", "127.0.0.1")
             .env("RABBITMQ_NODE_PORT", self.port.to_string())
             .env("RABBITMQ_DIST_PORT", self.distribution_port.to_string())

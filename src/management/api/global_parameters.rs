@@ -9,6 +9,7 @@ use crate::answer::Answer;
 use crate::document::Document;
 use crate::failure::Failure;
 use crate::fields::{Fields, Wanted};
+use crate::listing::Item;
 use crate::request::Request;
 
 /// What clients are told of the cluster; among the parameters only if it was given.
@@ -21,6 +22,16 @@ pub(crate) const CLUSTER_ID: &str = "internal_cluster_id";
 pub(crate) struct GlobalParameter {
     name: String,
     value: Value,
+}
+
+impl Item for GlobalParameter {
+    fn heap_bytes(&self) -> usize {
+        self.name.len() + self.value.to_string().len()
+    }
+
+    fn name(&self) -> Option<&str> {
+        Some(&self.name)
+    }
 }
 
 /// Those that were set, by name.

@@ -12,6 +12,7 @@ use crate::api::limits::{LimitsOf, limits_of_vhost};
 use crate::document::Document;
 use crate::failure::Failure;
 use crate::fields::{Fields, Wanted};
+use crate::listing::Item;
 use crate::request::Request;
 use crate::tables::{table_to_json, to_erlang};
 
@@ -29,6 +30,16 @@ pub(crate) struct Parameter {
     pub(crate) component: &'static str,
     pub(crate) name: String,
     pub(crate) value: Value,
+}
+
+impl Item for Parameter {
+    fn heap_bytes(&self) -> usize {
+        self.name.len() + self.value.to_string().len()
+    }
+
+    fn name(&self) -> Option<&str> {
+        Some(&self.name)
+    }
 }
 
 /// Those of these vhosts.
