@@ -43,6 +43,19 @@ const PATHS: &[(&str, &str)] = &[
     ("bindings/%2F/e/letters/q/classic", "bindings-between"),
     ("vhosts/%2F/connections", "vhost-connections"),
     ("vhosts/%2F/channels", "vhost-channels"),
+    ("policies", "policies"),
+    ("policies/%2F", "policies-of-vhost"),
+    ("policies/%2F/shaped", "policy"),
+    ("policies/%2F/none", "no-policy"),
+    ("operator-policies/%2F", "operator-policies"),
+    ("operator-policies/%2F/shaped", "operator-policy"),
+    ("parameters", "parameters"),
+    ("parameters/vhost-limits/%2F/limits", "parameter"),
+    ("parameters/none", "parameters-of-no-component"),
+    ("parameters/none/%2F/x", "no-parameter"),
+    ("global-parameters", "global-parameters"),
+    ("global-parameters/shaped", "global-parameter"),
+    ("global-parameters/none", "no-global-parameter"),
     ("health/checks/alarms", "health-alarms"),
     ("health/checks/local-alarms", "health-local-alarms"),
     ("health/checks/port-listener/1", "health-port-missing"),
@@ -199,6 +212,20 @@ fn file(name: &str) -> PathBuf {
     folder.join(format!("{name}.json"))
 }
 
+/// Sets what the scene, which is a client's, cannot.
+fn set_policies(guest: &Client) {
+    let policy = json!({ "pattern": "^classic$", "definition": { "max-length": 100 } });
+    for (path, body) in [
+        ("policies/%2F/shaped", &policy),
+        ("operator-policies/%2F/shaped", &policy),
+        ("vhost-limits/%2F/max-queues", &json!({ "value": 1000 })),
+        ("global-parameters/shaped", &json!({ "value": { "a": [1] } })),
+    ] {
+        let reply = guest.put(&format!("/api/{path}"), body);
+        assert!(reply.status < 300, "{path}: {}", reply.text);
+    }
+}
+
 fn ask(guest: &Client, path: &str) -> Value {
     let reply = guest.get(&format!("/api/{path}"));
     let shape = match serde_json::from_str(&reply.text) {
@@ -219,6 +246,7 @@ fn recorded_broker() -> Option<(String, SocketAddr)> {
 fn every_answer_has_rabbitmqs_shape() {
     if let Some((uri, address)) = recorded_broker() {
         let guest = Client::guest(address);
+        set_policies(&guest);
         let _scene = Scene::play(&uri);
         // Its statistics are as old as that.
         std::thread::sleep(std::time::Duration::from_secs(12));
@@ -231,6 +259,7 @@ fn every_answer_has_rabbitmqs_shape() {
     }
     let broker = Broker::start();
     let guest = Client::guest(broker.management());
+    set_policies(&guest);
     let _scene = Scene::play(&broker.uri());
     for queue in ["classic", "exclusive", "quorum"] {
         guest.wait_until_idle(&format!("/api/queues/%2F/{queue}"));

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { api, at, openAt, screenshot, start, told } from './setting.js'
+import { api, at, logIn, open, openAt, screenshot, start, told } from './setting.js'
 
 const NAME = 'page policy'
 let setting
@@ -58,5 +58,18 @@ test('a queue and an exchange show what counts for them, of both kinds', async (
   for (const place of [['policies', NAME], ['queues', 'page.policed'], ['exchanges', 'page.policed']]) {
     await api('DELETE', at(place[0], '/', place[1]))
   }
+  assert.deepEqual(page.faults, [])
+})
+
+test('a policymaker sets policies, and sees nothing else of what administrators do', async () => {
+  await api('PUT', at('users', 'page maker'), { password: 'pw', tags: 'policymaker' })
+  await api('PUT', at('permissions', '/', 'page maker'), { configure: '.*', write: '.*', read: '.*' })
+  const page = await open(setting, { hash: '#/admin' })
+  await logIn(page, 'page maker', 'pw')
+  await page.getByRole('button', { name: 'Set policy' }).waitFor()
+  const tabs = page.getByRole('navigation', { name: 'Parts of the administration' }).getByRole('link')
+  assert.deepEqual(await tabs.allTextContents(), ['Policies'])
+  assert.equal(await page.getByRole('button', { name: 'Set operator policy' }).count(), 0)
+  await api('DELETE', at('users', 'page maker'))
   assert.deepEqual(page.faults, [])
 })

@@ -91,6 +91,30 @@ def test_vhosts_users_permissions_and_limits(tool: Run) -> None:
     assert names(tool, "vhosts") == ["/"]
 
 
+def test_policies_and_parameters(tool: Run) -> None:
+    """Policies count for what they match, and go again."""
+    tool("declare", "queue", "name=letters")
+    tool("declare", "policy", "name=bounded", "pattern=^let", 'definition={"max-length": 5}', "priority=2", "apply-to=queues")
+    tool("declare", "operator_policy", "name=bound", "pattern=", 'definition={"max-length": 3}')
+    assert names(tool, "policies") == ["bounded"]
+    assert names(tool, "operator_policies") == ["bound"]
+    queue = json.loads(tool("-f", "raw_json", "list", "queues", "policy", "effective_policy_definition"))[0]
+    assert queue == {"policy": "bounded", "effective_policy_definition": {"max-length": 3}}
+    refusal = tool("declare", "policy", "name=bad", "pattern=", 'definition={"x": 1}', fails=True)
+    assert "are not recognised policy settings" in refusal
+    limits = 'value={"max-queues": 9}'
+    tool("declare", "parameter", "component=vhost-limits", "name=limits", limits)
+    assert sorted(names(tool, "parameters", "component")) == ["operator_policy", "vhost-limits"]
+    assert "component shovel not found" in tool(
+        "declare", "parameter", "component=shovel", "name=s", "value={}", fails=True
+    )
+    tool("delete", "parameter", "component=vhost-limits", "name=limits")
+    tool("delete", "operator_policy", "name=bound")
+    tool("delete", "policy", "name=bounded")
+    assert names(tool, "policies") == []
+    assert json.loads(tool("-f", "raw_json", "list", "queues", "policy"))[0]["policy"] is None
+
+
 def test_lists_in_every_format(tool: Run, own_broker: Broker) -> None:
     """Whatever there is can be listed whole, in each format."""
     tool("declare", "queue", "name=letters")

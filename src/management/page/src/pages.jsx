@@ -12,7 +12,7 @@ import { Nowhere } from './pages/nowhere.jsx'
 import { Overview } from './pages/overview.jsx'
 import { Queue } from './pages/queue.jsx'
 import { Queues } from './pages/queues.jsx'
-import { isAdministrator } from './rights.js'
+import { isPolicymaker } from './rights.js'
 
 /** `{ title, Page, props }` */
 export function pageFor({ parts }, user) {
@@ -31,7 +31,7 @@ export function pageFor({ parts }, user) {
     case 'queues/2': return { title: `Queue ${second}`, Page: Queue, props: { vhost: first, name: second } }
     case 'consumers/0': return { title: 'Consumers', Page: Consumers, props: {} }
   }
-  if (kind === 'admin' && isAdministrator(user)) {
+  if (kind === 'admin' && isPolicymaker(user)) {
     return { title: 'Admin', Page: Admin, props: { part: first, name: second } }
   }
   return { title: 'Nothing here', Page: Nowhere, props: {} }

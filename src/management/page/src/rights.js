@@ -4,6 +4,10 @@ export function isAdministrator({ tags }) {
   return tags.includes('administrator')
 }
 
+export function isPolicymaker({ tags }) {
+  return tags.includes('policymaker') || isAdministrator({ tags })
+}
+
 export function isMonitoring({ tags }) {
   return tags.includes('monitoring') || isAdministrator({ tags })
 }

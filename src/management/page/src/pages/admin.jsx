@@ -1,4 +1,4 @@
-// What only administrators see: who may do what, and everything that is defined.
+// What only administrators see: who may do what, and everything that is defined. Of it policymakers see the policies.
 
 import { href } from '../route.js'
 import { Definitions } from './admin/definitions.jsx'
@@ -9,6 +9,8 @@ import { Users } from './admin/users.jsx'
 import { Vhosts } from './admin/vhosts.jsx'
 import { Permissions } from './admin/permissions.jsx'
 import { PageHead } from '../parts/card.jsx'
+import { isAdministrator } from '../rights.js'
+import { useScope } from '../scope.js'
 
 const PARTS = [
   ['users', 'Users', Users],
@@ -19,14 +21,16 @@ const PARTS = [
   ['definitions', 'Definitions', Definitions],
 ]
 
-export function Admin({ part = 'users', name }) {
-  const [, , Part = Users] = PARTS.find(([key]) => key === part) ?? []
+export function Admin({ part: asked, name }) {
+  const { user } = useScope()
+  const parts = isAdministrator(user) ? PARTS : PARTS.filter(([key]) => key === 'policies')
+  const [part, , Part] = parts.find(([key]) => key === asked) ?? parts[0]
   if (part === 'users' && name !== undefined) return <User name={name} />
   return (
     <>
       <PageHead title="Admin" />
       <nav class="tabs" aria-label="Parts of the administration">
-        {PARTS.map(([key, text]) => (
+        {parts.map(([key, text]) => (
           <a key={key} href={href('admin', key)} aria-current={key === part ? 'page' : undefined}>{text}</a>
         ))}
       </nav>

@@ -1,7 +1,7 @@
 // The pages, the vhost that they show, and what concerns the user.
 
 import { logOut } from '../api/client.js'
-import { isAdministrator } from '../rights.js'
+import { isPolicymaker } from '../rights.js'
 import { chosenVhost } from '../scope.js'
 import { useStore } from '../store.js'
 import { chosen, nextTheme, theme } from '../theme.js'
@@ -20,7 +20,7 @@ const PAGES = [
 ]
 
 export function Navigation({ user, vhosts, vhost, current }) {
-  const pages = PAGES.filter(([part]) => part !== 'admin' || isAdministrator(user))
+  const pages = PAGES.filter(([part]) => part !== 'admin' || isPolicymaker(user))
   return (
     <div class="navigation">
       <nav aria-label="Pages">

@@ -10,6 +10,7 @@ import { Confirm, Opener } from '../../parts/confirm.jsx'
 import { Form, SelectField, TextField, useAction, useFields } from '../../parts/form.jsx'
 import { Name } from '../../parts/name.jsx'
 import { Table } from '../../parts/table.jsx'
+import { isAdministrator } from '../../rights.js'
 import { useScope } from '../../scope.js'
 
 const KINDS = [
@@ -49,7 +50,9 @@ export function Policies() {
 
 function PolicyCard({ path, title, noun, note }) {
   const live = useLive(path)
-  const set = live.data && (
+  const { user } = useScope()
+  const maySet = path === 'policies' || isAdministrator(user)
+  const set = live.data && maySet && (
     <Opener label={`Set ${noun}`} small wide>{(close) => <SetPolicy path={path} noun={noun} onClose={close} />}</Opener>
   )
   return (
@@ -57,7 +60,7 @@ function PolicyCard({ path, title, noun, note }) {
       <Answer of={live} missing="This broker has no policies.">
         {(list) => (
           <Table
-            label={title} columns={columnsFor(path)} rows={list} empty="None."
+            label={title} columns={columnsFor(path).filter(({ key }) => key !== 'delete' || maySet)} rows={list} empty="None."
             rowKey={({ vhost, name }) => JSON.stringify([vhost, name])}
           />
         )}
