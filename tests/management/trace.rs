@@ -4,7 +4,7 @@ use futures_util::StreamExt as _;
 use lapin::message::Delivery;
 use lapin::options::{
     BasicConsumeOptions, BasicGetOptions, BasicPublishOptions, BasicRejectOptions,
-    QueueBindOptions, QueueDeclareOptions, QueuePurgeOptions,
+    ConfirmSelectOptions, QueueBindOptions, QueueDeclareOptions, QueuePurgeOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, Consumer};
@@ -15,6 +15,13 @@ use crate::http::Client;
 
 fn run(test: impl Future<Output = ()>) {
     tokio::runtime::Runtime::new().unwrap().block_on(test);
+}
+
+/// A channel whose publishes are waited for.
+async fn open(connection: &Connection) -> Channel {
+    let channel = connection.create_channel().await.unwrap();
+    channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
+    channel
 }
 
 async fn connect(broker: &Broker) -> Connection {
@@ -36,7 +43,7 @@ async fn publish(channel: &Channel, exchange: &str, key: &str, body: &[u8]) {
     let properties = BasicProperties::default().with_priority(3);
     let options = BasicPublishOptions::default();
     let published = channel.basic_publish(exchange.into(), key.into(), options, body, properties);
-    published.await.unwrap();
+    published.await.unwrap().await.unwrap();
 }
 
 async fn consume(channel: &Channel, queue: &str) -> Consumer {
@@ -86,8 +93,8 @@ fn a_publish_and_each_delivery_are_copied() {
     let broker = Broker::start();
     run(async {
         let (watcher, worker) = (connect(&broker).await, connect(&broker).await);
-        let watcher = watcher.create_channel().await.unwrap();
-        let channel = worker.create_channel().await.unwrap();
+        let watcher = open(&watcher).await;
+        let channel = open(&worker).await;
         declare(&channel, "work").await;
         bind(&channel, "work", "amq.direct", "k").await;
         let mut seen = watch(&watcher).await;
@@ -177,7 +184,7 @@ fn copies_of_a_trace_are_not_copied_again() {
     set_tracing(&broker, true);
     run(async {
         let connection = connect(&broker).await;
-        let channel = connection.create_channel().await.unwrap();
+        let channel = open(&connection).await;
         // The copies die at once, and what they become is delivered: a loop, if that were traced.
         let mut arguments = FieldTable::default();
         arguments.insert("x-message-ttl".into(), AMQPValue::LongInt(0));
@@ -203,7 +210,7 @@ fn it_is_still_traced_after_a_restart_and_over_http() {
     broker.restart();
     run(async {
         let connection = connect(&broker).await;
-        let channel = connection.create_channel().await.unwrap();
+        let channel = open(&connection).await;
         let mut seen = watch(&channel).await;
         let message = json!({
             "routing_key": "x", "payload": "y", "payload_encoding": "string", "properties": {},

@@ -23,7 +23,8 @@ impl Headers {
         self.0
     }
 
-    fn put(&mut self, header: &'static str, value: FieldValue) -> &mut Self {
+    /// A value that is a field already, such as what a policy or parameter is.
+    pub(crate) fn put(&mut self, header: &'static str, value: FieldValue) -> &mut Self {
         self.0.insert(name(header), value);
         self
     }

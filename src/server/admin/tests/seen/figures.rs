@@ -220,6 +220,7 @@ async fn exchanges_count_what_they_route_and_what_they_cannot() {
         "amq.fanout",
         "amq.headers",
         "amq.match",
+        "amq.rabbitmq.event",
         "amq.rabbitmq.trace",
         "amq.topic",
     ];
@@ -243,7 +244,7 @@ async fn the_overview_adds_up_also_what_is_gone() {
     channel.basic_get("goes".into(), no_ack).await.unwrap().unwrap();
     let before = stage.admin.overview();
     let ObjectTotals { connections, channels, consumers, exchanges, queues } = before.objects;
-    assert_eq!((connections, channels, consumers, exchanges, queues), (1, 1, 0, 14, 2));
+    assert_eq!((connections, channels, consumers, exchanges, queues), (1, 1, 0, 15, 2));
     assert_eq!((before.queues.ready.value, before.queues.messages.value), (2, 2));
     assert_eq!((before.queues.bytes, before.queues.persistent), (10, 2));
     assert_eq!(before.listeners.len(), 1);
