@@ -29,7 +29,7 @@ pub(crate) fn show(request: &Request) -> Result<Answer, Failure> {
         "server": {
             "bind": texts(&settings.bind),
             "tls": settings.has_tls,
-            "cluster_name": request.admin.cluster_name(),
+            "cluster_name": *request.admin.cluster_name(),
         },
         "limits": limits(&settings),
         "store": store,

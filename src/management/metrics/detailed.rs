@@ -48,7 +48,7 @@ pub(crate) fn show(admin: &Admin, shown: &Shown, query: &Query) -> Answer {
     let wish =
         Wish { families: query.all("family").collect(), vhosts: query.all("vhost").collect() };
     let mut head = Exposition::default();
-    write_identity(&mut head, shown, &admin.node(), admin.cluster_name());
+    write_identity(&mut head, shown, &admin.node(), &admin.cluster_name());
     let head = head.finish().into_bytes();
     let (mut tables, times) = wish.of_queues(admin);
     wish.of_exchanges(admin, &mut tables);
