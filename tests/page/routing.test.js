@@ -69,9 +69,10 @@ async function check(exchange, key, headers = {}) {
   const arrived = await arrivals(exchange, key, headers)
   assert.deepEqual(queues.sort(), arrived, where)
   // A broker that explains says the same.
+  if (!('unroutable' in exchanges[0])) return
   const path = `${at('exchanges', VHOST, exchange === '' ? 'amq.default' : exchange)}/explain`
-  const { status, value } = await api('POST', path, { routing_key: key, headers })
-  if (status === 200) assert.deepEqual(value.queues.map(({ name }) => name).sort(), arrived, where)
+  const { value } = await api('POST', path, { routing_key: key, headers })
+  assert.deepEqual(value.queues.map(({ name }) => name).sort(), arrived, where)
 }
 
 test('topics', async () => {
