@@ -104,17 +104,29 @@ impl Access {
         }
     }
 
+    /// The data folder of the broker on this machine.
+    fn folder(&self, default_folder: DefaultFolder<'_>) -> anyhow::Result<PathBuf> {
+        let named = match (&self.data_dir, &self.config) {
+            (None, None) => variable("PILLARBOX_DATA_DIR").map(PathBuf::from),
+            (named, _) => named.clone(),
+        };
+        named.map_or_else(|| default_folder(self.config.as_deref().map(Path::new)), Ok)
+    }
+
+    /// The data folder, if this is the API of the broker that runs on it.
+    pub(crate) fn folder_of(
+        &self,
+        api: &Api,
+        default_folder: DefaultFolder<'_>,
+    ) -> Option<PathBuf> {
+        let folder = self.folder(default_folder).ok()?;
+        let text = AdminTokenText::read(&folder).ok()?;
+        (text.url == api.base()).then_some(folder)
+    }
+
     /// The file in the data folder of the broker on this machine.
     fn token(&self, default_folder: DefaultFolder<'_>) -> anyhow::Result<AdminTokenText> {
-        let named = self.data_dir.clone();
-        let named = match (named, &self.config) {
-            (None, None) => variable("PILLARBOX_DATA_DIR").map(PathBuf::from),
-            (named, _) => named,
-        };
-        let folder = match named {
-            Some(folder) => folder,
-            None => default_folder(self.config.as_deref().map(Path::new))?,
-        };
+        let folder = self.folder(default_folder)?;
         AdminTokenText::read(&folder).with_context(|| {
             format!(
                 "no broker of this machine is known: cannot read {}. Is it running, with this data folder and as a user whose \

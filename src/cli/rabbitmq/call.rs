@@ -68,14 +68,24 @@ impl<'c> Call<'c> {
 
     /// A failure that shows how the command is used.
     pub(super) fn misused(&self, code: u8, why: &str) -> Fault {
+        self.with_usage(code, &format!("Error (argument validation): {why}"))
+    }
+
+    fn with_usage(&self, code: u8, why: &str) -> Fault {
         Fault::plain(
             code,
             format!(
-                "Error (argument validation): {why}\nArguments given:\n\t{}\n\n{}",
+                "{why}\nArguments given:\n\t{}\n\n{}",
                 self.raw.join(" "),
                 self.command.usage(self.tool),
             ),
         )
+    }
+
+    /// A failure for want of a node that serves clients.
+    pub(super) fn needs_app(&self) -> Fault {
+        let why = "Error: this command requires the 'rabbit' app to be running on the target node. Start it with 'rabbitmqctl start_app'.";
+        self.with_usage(USAGE, why)
     }
 
     /// A word behind the command.
@@ -153,11 +163,19 @@ impl<'c> Call<'c> {
         })
     }
 
+    fn access(&self) -> Access {
+        let data_dir = self.arguments.value("data-dir").map(PathBuf::from);
+        Access::of_tool(data_dir, self.timeout_secs())
+    }
+
+    /// Where the broker with this API keeps its data, if that is on this machine.
+    pub(super) fn folder_of(&self, api: &Api) -> Option<PathBuf> {
+        self.access().folder_of(api, self.default_folder)
+    }
+
     /// The broker that is meant.
     pub(super) fn api(&self) -> Result<Api, Fault> {
-        let data_dir = self.arguments.value("data-dir").map(PathBuf::from);
-        let access = Access::of_tool(data_dir, self.timeout_secs());
-        access.api(self.default_folder).map_err(|error| {
+        self.access().api(self.default_folder).map_err(|error| {
             Fault::plain(
                 UNAVAILABLE,
                 format!("Error: unable to perform an operation on the node: {error:#}"),

@@ -141,10 +141,10 @@ fn with_commas<T: ToString>(values: &[T]) -> String {
 pub(super) fn check_port_connectivity(call: &mut Call<'_>) -> Result<Done, Fault> {
     let api = call.api()?;
     let node = call.node_name(&api)?;
-    call.say(format!("Testing TCP connections to all active listeners on node {node} ..."));
     if !is_serving(&api)? {
-        return Err(not_running(&node));
+        return Err(call.needs_app());
     }
+    call.say(format!("Testing TCP connections to all active listeners on node {node} ..."));
     let listeners = listening(&api)?;
     let refused: Vec<String> = listeners
         .iter()

@@ -48,14 +48,17 @@ pub(super) fn resume_listeners(call: &mut Call<'_>) -> Result<Done, Fault> {
     Ok(Done::Silently)
 }
 
-/// Ends the process, and waits until nobody answers any more.
+/// Ends the process, and waits until nobody answers any more and its data folder is free.
 pub(super) fn stop(call: &mut Call<'_>) -> Result<Done, Fault> {
     let api = call.api()?;
     let node = call.node_name(&api)?;
     call.say(format!("Stopping and halting node {node} ..."));
+    let folder = call.folder_of(&api);
     api.post("/shutdown", &json!({}))?;
     let give_up = Instant::now() + Duration::from_secs(call.timeout_secs().unwrap_or(60));
-    while !matches!(api.get("/serving"), Err(ApiError::Unreachable { .. })) {
+    let is_locked =
+        || folder.as_ref().is_some_and(|folder| disk::is_locked(folder).unwrap_or(false));
+    while is_locked() || !matches!(api.get("/serving"), Err(ApiError::Unreachable { .. })) {
         if Instant::now() > give_up {
             return Err(Fault::error(UNAVAILABLE, "the node was asked to stop and still answers"));
         }
