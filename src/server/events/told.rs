@@ -1,7 +1,7 @@
 //! Each kind of event, with what RabbitMQ 3.10 says of it. Where that has the number of an Erlang process, this has the name of
 //! the connection or channel.
 
-use amqp::{FieldTable, RawTable};
+use amqp::{FieldTable, FieldValue, RawTable, ShortString};
 use broker::arguments::QueueDefinition;
 use broker::exchange::{Binding, Destination, ExchangeSpec};
 use broker::limits::Limits;
@@ -62,6 +62,7 @@ impl Shared {
             let vhost = facts.vhost.get();
             let user = introduction.map(|known| &known.user);
             let tls = connection.tls.as_deref();
+            let certificate = tls.and_then(|tls| tls.certificate.as_ref());
             headers
                 .by(user)
                 .text("type", "network")
@@ -72,6 +73,11 @@ impl Shared {
                 .flag("ssl", tls.is_some())
                 .text("ssl_protocol", tls.map_or("", |tls| tls.version))
                 .text("ssl_cipher", tls.map_or("", |tls| tls.cipher_suite))
+                .text("ssl_hash", "")
+                .text("ssl_key_exchange", "")
+                .text("peer_cert_validity", "")
+                .text("peer_cert_subject", certificate.map_or("", |known| &known.subject))
+                .text("peer_cert_issuer", certificate.map_or("", |known| &known.issuer))
                 .number("connected_at", facts.connected_at.as_ms());
             if let Some(tuning) = tuning {
                 headers
@@ -262,6 +268,7 @@ impl Shared {
                 .texts("tags", tags())
                 .text("default_queue_type", default)
                 .flag("tracing", settings.is_tracing)
+                .put("cluster_state", cluster_state())
                 .table("metadata", |metadata| {
                     metadata.text("description", &settings.description).texts("tags", tags());
                 });
@@ -303,6 +310,15 @@ impl Consuming<'_> {
             .text("channel", &channel_name(self.connection, self.channel))
             .text("consumer_tag", self.tag);
     }
+}
+
+/// On which nodes a vhost runs: here, on this one.
+fn cluster_state() -> FieldValue {
+    let mut state = FieldTable::new();
+    if let Ok(node) = ShortString::try_from(node_name()) {
+        state.insert(node, "running");
+    }
+    FieldValue::Table(state)
 }
 
 fn channel_name(connection: &ConnectionEntry, number: ChannelNumber) -> String {
