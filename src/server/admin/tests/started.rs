@@ -138,12 +138,21 @@ fn scratch() -> PathBuf {
     std::env::temp_dir().join(format!("pillarbox-admin-{}-{count}", std::process::id()))
 }
 
+/// Copies a log that is in use. A file of it may go between being seen and being read: then it is seen anew.
 fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        std::fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
+    while let Err(error) = try_copy(from, to) {
+        assert_eq!(error.kind(), std::io::ErrorKind::NotFound, "{error}");
+        std::fs::remove_dir_all(to).unwrap();
     }
+}
+
+fn try_copy(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let path = entry?.path();
+        std::fs::copy(&path, to.join(path.file_name().unwrap()))?;
+    }
+    Ok(())
 }
 
 pub(super) fn text(password: &str) -> NewPassword {
