@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use broker::QueueKind;
 use broker::arguments::{Compat, QueueDeclaration};
+use broker::policy::{ApplyTo, Policy, PolicyKind};
 use store::ReadError;
 
 use super::*;
@@ -76,4 +77,23 @@ fn a_name_is_free_once_the_log_knows_that_its_queue_is_gone() {
         });
         queue = next.unwrap();
     }
+}
+
+/// As one is that was made while a policy was set: it was not found then, and looks once more itself.
+#[test]
+fn a_queue_that_was_made_by_older_policies_follows_the_newer_ones() {
+    let stage = crate::stage::Stage::new();
+    let length = [(amqp::ShortString::from_static("max-length"), amqp::FieldValue::from(1))];
+    let definition = length.into_iter().collect();
+    let policy = Policy::new(PolicyKind::User, ("p".into(), "^q$"), ApplyTo::All, 0, definition);
+    let put = stage.vhost.put_policy::<Refusal>(PolicyKind::User, policy.unwrap(), |_| Ok(()));
+    assert!(!put.unwrap().0);
+    let mut effects = Effects::default();
+    let works_by = || stage.queue.look(|look| look.queue.settings().max_length).unwrap();
+    assert_eq!(works_by(), None);
+    stage.vhost.apply_policies_to_queue(crate::stage::NOW, &stage.queue, &mut effects);
+    assert_eq!(works_by(), Some(1));
+    assert!(stage.vhost.delete_policy(PolicyKind::User, "p").is_some());
+    stage.vhost.apply_policies_to_queue(crate::stage::NOW, &stage.queue, &mut effects);
+    assert_eq!((works_by(), stage.queue.policy().is_none()), (None, true));
 }
