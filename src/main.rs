@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, bail};
 use clap::{ArgAction, Parser};
 use management::Management;
-use server::admin::Admin;
 use server::{LogFailure, Server, StartError};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info};
@@ -142,7 +141,7 @@ fn serve(arguments: Serve, started: Instant) -> Result<()> {
     let served = runtime.block_on(async {
         let mut signals = Signals::listen()?;
         let server = Server::start(options).await?;
-        let management = match manage(&config, &server.admin()).await {
+        let management = match manage(&config, &server).await {
             Ok(management) => management,
             Err(error) => {
                 // Nobody was told where to connect: the log is closed as it was opened.
@@ -179,13 +178,14 @@ fn serve(arguments: Serve, started: Instant) -> Result<()> {
 }
 
 /// Makes what the definitions name, and starts the management.
-async fn manage(config: &Config, admin: &Admin) -> Result<Management> {
+async fn manage(config: &Config, server: &Server) -> Result<Management> {
+    let admin = server.admin();
     if let Some((path, text)) = config.management.definitions()? {
-        let loaded = management::load_definitions(admin, &text).await;
+        let loaded = management::load_definitions(&admin, &text).await;
         loaded.map_err(|reason| anyhow!("the definitions in {}: {reason}", path.display()))?;
         info!(file = %path.display(), "the definitions are loaded");
     }
-    Ok(Management::start(&config.management(), admin)?)
+    Ok(Management::start(&config.management(), &admin, server.tls())?)
 }
 
 /// Prints a line for each address, for people and for scripts that asked for a free port.
@@ -195,6 +195,9 @@ fn announce(server: &Server, management: &Management) -> std::io::Result<()> {
     let mut stdout = std::io::stdout().lock();
     for address in management.addresses() {
         writeln!(stdout, "management on {address}")?;
+    }
+    for address in management.tls_addresses() {
+        writeln!(stdout, "management on {address} for TLS")?;
     }
     for address in management.metrics_addresses() {
         writeln!(stdout, "metrics on {address}")?;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use amqp::FieldTable;
 use broker::User;
 use server::admin::{
-    BindingInfo, ChannelKey, ConnectionKey, ConsumerInfo, ExchangeKey, LimitInfo,
-    PermissionInfo, QueueKey, TopicPermissionInfo, VhostInfo,
+    BindingInfo, ChannelKey, ConnectionKey, ConsumerInfo, ExchangeKey, LimitInfo, PermissionInfo,
+    QueueKey, TopicPermissionInfo, VhostInfo,
 };
 
 use crate::fields::Fields;
@@ -49,7 +49,8 @@ impl Item for ConsumerInfo {
 
 impl Item for VhostInfo {
     fn heap_bytes(&self) -> usize {
-        let tags: usize = self.settings.tags.iter().map(|tag| tag.len() + size_of::<String>()).sum();
+        let tags: usize =
+            self.settings.tags.iter().map(|tag| tag.len() + size_of::<String>()).sum();
         self.settings.description.len() + tags
     }
 }

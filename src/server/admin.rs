@@ -15,6 +15,7 @@ mod node;
 mod overview;
 mod permissions;
 mod queues;
+mod rehearsal;
 mod sampler;
 mod stats;
 mod topology;
@@ -30,12 +31,13 @@ pub use self::channels::{ChannelInfo, ChannelKey};
 pub use self::connections::{ConnectionInfo, ConnectionKey, ConnectionState};
 pub use self::consumers::{ConsumerInfo, ConsumerWait};
 pub use self::exchanges::{ExchangeInfo, ExchangeKey};
-pub use self::limits::LimitInfo;
+pub use self::limits::{LimitInfo, check_user_limit, check_vhost_limit};
 pub use self::messages::{AckMode, FetchedMessage};
 pub use self::node::{DiskInfo, LogInfo, MemoryInfo, NodeInfo};
 pub use self::overview::{ChurnRates, ListenerInfo, ObjectTotals, Overview, QueueTotals};
 pub use self::permissions::{PermissionInfo, TopicPermissionInfo};
 pub use self::queues::{QueueInfo, QueueKey, QueueMessages, QueueState};
+pub use self::rehearsal::Rehearsal;
 pub(crate) use self::sampler::sample_for_ever;
 pub use self::stats::{Counter, Gauge, MessageStats};
 pub use self::topology::{BindingKey, NewExchange, NewQueue};
@@ -94,6 +96,11 @@ impl Admin {
         Self { node: Arc::clone(node) }
     }
 
+    /// What time it is for this node.
+    pub fn time(&self) -> Timestamp {
+        self.now()
+    }
+
     fn now(&self) -> Timestamp {
         self.node.shared.clock.now()
     }
@@ -143,6 +150,10 @@ const NAME_BYTES_MAX: usize = 255;
 fn check_name(what: &str, name: &str) -> Result<(), AdminError> {
     if name.is_empty() {
         return Err(AdminError::Invalid { reason: format!("a {what} has a name") });
+    }
+    if name.contains(char::is_control) {
+        let reason = format!("the name of a {what} has no control characters");
+        return Err(AdminError::Invalid { reason });
     }
     check_length(what, name)
 }

@@ -4,16 +4,22 @@
 
 #[path = "../broker/mod.rs"]
 mod broker;
+#[path = "../certificates/mod.rs"]
+mod certificates;
 mod definitions;
 mod gate;
 mod http;
+mod https;
+mod imports;
 mod limits;
 mod lists;
 mod messages;
 mod metrics;
 mod page;
 mod scene;
+mod secrets;
 mod shapes;
 mod start;
+mod surface;
 mod topology;
 mod users;

@@ -31,13 +31,10 @@ pub(crate) fn list_of_connection(request: &Request) -> Result<Answer, Failure> {
     show_all(request, channels.ok_or_else(Failure::not_found)?)
 }
 
-fn answer(
-    request: &Request,
-    is_asked_for: impl Fn(&VhostName) -> bool,
-) -> Result<Answer, Failure> {
-    let channels = request.admin.channel_keys(|user, vhost| {
-        request.caller.may_see_what_is_of(user) && is_asked_for(vhost)
-    });
+fn answer(request: &Request, is_asked_for: impl Fn(&VhostName) -> bool) -> Result<Answer, Failure> {
+    let channels = request
+        .admin
+        .channel_keys(|user, vhost| request.caller.may_see_what_is_of(user) && is_asked_for(vhost));
     show_all(request, channels)
 }
 

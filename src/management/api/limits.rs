@@ -108,11 +108,11 @@ fn limit(request: &Request) -> Result<(LimitName, i64), Failure> {
 
 fn named(request: &Request) -> Result<LimitName, Failure> {
     let name = request.part("name");
-    LimitName::parse(name).ok_or_else(|| {
-        Failure::bad_request(format!(
-            "Validation failed\n\nUnrecognised terms [{name}] in limits\n"
-        ))
-    })
+    LimitName::parse(name).ok_or_else(|| unrecognised(name))
+}
+
+fn unrecognised(name: &str) -> Failure {
+    Failure::bad_request(format!("Validation failed\n\nUnrecognised terms [{name}] in limits\n"))
 }
 
 fn fields(owner: &'static str, info: &LimitInfo, wanted: &Wanted) -> Fields {
@@ -121,6 +121,16 @@ fn fields(owner: &'static str, info: &LimitInfo, wanted: &Wanted) -> Fields {
         .put(wanted, owner, info.owner.as_str())
         .put_with(wanted, "value", || LimitsOf(info.limits).to_json());
     fields
+}
+
+/// The limits of one vhost as the definitions of that vhost have them, where it is not named.
+pub(crate) fn parameters_of(admin: &Admin, vhost: &str) -> Value {
+    let mut limits = admin.vhost_limits();
+    limits.retain(|info| info.owner == *vhost);
+    let value = |info: &LimitInfo| LimitsOf(info.limits).to_json();
+    let parameter =
+        |info| json!({ "component": "vhost-limits", "name": "limits", "value": value(info) });
+    limits.iter().map(parameter).collect()
 }
 
 /// The limits of vhosts as the definitions have them: as parameters.
@@ -138,9 +148,13 @@ pub(crate) fn parameters(admin: &Admin) -> Value {
 }
 
 /// Sets what the definitions say of a vhost.
-pub(crate) async fn put_all_of_vhost(admin: &Admin, parameter: &Document) -> Result<(), Failure> {
+pub(crate) async fn put_all_of_vhost(
+    admin: &Admin,
+    vhost: &str,
+    parameter: &Document,
+) -> Result<(), Failure> {
     for (name, value) in read_all(parameter, "value")? {
-        admin.put_vhost_limit(parameter.text("vhost")?, name, value).await?;
+        admin.put_vhost_limit(vhost, name, value).await?;
     }
     Ok(())
 }
@@ -157,10 +171,23 @@ pub(crate) async fn put_all_of_user(
     Ok(())
 }
 
-fn read_all(document: &Document, key: &str) -> Result<Vec<(LimitName, i64)>, Failure> {
+/// What the definitions say of limits.
+///
+/// # Errors
+/// 400 for one that is not known, or no number: it would be missed once it is needed.
+pub(crate) fn read_all(document: &Document, key: &str) -> Result<Vec<(LimitName, i64)>, Failure> {
     let Some(limits) = document.find(key) else { return Ok(Vec::new()) };
-    let limits = Document::part(limits)?;
-    let names = [LimitName::MaxConnections, LimitName::MaxQueues, LimitName::MaxChannels];
-    let read = |name: LimitName| Ok(limits.integer(name.as_str())?.map(|value| (name, value)));
-    names.into_iter().map(read).filter_map(Result::transpose).collect()
+    // Some tools write an empty list for nothing.
+    if limits.as_array().is_some_and(Vec::is_empty) {
+        return Ok(Vec::new());
+    }
+    let limits = Document::part(limits)
+        .map_err(|_| Failure::bad_request(format!("{key} should be an object")))?;
+    let read = |name: &str| {
+        let limit = LimitName::parse(name).ok_or_else(|| unrecognised(name))?;
+        let value = limits.integer(name)?;
+        let value = value.ok_or_else(|| Failure::bad_request(format!("{name} is null")))?;
+        Ok((limit, value))
+    };
+    limits.keys().map(read).collect()
 }

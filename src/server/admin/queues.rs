@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use broker::arguments::QueueDefinition;
 use broker::queue::{ConsumerId, Counters};
-use broker::{ConsumerTag, QueueName, Timestamp, VhostName};
+use broker::{ConsumerTag, QueueName, Timestamp, UserName, VhostName};
 
 use super::connections::name_of;
 use super::consumers::{self, ConsumerInfo};
@@ -112,8 +112,7 @@ impl Admin {
         let mut keys = Vec::new();
         for vhost in self.vhosts_named(vhost) {
             let start = keys.len();
-            let key =
-                |name: &QueueName| QueueKey { vhost: vhost.name.clone(), name: name.clone() };
+            let key = |name: &QueueName| QueueKey { vhost: vhost.name.clone(), name: name.clone() };
             keys.extend(vhost.queues.iter().map(|cell| key(&cell.name)));
             keys[start..].sort_unstable_by(|one, other| one.name.cmp(&other.name));
         }
@@ -124,6 +123,13 @@ impl Admin {
     pub fn queue_at(&self, key: &QueueKey) -> Option<QueueInfo> {
         let cell = self.node.vhost(&key.vhost)?.queue(&key.name)?;
         self.describe(self.now(), &key.vhost, &cell)
+    }
+
+    /// The user to whose connection a queue belongs, if it is exclusive.
+    pub fn queue_owner(&self, key: &QueueKey) -> Option<UserName> {
+        let owner = self.node.vhost(&key.vhost)?.queue(&key.name)?.owner?;
+        let entry = self.node.connections.get(&owner)?;
+        Some(entry.facts.introduction.get()?.user.clone())
     }
 
     /// One queue, with its consumers.
