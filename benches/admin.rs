@@ -6,14 +6,12 @@ use std::{sync::Arc, time::Duration};
 
 use amqp::{FieldTable, Properties};
 use broker::{
-    QueueKind,
-    arguments::Compat,
     permission::{Authority, Permission, TopicPermissions},
     user::{Password, User, UserTags},
 };
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use server::{
-    Account, LivePrefetch, MemoryLimit, NamedAccount, Options, Server,
+    Account, NamedAccount, Options, Server,
     admin::{Admin, NewQueue},
 };
 use tokio::runtime::Runtime;
@@ -29,26 +27,9 @@ fn options() -> Options {
     let account = Account { user, permissions };
     Options {
         bind: vec!["127.0.0.1:0".parse().expect("this is an address")],
-        tls: None,
         vhosts: vec!["/".into()],
         accounts: vec![NamedAccount { account, password: Password::new(b"guest") }],
-        guest_from_anywhere: false,
-        frame_max: 131_072,
-        channel_max: 2047,
-        heartbeat_secs: 60,
-        handshake_ms: 10_000,
-        message_bytes_max: 16 << 20,
-        memory_limit: MemoryLimit::Percent(60),
-        store: None,
-        consumer_timeout_ms: None,
-        consumer_timeout_closes_channel: false,
-        default_queue_type: QueueKind::Classic,
-        live_prefetch: LivePrefetch::Auto,
-        deny_global_prefetch: false,
-        compat: Compat::default(),
-        product: "RabbitMQ".to_owned(),
-        version: "3.13.7".to_owned(),
-        cluster_name: "pillarbox".to_owned(),
+        ..Options::default()
     }
 }
 

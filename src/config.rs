@@ -17,7 +17,7 @@ use anyhow::{Context, Result, bail, ensure};
 use broker::QueueKind;
 use broker::arguments::Compat as QueueCompat;
 use broker::permission::Permission;
-use broker::user::{Password, User, UserTags};
+use broker::user::{Password, User, UserTags, can_be_user_name};
 use serde::Deserialize;
 use server::{Account, LivePrefetch, MemoryLimit, NamedAccount, Options, StoreOptions, Sync};
 
@@ -331,6 +331,10 @@ impl Config {
             "[server] bind is empty: name at least one address"
         );
         ensure!(
+            tls.is_some() || !self.management.needs_certificate(),
+            "[management] tls_bind needs a certificate and a key in [tls]: `pillarbox tls self-signed` makes them for a try"
+        );
+        ensure!(
             limits.frame_max >= 4096,
             "[limits] frame_max is {}: at least 4096",
             limits.frame_max
@@ -390,6 +394,11 @@ impl Config {
             .iter()
             .map(|user| {
                 ensure!(!user.name.is_empty(), "[[users]] has an entry without a name");
+                ensure!(
+                    can_be_user_name(&user.name),
+                    "[[users]] has {:?}: a name has no colon and no control characters",
+                    user.name
+                );
                 ensure!(names.insert(&user.name), "[[users]] has '{}' twice", user.name);
                 let mut permissions = AHashMap::new();
                 for permission in &user.permissions {
@@ -539,6 +548,8 @@ mod tests {
             "deny_queue_master_locator",
             "relaxed_quorum_redeclare",
             "metrics_bind",
+            "tls_bind",
+            "names",
             "load_definitions",
             "vhosts",
             "name",

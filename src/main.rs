@@ -14,7 +14,6 @@ use clap::{ArgAction, CommandFactory as _, Parser};
 use cli::Tool;
 use disk::{AdminTokenFile, AdminTokenText};
 use management::{AdminToken, Management, Settings};
-use server::admin::Admin;
 use server::{LogFailure, Server, StartError};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info};
@@ -157,8 +156,7 @@ fn serve(arguments: Serve, started: Instant) -> Result<()> {
     let served = runtime.block_on(async {
         let mut signals = Signals::listen()?;
         let server = Server::start(options).await?;
-        let (management, token) = match manage(&config, &server.admin(), data_dir.as_deref()).await
-        {
+        let (management, token) = match manage(&config, &server, data_dir.as_deref()).await {
             Ok(started) => started,
             Err(error) => {
                 // Nobody was told where to connect: the log is closed as it was opened.
@@ -198,17 +196,18 @@ fn serve(arguments: Serve, started: Instant) -> Result<()> {
 /// Makes what the definitions name, and starts the management; with the file that lets those in who can read it.
 async fn manage(
     config: &Config,
-    admin: &Admin,
+    server: &Server,
     data_dir: Option<&Path>,
 ) -> Result<(Management, Option<AdminTokenFile>)> {
+    let admin = server.admin();
     if let Some((path, text)) = config.management.definitions()? {
-        let loaded = management::load_definitions(admin, &text).await;
+        let loaded = management::load_definitions(&admin, &text).await;
         loaded.map_err(|reason| anyhow!("the definitions in {}: {reason}", path.display()))?;
         info!(file = %path.display(), "the definitions are loaded");
     }
     let token = AdminToken::random().context("cannot make the token of the administrator")?;
     let settings = Settings { admin_token: Some(token.clone()), ..config.management() };
-    let management = Management::start(&settings, admin)?;
+    let management = Management::start(&settings, &admin, server.tls())?;
     let file = match (data_dir, management.local_url()) {
         (Some(data_dir), Some(url)) => {
             let text = AdminTokenText { url, token: token.to_text() };
@@ -228,6 +227,9 @@ fn announce(server: &Server, management: &Management) -> std::io::Result<()> {
     let mut stdout = std::io::stdout().lock();
     for address in management.addresses() {
         writeln!(stdout, "management on {address}")?;
+    }
+    for address in management.tls_addresses() {
+        writeln!(stdout, "management on {address} for TLS")?;
     }
     for address in management.metrics_addresses() {
         writeln!(stdout, "metrics on {address}")?;

@@ -53,6 +53,12 @@ impl UserTags {
     }
 }
 
+/// Whether a user can have this name: it has no colon, which HTTP's Basic could not carry, and nothing that would end a
+/// line or change a terminal.
+pub fn can_be_user_name(name: &str) -> bool {
+    !name.is_empty() && !name.contains(|letter: char| letter == ':' || letter.is_control())
+}
+
 /// A user.
 #[derive(Debug, Clone)]
 pub struct User {

@@ -13,6 +13,8 @@ use serde::Deserialize;
 pub(crate) struct ManagementConfig {
     /// The addresses of the HTTP API and the web page.
     bind: Vec<SocketAddr>,
+    /// Their addresses under TLS.
+    tls_bind: Vec<SocketAddr>,
     /// The addresses of the metrics for Prometheus, where nobody logs in.
     metrics_bind: Vec<SocketAddr>,
     /// The names that the server is called by, besides its addresses and the name of the machine.
@@ -26,6 +28,7 @@ impl Default for ManagementConfig {
         let local = |port| vec![SocketAddr::from((Ipv4Addr::LOCALHOST, port))];
         Self {
             bind: local(15_672),
+            tls_bind: Vec::new(),
             metrics_bind: local(15_692),
             names: Vec::new(),
             load_definitions: PathBuf::new(),
@@ -36,8 +39,21 @@ impl Default for ManagementConfig {
 impl ManagementConfig {
     /// What the management is started with, which tells its tools that it is this version of RabbitMQ.
     pub(super) fn settings(&self, rabbitmq_version: String) -> ::management::Settings {
-        let Self { bind, metrics_bind, names, .. } = self.clone();
-        ::management::Settings { bind, metrics_bind, names, rabbitmq_version, admin_token: None }
+        let Self { bind, tls_bind, metrics_bind, names, .. } = self.clone();
+        let admin_token = None;
+        ::management::Settings {
+            bind,
+            tls_bind,
+            metrics_bind,
+            names,
+            rabbitmq_version,
+            admin_token,
+        }
+    }
+
+    /// Whether anything of it needs a certificate.
+    pub(super) fn needs_certificate(&self) -> bool {
+        !self.tls_bind.is_empty()
     }
 
     /// The file of definitions that are made at every start, with what is in it.
@@ -59,6 +75,7 @@ impl ManagementConfig {
     pub(crate) fn set_port(&mut self, port: u16) {
         self.bind.iter_mut().for_each(|address| address.set_port(port));
         if port == 0 {
+            self.tls_bind.iter_mut().for_each(|address| address.set_port(0));
             self.metrics_bind.iter_mut().for_each(|address| address.set_port(0));
         }
     }

@@ -15,6 +15,7 @@ mod health;
 mod limits;
 mod messages;
 mod nodes;
+mod openapi;
 mod operator_policies;
 mod overview;
 mod parameters;
@@ -53,9 +54,12 @@ endpoints! {
     NodeLimits "/node-limits" { Get Monitoring => settings::list_limits }
     NodeLimit "/node-limits/{name}" { Put Administrator => settings::put_limit }
     Whoami "/whoami" { Get Management => whoami::show }
+    OpenApi "/openapi.json" { Get Management => openapi::show }
     Extensions "/extensions" { Get Management => about::extensions }
     Version "/version" { Get Management => about::version }
     FeatureFlags "/feature-flags" { Get Administrator => about::feature_flags }
+    Auth "/auth" { Get Management => about::auth }
+    AuthAttempts "/auth/attempts/{node}" { Get Monitoring => about::auth_attempts }
     HashPassword "/auth/hash_password/{password}" { Get Management => about::hash_password }
     DeprecatedFeatures "/deprecated-features" { Get Administrator => about::deprecated_features }
     DeprecatedFeaturesUsed "/deprecated-features/used" { Get Administrator => about::deprecated_features }
@@ -146,6 +150,7 @@ endpoints! {
     VhostTopicPermissions "/vhosts/{vhost}/topic-permissions" {
         Get Administrator => topic_permissions::list_of_vhost
     }
+    StartVhost "/vhosts/{vhost}/start/{node}" { Post Administrator -> vhosts::start }
     Users "/users" { Get Administrator => users::list }
     UsersWithoutPermissions "/users/without-permissions" {
         Get Administrator => users::list_without_permissions
@@ -160,6 +165,7 @@ endpoints! {
     UserTopicPermissions "/users/{user}/topic-permissions" {
         Get Administrator => topic_permissions::list_of_user
     }
+    UserQueues "/users/{user}/queues" { Get Administrator => queues::list_of_user }
     Permissions "/permissions" { Get Administrator => permissions::list }
     Permission "/permissions/{vhost}/{user}" {
         Get Administrator => permissions::show,
@@ -241,6 +247,13 @@ endpoints! {
     ProtocolListener "/health/checks/protocol-listener/{protocol}" {
         Get Management => health::protocol_listener
     }
+    CertificateExpiration "/health/checks/certificate-expiration/{within}/{unit}" {
+        Get Management => health::certificate_expiration
+    }
+    BelowConnectionLimit "/health/checks/below-node-connection-limit" {
+        Get Management => health::below_connection_limit
+    }
+    ReachedClusterSize "/health/checks/reached-target-cluster-size" { Get Management => health::always }
     VirtualHosts "/health/checks/virtual-hosts" { Get Management => health::always }
     QuorumCritical "/health/checks/node-is-quorum-critical" { Get Management => health::quorum_critical }
     InService "/health/checks/is-in-service" { Get Management => health::is_serving }
@@ -276,6 +289,12 @@ impl Endpoint {
     /// Whether it is where Prometheus looks for it, beside `/api` rather than below.
     pub(crate) const fn is_of_metrics(self) -> bool {
         matches!(self, Self::Metrics | Self::MetricsPerObject | Self::MetricsDetailed)
+    }
+
+    /// Its path from the root of the server.
+    pub(crate) fn full_path(self) -> String {
+        let prefix = if self.is_of_metrics() { "" } else { "/api" };
+        format!("{prefix}{}", self.path())
     }
 
     /// Whether its body may be long, and takes long to be worked through.

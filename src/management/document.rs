@@ -4,7 +4,7 @@ use amqp::FieldTable;
 use serde_json::{Map, Value};
 
 use crate::failure::Failure;
-use crate::tables::json_to_table;
+use crate::tables::{BESIDE, from_beside_json, json_to_table};
 
 /// An object that somebody sent.
 #[derive(Clone, Debug, Default)]
@@ -118,6 +118,24 @@ impl Document {
             Some(Value::Array(list)) if list.is_empty() => Ok(FieldTable::new()),
             Some(_) => Err(Failure::bad_request(format!("{key} should be an object"))),
         }
+    }
+
+    /// The field `arguments`, with what an export of this broker says of it beside.
+    ///
+    /// # Errors
+    /// As of [`table`](Self::table).
+    pub(crate) fn arguments(&self) -> Result<FieldTable, Failure> {
+        if let (Some(shown), Some(_)) = (self.find("arguments"), self.find(BESIDE))
+            && let Some(exact) = from_beside_json(self.text(BESIDE)?, shown)?
+        {
+            return Ok(exact);
+        }
+        self.table("arguments")
+    }
+
+    /// The names of all fields.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
     }
 
     /// Tags, as a list or with commas between them.

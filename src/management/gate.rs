@@ -49,13 +49,16 @@ const DEFINITIONS_PATIENCE: Duration = Duration::from_secs(300);
 pub(crate) struct Peer {
     pub(crate) address: SocketAddr,
     pub(crate) last_login: LastLogin,
+    /// Whether it speaks TLS.
+    is_tls: bool,
     /// Whether somebody has logged in on it.
     pub(crate) is_known: AtomicBool,
 }
 
 impl Peer {
-    pub(crate) fn at(address: SocketAddr) -> Self {
-        Self { address, last_login: LastLogin::default(), is_known: AtomicBool::new(false) }
+    pub(crate) fn at(address: SocketAddr, is_tls: bool) -> Self {
+        let (last_login, is_known) = Default::default();
+        Self { address, last_login, is_tls, is_known }
     }
 
     pub(crate) fn is_known(&self) -> bool {
@@ -71,7 +74,6 @@ pub(crate) fn routes(admin: &Admin, shown: &Shown) -> Router {
     let mut router = Router::new();
     for &endpoint in Endpoint::ALL {
         let (admin, shown) = (admin.clone(), shown.clone());
-        let is_metrics = endpoint.is_of_metrics();
         let handler = any(
             async move |path: Result<RawPathParams, RawPathParamsRejection>,
                         request: HttpRequest| {
@@ -79,8 +81,7 @@ pub(crate) fn routes(admin: &Admin, shown: &Shown) -> Router {
                 gate.pass(path.map(|path| parts_of(&path)), request).await
             },
         );
-        let prefix = if is_metrics { "" } else { "/api" };
-        router = router.route(&format!("{prefix}{}", endpoint.path()), handler);
+        router = router.route(&endpoint.full_path(), handler);
     }
     router
 }
@@ -125,7 +126,7 @@ impl Gate {
         let path = path.map_err(|_| Failure::bad_request("a name in the path is no UTF-8"))?;
         let vhost = path.iter().find(|(name, _)| name == "vhost").map(|(_, value)| value.as_str());
         authorize(&caller, *right, vhost, &self.admin)?;
-        if verb != Verb::Get && !is_same_origin(&parts.headers) {
+        if verb != Verb::Get && !is_same_origin(&parts.headers, peer(&parts).is_tls) {
             return Err(Failure::foreign_origin());
         }
         let (bytes_max, patience) = match self.endpoint.is_of_definitions() {
@@ -201,12 +202,14 @@ async fn read_body(body: Body, bytes_max: usize) -> Result<Bytes, Failure> {
     }
 }
 
-/// A browser names the page that sends a change; other clients name none.
-fn is_same_origin(headers: &HeaderMap) -> bool {
+/// A browser names the page that sends a change; other clients name none. Without TLS here there may be some in front of
+/// the broker.
+fn is_same_origin(headers: &HeaderMap, is_tls: bool) -> bool {
     let Some(origin) = headers.get(header::ORIGIN) else { return true };
     let Some(host) = headers.get(header::HOST) else { return false };
     let origin = origin.as_bytes();
-    let site = origin.strip_prefix(b"http://").or_else(|| origin.strip_prefix(b"https://"));
+    let without_tls = origin.strip_prefix(b"http://").filter(|_| !is_tls);
+    let site = without_tls.or_else(|| origin.strip_prefix(b"https://"));
     site.is_some_and(|site| site.eq_ignore_ascii_case(host.as_bytes()))
 }
 
@@ -247,10 +250,12 @@ mod tests {
             ("", false),
         ] {
             let given = headers(&[(header::HOST, "localhost:15672"), (header::ORIGIN, origin)]);
-            assert_eq!(is_same_origin(&given), is_ours, "{origin}");
+            assert_eq!(is_same_origin(&given, false), is_ours, "{origin}");
+            let is_ours = is_ours && origin.starts_with("https:");
+            assert_eq!(is_same_origin(&given, true), is_ours, "{origin}");
         }
-        assert!(is_same_origin(&headers(&[(header::HOST, "localhost:15672")])));
-        assert!(!is_same_origin(&headers(&[(header::ORIGIN, "http://localhost")])));
+        assert!(is_same_origin(&headers(&[(header::HOST, "localhost:15672")]), true));
+        assert!(!is_same_origin(&headers(&[(header::ORIGIN, "http://localhost")]), false));
     }
 
     #[test]

@@ -37,6 +37,7 @@ use axum::Router;
 use axum::http::{Method, Uri};
 use axum::routing::get;
 use server::admin::Admin;
+use server::tls::Tls;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
@@ -71,7 +72,7 @@ pub struct Management {
 pub enum ManagementError {
     /// An address that cannot be listened on.
     #[error(
-        "cannot listen on {address} for the management; `bind` and `metrics_bind` of [management], or --management-port, choose others"
+        "cannot listen on {address} for the management; `bind`, `tls_bind` and `metrics_bind` of [management], or --management-port, choose others"
     )]
     Bind {
         /// Which.
@@ -79,6 +80,9 @@ pub enum ManagementError {
         /// What the operating system says.
         source: io::Error,
     },
+    /// It is to listen for TLS, and there is no certificate for that.
+    #[error("the management is to listen for TLS, for which there is no certificate")]
+    NoCertificate,
     /// There are no threads for it.
     #[error("cannot start the threads of the management: {0}")]
     Threads(io::Error),
@@ -89,8 +93,13 @@ impl Management {
     ///
     /// # Errors
     /// [`ManagementError`]; then nothing is served.
-    pub fn start(settings: &Settings, admin: &Admin) -> Result<Self, ManagementError> {
+    pub fn start(
+        settings: &Settings,
+        admin: &Admin,
+        tls: Option<&Arc<Tls>>,
+    ) -> Result<Self, ManagementError> {
         let sockets = bind_all(&settings.bind)?;
+        let tls_sockets = bind_all(&settings.tls_bind)?;
         let metrics_sockets = bind_all(&settings.metrics_bind)?;
         let addresses = |sockets: &[(StdListener, SocketAddr)]| {
             sockets.iter().map(|(_, address)| *address).collect()
@@ -100,7 +109,9 @@ impl Management {
             admin_token: settings.admin_token.clone().map(Arc::new),
             node_name: admin.node().name.into(),
             addresses: addresses(&sockets),
+            tls_addresses: addresses(&tls_sockets),
             metrics_addresses: addresses(&metrics_sockets),
+            tls: tls.map(Arc::clone),
             budget: Budget::default(),
         };
         let mut builder = tokio::runtime::Builder::new_multi_thread();
@@ -109,16 +120,19 @@ impl Management {
         let names = Names::of(&settings.names, admin.host_name());
         let stop = CancellationToken::new();
         let guard = runtime.enter();
-        for (socket, address) in sockets {
-            let bind = |source| ManagementError::Bind { address, source };
-            let socket = TcpListener::from_std(socket).map_err(bind)?;
-            let listener = Listener::new(socket, router(admin, &shown)).named(&names);
+        for bound in sockets {
+            let listener = listener(bound, router(admin, &shown))?.named(&names);
             runtime.spawn(listener.run(stop.clone()));
         }
-        for (socket, address) in metrics_sockets {
-            let bind = |source| ManagementError::Bind { address, source };
-            let socket = TcpListener::from_std(socket).map_err(bind)?;
-            let listener = Listener::new(socket, metrics_router(admin, &shown));
+        for bound in tls_sockets {
+            let tls = tls.ok_or(ManagementError::NoCertificate)?;
+            // Here a browser has the name from a certificate that nobody else has.
+            let listener = listener(bound, router(admin, &shown))?.with_tls(tls);
+            runtime.spawn(listener.run(stop.clone()));
+        }
+        for bound in metrics_sockets {
+            let address = bound.1;
+            let listener = listener(bound, metrics_router(admin, &shown))?;
             // Beyond this machine whoever reaches the metrics may read them, by whatever name their targets have.
             let is_for_all = !address.ip().is_loopback();
             let listener = if is_for_all { listener } else { listener.named(&names) };
@@ -142,6 +156,11 @@ impl Management {
         };
         let local = |address| local(address).map(|ip| SocketAddr::new(ip, address.port()));
         self.addresses().iter().find_map(local).map(|address| format!("http://{address}"))
+    }
+
+    /// Where the API is under TLS, with the ports that were chosen.
+    pub fn tls_addresses(&self) -> &[SocketAddr] {
+        &self.shown.tls_addresses
     }
 
     /// Where the metrics are, with the ports that were chosen.
@@ -182,6 +201,14 @@ fn bind_all(addresses: &[SocketAddr]) -> Result<Vec<(StdListener, SocketAddr)>, 
         Ok((socket, address))
     };
     addresses.iter().map(bind).collect()
+}
+
+fn listener(
+    (socket, address): (StdListener, SocketAddr),
+    router: Router,
+) -> Result<Listener, ManagementError> {
+    let bind = |source| ManagementError::Bind { address, source };
+    Ok(Listener::new(TcpListener::from_std(socket).map_err(bind)?, router))
 }
 
 /// What is answered on the addresses of the metrics, where nobody logs in: numbers, and the names of queues.

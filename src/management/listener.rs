@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::Request;
+use axum::http::{HeaderValue, Request, header};
 use axum::response::Response;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
@@ -23,6 +23,8 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use parking_lot::Mutex;
 use server::accepting::{REST, is_about_one_connection};
+use server::tls::{HandshakeError, Tls};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -49,6 +51,9 @@ const HEADERS_MAX: usize = 64;
 /// How long an answer may take to be sent. With what it holds nobody is to sit there for ever, taking an octet now and
 /// then.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(300);
+
+/// What keeps a browser from asking without TLS for a year, once it has asked with it.
+const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
 /// The connections there are.
 #[derive(Debug, Default)]
@@ -143,17 +148,24 @@ pub(crate) struct Listener {
     router: Router,
     /// By which names it may be called; `None`: by any.
     names: Option<Names>,
+    /// How TLS is spoken, if it is spoken here.
+    tls: Option<Arc<Tls>>,
     connections: Arc<Connections>,
 }
 
 impl Listener {
     pub(crate) fn new(socket: TcpListener, router: Router) -> Self {
-        Self { socket, router, names: None, connections: Arc::default() }
+        Self { socket, router, names: None, tls: None, connections: Arc::default() }
     }
 
     /// The same, for requests that call the server by one of these names.
     pub(crate) fn named(self, names: &Names) -> Self {
         Self { names: Some(names.clone()), ..self }
+    }
+
+    /// The same, for those who speak TLS.
+    pub(crate) fn with_tls(self, tls: &Arc<Tls>) -> Self {
+        Self { tls: Some(Arc::clone(tls)), ..self }
     }
 
     /// Serves until `stop`.
@@ -168,7 +180,7 @@ impl Listener {
             match accepted {
                 Ok((stream, address)) => {
                     next_id += 1;
-                    let peer = Arc::new(Peer::at(address));
+                    let peer = Arc::new(Peer::at(address, listener.tls.is_some()));
                     let Some(place) = listener.connections.enter(next_id, peer) else {
                         debug!(peer = %address, "no place is free for an HTTP connection");
                         continue;
@@ -178,7 +190,7 @@ impl Listener {
                         tokio::select! {
                             () = stop.cancelled() => {}
                             () = place.close.cancelled() => {}
-                            () = listener.serve(stream, &place) => {}
+                            () = listener.accept(stream, &place) => {}
                         }
                         listener.connections.leave(next_id);
                     });
@@ -192,11 +204,21 @@ impl Listener {
         }
     }
 
-    async fn serve(&self, stream: TcpStream, place: &Arc<Place>) {
+    async fn accept(&self, stream: TcpStream, place: &Arc<Place>) {
         let address = place.peer.address;
         if let Err(error) = stream.set_nodelay(true) {
             debug!(peer = %address, %error, "cannot turn off Nagle's algorithm");
         }
+        let Some(tls) = &self.tls else { return self.serve(stream, place).await };
+        match tls.accept(stream).await {
+            Ok((stream, _)) => self.serve(stream, place).await,
+            Err(HandshakeError::Gone) => debug!(peer = %address, "a client of HTTPS went away"),
+            Err(error) => debug!(peer = %address, "refused an HTTPS connection: {error}"),
+        }
+    }
+
+    async fn serve(&self, stream: impl AsyncRead + AsyncWrite + Unpin, place: &Arc<Place>) {
+        let address = place.peer.address;
         let service =
             service_fn(|request: Request<Incoming>| self.answer(request.map(Body::new), place));
         let served = http1::Builder::new()
@@ -224,6 +246,10 @@ impl Listener {
             Ok(()) => self.router.clone().oneshot(request).await?,
             Err(failure) => response::no(failure),
         };
+        let mut response = response;
+        if self.tls.is_some() {
+            response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, HSTS);
+        }
         let late = place.close.clone();
         let deadline = tokio::spawn(async move {
             tokio::time::sleep(ANSWER_PATIENCE).await;
@@ -257,7 +283,7 @@ mod tests {
     use super::*;
 
     fn peer(address: &str) -> Arc<Peer> {
-        Arc::new(Peer::at(address.parse().unwrap()))
+        Arc::new(Peer::at(address.parse().unwrap(), false))
     }
 
     /// A listener's places, all of them taken by whom `peer` gives.
@@ -305,7 +331,7 @@ mod tests {
         });
         let mut busy: Vec<_> =
             places[1..].iter().map(|place| Busy::on(place, &connections)).collect();
-        for id in 0..CONNECTIONS_MAX * 3 {
+        for id in 0..CONNECTIONS_MAX {
             let next = connections.enter((CONNECTIONS_MAX + id) as u64, peer("10.0.0.3:2"));
             busy.push(Busy::on(&next.unwrap(), &connections));
         }

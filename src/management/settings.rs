@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use server::tls::Tls;
+
 use crate::admin_token::AdminToken;
 use crate::budget::Budget;
 
@@ -11,6 +13,8 @@ use crate::budget::Budget;
 pub struct Settings {
     /// Where the API and the page are; nowhere if it is empty. Port 0 takes a free one.
     pub bind: Vec<SocketAddr>,
+    /// Where they are under TLS.
+    pub tls_bind: Vec<SocketAddr>,
     /// Where `/metrics` is without a login, for Prometheus; nowhere if it is empty.
     pub metrics_bind: Vec<SocketAddr>,
     /// By which names requests may call the server, besides its addresses and that of the machine; `*`: by any.
@@ -32,8 +36,12 @@ pub(crate) struct Shown {
     pub(crate) admin_token: Option<Arc<AdminToken>>,
     /// The addresses of the API.
     pub(crate) addresses: Arc<[SocketAddr]>,
+    /// The addresses of the API under TLS.
+    pub(crate) tls_addresses: Arc<[SocketAddr]>,
     /// The addresses of the metrics.
     pub(crate) metrics_addresses: Arc<[SocketAddr]>,
+    /// How TLS is spoken, if it is.
+    pub(crate) tls: Option<Arc<Tls>>,
     /// What answers hold while they are sent.
     pub(crate) budget: Budget,
 }

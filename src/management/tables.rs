@@ -2,7 +2,7 @@
 
 use amqp::{FieldTable, FieldValue, NESTING_MAX, ShortString};
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use broker::arguments::Term;
 use serde_json::{Map, Number, Value};
 use sha2::{Digest as _, Sha256};
@@ -61,6 +61,32 @@ pub(crate) fn to_erlang(value: &Value) -> String {
 pub(crate) fn json_to_table(object: &Map<String, Value>) -> Result<FieldTable, Failure> {
     to_table(object, NESTING_MAX)
 }
+
+/// What JSON does not say of a table, to stand beside it: all of the table as on the wire, in base64. `None` if it says
+/// everything, as of most.
+pub(crate) fn beside_json(table: &FieldTable, json: &Value) -> Option<String> {
+    let sorted = |mut table: FieldTable| {
+        table.sort_and_dedup();
+        table
+    };
+    let back = json.as_object().and_then(|object| json_to_table(object).ok());
+    let is_exact = back.is_some_and(|back| sorted(back) == sorted(table.clone()));
+    (!is_exact).then(|| STANDARD.encode(table.to_bytes()))
+}
+
+/// The table that stands beside an object, unless it is about another: then somebody has changed what people read.
+///
+/// # Errors
+/// 400 if it is none.
+pub(crate) fn from_beside_json(text: &str, json: &Value) -> Result<Option<FieldTable>, Failure> {
+    let wrong = || Failure::bad_request(format!("{BESIDE} should be a table in base64"));
+    let bytes = STANDARD.decode(text).map_err(|_| wrong())?;
+    let table = FieldTable::decode(&bytes).map_err(|_| wrong())?;
+    Ok(Some(table).filter(|table| table_to_json(table) == *json))
+}
+
+/// Where it stands, beside `arguments`.
+pub(crate) const BESIDE: &str = "pillarbox_arguments";
 
 fn to_table(object: &Map<String, Value>, depth: usize) -> Result<FieldTable, Failure> {
     let mut table = FieldTable::new();
@@ -137,6 +163,36 @@ mod tests {
         let expected =
             json!({ "nan": null, "octets": "\u{fffd}a", "void": null, "price": 1.5, "at": 7 });
         assert_eq!(table_to_json(&table), expected);
+    }
+
+    #[test]
+    fn what_json_does_not_say_stands_beside_it() {
+        let name = |name| ShortString::try_from(name).unwrap();
+        let plain = table(r#"{"b":[1,"a",true],"a":-7,"c":{"x":1.5}}"#).unwrap();
+        assert_eq!(beside_json(&plain, &table_to_json(&plain)), None);
+        for value in [
+            FieldValue::Void,
+            FieldValue::I32(1),
+            FieldValue::U8(1),
+            FieldValue::F32(1.5),
+            FieldValue::F64(f64::NAN),
+            FieldValue::Timestamp(7),
+            FieldValue::Decimal { scale: 2, value: 150 },
+            FieldValue::ByteArray(b"text".to_vec()),
+            FieldValue::LongString(vec![0xff]),
+            FieldValue::Array(vec![FieldValue::Void, FieldValue::I16(-1)]),
+        ] {
+            let mut one = FieldTable::new();
+            one.insert(name("z"), FieldValue::I64(1));
+            one.insert(name("x"), value);
+            let json = table_to_json(&one);
+            let beside = beside_json(&one, &json).unwrap();
+            let back = from_beside_json(&beside, &json).unwrap().unwrap();
+            assert_eq!(back.to_bytes(), one.to_bytes(), "{one:?}");
+            assert_eq!(from_beside_json(&beside, &json!({ "z": 1 })).unwrap(), None);
+        }
+        assert!(from_beside_json("?", &json!({})).is_err());
+        assert!(from_beside_json("AAAA", &json!({})).is_err());
     }
 
     #[test]

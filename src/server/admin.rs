@@ -20,6 +20,7 @@ mod parameters;
 mod permissions;
 mod policies;
 mod queues;
+mod rehearsal;
 mod sampler;
 mod serving;
 mod settings;
@@ -41,15 +42,17 @@ pub use self::consumers::{ConsumerInfo, ConsumerWait};
 pub use self::contents::{Contents, ContentsQuery, MessageState, StoredContent, StoredMessage};
 pub use self::exchanges::{ExchangeInfo, ExchangeKey};
 pub use self::explain::Explained;
-pub use self::limits::LimitInfo;
+pub use self::limits::{LimitInfo, check_user_limit, check_vhost_limit};
 pub use self::messages::{AckMode, FetchedMessage};
 pub use self::moving::{Chosen, MoveTo, Moved};
 pub(crate) use self::node::node_name;
 pub use self::node::{DiskInfo, LogInfo, MemoryInfo, NodeInfo};
 pub use self::overview::{ChurnRates, ListenerInfo, ObjectTotals, Overview, QueueTotals};
+pub use self::parameters::check_global_parameter;
 pub use self::permissions::{PermissionInfo, TopicPermissionInfo};
 pub use self::policies::{NewPolicy, PolicyInfo};
 pub use self::queues::{QueueInfo, QueueKey, QueueMessages, QueueState, QueueTimes};
+pub use self::rehearsal::Rehearsal;
 pub(crate) use self::sampler::sample_for_ever;
 pub use self::settings::{Settings, StoreSettings};
 pub use self::stats::{Counter, Gauge, MessageStats};
@@ -180,6 +183,10 @@ const NAME_BYTES_MAX: usize = 255;
 fn check_name(what: &str, name: &str) -> Result<(), AdminError> {
     if name.is_empty() {
         return Err(AdminError::Invalid { reason: format!("a {what} has a name") });
+    }
+    if name.contains(char::is_control) {
+        let reason = format!("the name of a {what} has no control characters");
+        return Err(AdminError::Invalid { reason });
     }
     check_length(what, name)
 }

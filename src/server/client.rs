@@ -28,6 +28,7 @@ use self::channel::ClientChannel;
 pub(crate) use self::login::Followed;
 use self::login::PendingLogin;
 use self::routes::Routes;
+pub(crate) use self::topology::RESERVED;
 use self::topology::Waiting;
 use crate::node::{ConnectionEntry, ConnectionId, Node, Shared};
 use crate::outbox::{ClientOutbox, DeliveryLink};

@@ -139,6 +139,35 @@ impl LivePrefetch {
     }
 }
 
+impl Default for Options {
+    /// What a node does that nobody said anything to: it listens nowhere, keeps nothing, and has neither vhosts nor users.
+    fn default() -> Self {
+        Self {
+            bind: Vec::new(),
+            tls: None,
+            vhosts: Vec::new(),
+            accounts: Vec::new(),
+            guest_from_anywhere: false,
+            frame_max: 131_072,
+            channel_max: 2047,
+            heartbeat_secs: 60,
+            handshake_ms: 10_000,
+            message_bytes_max: 16 << 20,
+            memory_limit: MemoryLimit::Percent(60),
+            store: None,
+            consumer_timeout_ms: None,
+            consumer_timeout_closes_channel: false,
+            default_queue_type: QueueKind::Classic,
+            live_prefetch: LivePrefetch::Auto,
+            deny_global_prefetch: false,
+            compat: Compat::default(),
+            product: "RabbitMQ".to_owned(),
+            version: "3.13.7".to_owned(),
+            cluster_name: "pillarbox".to_owned(),
+        }
+    }
+}
+
 impl Options {
     /// The memory limit in bytes.
     pub(crate) fn memory_limit(&self) -> u64 {

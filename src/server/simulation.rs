@@ -19,10 +19,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use broker::arguments::Compat;
 use broker::permission::{Pattern, Permission};
 use broker::user::{Password, PasswordHash, User, UserTags};
-use broker::{QueueKind, Timestamp, UserName, VhostName};
+use broker::{Timestamp, UserName, VhostName};
 use store::sim::SimDisk;
 use store::{Fault, Log, Recovery, Stats, Turn};
 
@@ -88,30 +87,21 @@ impl Settings {
             queue_resident_bytes_max: RESIDENT_BYTES_MAX,
         };
         let options = Options {
-            bind: Vec::new(),
-            tls: None,
             vhosts: vec![vhost],
             accounts: vec![NamedAccount {
                 account: Account { user, permissions },
                 password: Password::new(USER.as_bytes()),
             }],
-            guest_from_anywhere: false,
-            frame_max: 131_072,
             channel_max: 16,
             heartbeat_secs: 0,
-            handshake_ms: 10_000,
             message_bytes_max: 1 << 20,
             memory_limit: MemoryLimit::Bytes(1 << 30),
             store: Some(store),
-            consumer_timeout_ms: None,
-            consumer_timeout_closes_channel: false,
-            default_queue_type: QueueKind::Classic,
             live_prefetch: LivePrefetch::Off,
-            deny_global_prefetch: false,
-            compat: Compat::default(),
             product: "Pillarbox".to_owned(),
             version: "0".to_owned(),
             cluster_name: "simulation".to_owned(),
+            ..Options::default()
         };
         let session = Arc::new(options.session_settings());
         let store = store::Options {
@@ -158,6 +148,17 @@ impl Node {
         let mut node = Self { node, session, connections, wheel, recovery };
         node.run();
         Ok(node)
+    }
+
+    /// Gives everybody everything in every vhost, as an operator does who has seen that damage took a permission.
+    pub fn permit_everything(&mut self) {
+        let vhosts: Vec<VhostName> = self.node.vhosts.iter().map(|it| it.name.clone()).collect();
+        let mut rights = self.node.rights.write();
+        let users: Vec<UserName> = rights.users().map(|user| user.name.clone()).collect();
+        for (user, vhost) in users.iter().flat_map(|user| vhosts.iter().map(move |it| (user, it))) {
+            let everything = Permission::full();
+            rights.put_permission(user.clone(), vhost.clone(), everything, |_| None);
+        }
     }
 
     /// What was found as the log was opened.

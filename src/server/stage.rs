@@ -5,19 +5,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use amqp::FieldTable;
+use broker::QueueSettings;
 use broker::Timestamp;
-use broker::arguments::{Compat, QueueDefinition};
+use broker::arguments::QueueDefinition;
 use broker::message::{Arrival, Body, Origin, Sequence};
 use broker::queue::{Queue, ResidentBudget, SegmentPool};
 use broker::record::{Definition, DurableQueue};
-use broker::{QueueKind, QueueSettings};
 use store::Sync;
 
 use crate::clock::Clock;
 use crate::data_dir::DataDir;
 use crate::journal::Journal;
 use crate::node::{Node, Shared};
-use crate::options::{LivePrefetch, MemoryLimit, Options, StoreOptions};
+use crate::options::{Options, StoreOptions};
 use crate::pager::Pager;
 use crate::queue_cell::{Effects, QueueCell};
 use crate::spill::Spill;
@@ -110,33 +110,12 @@ pub(crate) fn arrival(sequence: Sequence, body: &[u8], persistent: bool) -> Arri
 
 /// What a node without vhosts and users is made with.
 pub(crate) fn options(data_dir: PathBuf) -> Options {
-    Options {
-        bind: Vec::new(),
-        tls: None,
-        vhosts: Vec::new(),
-        accounts: Vec::new(),
-        guest_from_anywhere: false,
-        frame_max: 131_072,
-        channel_max: 2047,
-        heartbeat_secs: 60,
-        handshake_ms: 10_000,
-        message_bytes_max: 16 << 20,
-        memory_limit: MemoryLimit::Percent(60),
-        store: Some(StoreOptions {
-            data_dir,
-            sync: Sync::Flush,
-            segment_bytes_max: 1 << 20,
-            disk_free_min: 0,
-            queue_resident_bytes_max: 0,
-        }),
-        consumer_timeout_ms: None,
-        consumer_timeout_closes_channel: false,
-        default_queue_type: QueueKind::Classic,
-        live_prefetch: LivePrefetch::Auto,
-        deny_global_prefetch: false,
-        compat: Compat::default(),
-        product: "RabbitMQ".to_owned(),
-        version: "3.13.7".to_owned(),
-        cluster_name: "pillarbox".to_owned(),
-    }
+    let store = StoreOptions {
+        data_dir,
+        sync: Sync::Flush,
+        segment_bytes_max: 1 << 20,
+        disk_free_min: 0,
+        queue_resident_bytes_max: 0,
+    };
+    Options { store: Some(store), ..Options::default() }
 }

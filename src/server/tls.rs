@@ -17,9 +17,11 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use amqp::ProtocolHeader;
+use broker::Timestamp;
 use parking_lot::Mutex;
 use rustls::pki_types::CertificateDer;
 use rustls::{ProtocolVersion, ServerConfig};
@@ -52,6 +54,8 @@ pub struct Tls {
     options: TlsOptions,
     /// What the next connection is accepted with.
     current: Mutex<Arc<ServerConfig>>,
+    /// Until when its certificate is valid, in milliseconds; 0 if that cannot be read.
+    ends_at: AtomicU64,
     /// How the files looked when they were last read.
     seen: Mutex<Fingerprint>,
 }
@@ -83,8 +87,9 @@ impl Tls {
     /// [`TlsError`], which names the first file that is wrong.
     pub fn load(options: TlsOptions) -> Result<Self, TlsError> {
         let seen = Mutex::new(Fingerprint::of(&options));
-        let current = Mutex::new(Arc::new(files::read(&options)?));
-        Ok(Self { options, current, seen })
+        let (config, own) = files::read(&options)?;
+        let (current, ends_at) = (Mutex::new(Arc::new(config)), AtomicU64::new(end_of(own)));
+        Ok(Self { options, current, ends_at, seen })
     }
 
     /// Reads the files again, for connections from now on. If something is wrong with them, the old ones stay.
@@ -93,8 +98,9 @@ impl Tls {
     pub fn reload(&self) {
         *self.seen.lock() = Fingerprint::of(&self.options);
         match files::read(&self.options) {
-            Ok(config) => {
+            Ok((config, own)) => {
                 *self.current.lock() = Arc::new(config);
+                self.ends_at.store(end_of(own), Ordering::Relaxed);
                 info!("TLS has read its files again");
             }
             Err(error) => error!("TLS goes on with the files that it has: {error}"),
@@ -106,6 +112,11 @@ impl Tls {
         if *self.seen.lock() != Fingerprint::of(&self.options) {
             self.reload();
         }
+    }
+
+    /// Until when the broker's certificate is valid, if that can be read.
+    pub fn certificate_ends_at(&self) -> Option<Timestamp> {
+        Some(self.ends_at.load(Ordering::Relaxed)).filter(|&ms| ms > 0).map(Timestamp)
     }
 
     /// Where to listen for AMQP under it.
@@ -169,6 +180,10 @@ impl Tls {
             user: own.zip(user_from).and_then(|(own, from)| certificate::user_of(own, from)),
         }
     }
+}
+
+fn end_of(own: Option<Certificate>) -> u64 {
+    own.map_or(0, |own| own.not_after.as_ms())
 }
 
 /// Looks at the first octets of a client, and leaves them: who speaks something else is told apart before TLS chokes

@@ -38,6 +38,7 @@ struct Addresses {
     /// If its settings say so.
     tls: Option<SocketAddr>,
     management: Option<SocketAddr>,
+    management_tls: Option<SocketAddr>,
     metrics: Option<SocketAddr>,
 }
 
@@ -144,6 +145,12 @@ impl Broker {
         started.addresses.management.expect("the management is on")
     }
 
+    /// Where its HTTP API is under TLS.
+    pub(crate) fn management_tls(&self) -> SocketAddr {
+        let started = self.started.as_ref().expect("only a broker of this test has a known API");
+        started.addresses.management_tls.expect("its settings say so")
+    }
+
     /// Where its metrics are.
     pub(crate) fn metrics(&self) -> SocketAddr {
         let started = self.started.as_ref().expect("only a broker of this test has known metrics");
@@ -235,20 +242,24 @@ impl Started {
 /// `metrics on <ip>:<port>`, `listening on <ip>:<port>`, and for TLS once more.
 fn wait_for_addresses(lines: &mpsc::Receiver<String>, has_tls: bool) -> Option<Addresses> {
     let give_up = Instant::now() + START_TIMEOUT;
-    let (mut management, mut metrics, mut plain) = (None, None, None);
+    let (mut management, mut management_tls, mut metrics, mut plain) = (None, None, None, None);
     while let Ok(line) = lines.recv_timeout(give_up.saturating_duration_since(Instant::now())) {
         let after = |words: &str| -> Option<SocketAddr> {
             let (_, rest) = line.split_once(words)?;
             rest.split_whitespace().next()?.parse().ok()
         };
-        management = management.or(after("management on "));
+        match line.ends_with(" for TLS") {
+            true => management_tls = management_tls.or(after("management on ")),
+            false => management = management.or(after("management on ")),
+        }
         metrics = metrics.or(after("metrics on "));
         let Some(listening) = after("listening on ") else { continue };
         match plain {
             None if has_tls => plain = Some(listening),
-            None => return Some(Addresses { amqp: listening, tls: None, management, metrics }),
-            Some(amqp) => {
-                return Some(Addresses { amqp, tls: Some(listening), management, metrics });
+            found => {
+                let amqp = found.unwrap_or(listening);
+                let tls = found.map(|_| listening);
+                return Some(Addresses { amqp, tls, management, management_tls, metrics });
             }
         }
     }
@@ -290,6 +301,6 @@ const _: fn() = || {
     broker.restart_changed(|_| {});
     let _ = (broker.addr(), broker.tls_addr(), broker.uri(), broker.pid());
     let _ = (broker.log_text(), broker.is_foreign());
-    let _ = (broker.management(), broker.metrics());
+    let _ = (broker.management(), broker.management_tls(), broker.metrics());
     let _ = Broker::start_on(&broker.data_dir());
 };

@@ -77,3 +77,97 @@ fn a_name_that_is_no_utf_8_is_named_to_who_has_logged_in() {
     assert!(reply.text.contains("a name in the path is no UTF-8"), "{}", reply.text);
     assert_eq!(Client::nobody(broker.management()).get("/api/queues/%2F/%FF%FE").status, 401);
 }
+
+/// A page of another site can let its own name lead to this machine: then its origin is that of the server.
+#[test]
+fn a_name_that_somebody_else_could_have_is_refused() {
+    let broker = Broker::start_with("[management]\nnames = [\"broker.example.com\"]\n");
+    let (guest, scraper) = (Client::guest(broker.management()), Client::nobody(broker.metrics()));
+    let body = [("content-type", "application/json")];
+    for (host, is_taken) in [
+        ("evil.example:15672", false),
+        ("localhost.evil.example", false),
+        ("broker.example.com", true),
+        ("localhost:15672", true),
+        ("127.0.0.1", true),
+    ] {
+        let origin = format!("http://{host}");
+        let named = [("host", host), ("origin", &*origin), body[0]];
+        let reply = guest.send("PUT", "/api/vhosts/made", &named, "{}");
+        assert_eq!(reply.status < 300, is_taken, "{host}: {}", reply.text);
+        let page = Client::nobody(broker.management()).send("GET", "/", &[("host", host)], "");
+        let metrics = scraper.send("GET", "/metrics", &[("host", host)], "");
+        if is_taken {
+            assert_eq!((page.status, metrics.status), (200, 200), "{host}");
+            assert_eq!(guest.delete("/api/vhosts/made").status, 204);
+        } else {
+            assert_eq!((reply.status, page.status, metrics.status), (421, 421, 421), "{host}");
+            let reason = reply.told().2;
+            assert!(reason.as_str().unwrap().contains("`names` of [management]"), "{reason}");
+        }
+    }
+}
+
+/// What a browser does for a page of another site that knows neither name nor password.
+#[test]
+fn another_site_cannot_change_anything() {
+    let broker = Broker::start();
+    let guest = Client::guest(broker.management());
+    let address = format!("http://{}", broker.management());
+    let ours = [("origin", &*address), ("content-type", "application/json")];
+    assert_eq!(guest.send("PUT", "/api/vhosts/ours", &ours, "{}").status, 201);
+    let json = ("content-type", "application/json");
+    for origin in ["https://example.com", "http://localhost:1", "null", "file://"] {
+        for (method, path) in [
+            ("PUT", "/api/vhosts/theirs"),
+            ("DELETE", "/api/vhosts/ours"),
+            ("POST", "/api/definitions"),
+        ] {
+            let reply = guest.send(method, path, &[("origin", origin), json], "{}");
+            assert_eq!((reply.status, reply.told().1.as_str()), (403, "forbidden"), "{origin}");
+            assert_eq!(reply.header("access-control-allow-origin"), "");
+        }
+    }
+    // What a form can send without asking first.
+    for content_type in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"] {
+        let reply =
+            guest.send("PUT", "/api/vhosts/theirs", &[("content-type", content_type)], "{}");
+        assert_eq!(reply.status, 415, "{content_type}");
+    }
+    assert_eq!(guest.get("/api/vhosts/theirs").status, 404);
+    assert_eq!(guest.get("/api/vhosts/ours").status, 200);
+    // A connection cannot be turned into another protocol's.
+    let upgrade = [
+        ("connection", "upgrade"),
+        ("upgrade", "websocket"),
+        ("sec-websocket-version", "13"),
+        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+        ("origin", "https://example.com"),
+    ];
+    for path in ["/", "/ws", "/api/whoami"] {
+        assert_ne!(guest.send("GET", path, &upgrade, "").status, 101, "{path}");
+    }
+}
+
+/// Whatever is in a name stays in its place in the answer.
+#[test]
+fn a_name_cannot_end_a_header() {
+    let broker = Broker::start();
+    let guest = Client::guest(broker.management());
+    guest.put("/api/queues/%2F/q", &json!({}));
+    let key = "a\u{e9} b/?&#\"<>~%0d%0ax:y";
+    let binding = json!({ "routing_key": key });
+    let reply = guest.post("/api/bindings/%2F/e/amq.topic/q/q", &binding);
+    assert_eq!((reply.status, reply.header("x")), (201, ""), "{}", reply.text);
+    let location = reply.header("location").to_owned();
+    assert!(location.bytes().all(|byte| byte.is_ascii_graphic()), "{location}");
+    let path = format!("/api/bindings/%2F/e/amq.topic/q/{location}");
+    assert_eq!(guest.json(&path)["routing_key"], json!(key));
+    for path in ["/queues/a%0d%0ax:y", "/queues/%0d%0a%0d%0a<script>"] {
+        let reply = guest.get(path);
+        assert_eq!((reply.status, reply.header("x")), (307, ""));
+        assert_eq!(reply.header("location"), format!("/api{path}"));
+    }
+    let split = json!({ "routing_key": "a\r\nx: y" });
+    assert_eq!(guest.post("/api/bindings/%2F/e/amq.topic/q/q", &split).status, 400);
+}

@@ -123,7 +123,8 @@ impl Reply {
     }
 }
 
-fn base64(bytes: &[u8]) -> String {
+/// As it goes into a header.
+pub(crate) fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();
     for group in bytes.chunks(3) {

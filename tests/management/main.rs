@@ -4,6 +4,8 @@
 
 #[path = "../broker/mod.rs"]
 mod broker;
+#[path = "../certificates/mod.rs"]
+mod certificates;
 mod cli;
 mod contents;
 mod definitions;
@@ -12,6 +14,8 @@ mod explain;
 mod gate;
 mod histograms;
 mod http;
+mod https;
+mod imports;
 mod limits;
 mod lists;
 mod messages;
@@ -19,9 +23,11 @@ mod metrics;
 mod page;
 mod policies;
 mod scene;
+mod secrets;
 mod session;
 mod shapes;
 mod start;
+mod surface;
 mod topology;
 mod trace;
 mod unroutable;

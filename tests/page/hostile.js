@@ -2,6 +2,32 @@
 
 const CALL = 'window.pwned=1'
 
+/** What begins a text that stands in an attribute, a comment, a script or a style, and ends that first. */
+const BREAKERS = [
+  '"', "'", '">', "'>", '-->', '--!>', ']]>', '*/', '</p>', '</div>', '</a>', '</option></select>', '</svg>', '</math>',
+  '</noscript>', '</template>', '</iframe>', '</xmp>', '</plaintext>', '\u00a0', '\\"', '&quot;>', '&#39;>', '%22%3E',
+]
+
+/** What a browser calls by itself, or as soon as somebody touches the page. */
+const EVENTS = `abort afterprint animationend animationstart auxclick beforeinput beforeprint beforetoggle begin blur cancel
+  canplay change click close contextmenu copy cuechange cut dblclick drag dragend dragenter drop durationchange end ended
+  error focus focusin focusout formdata fullscreenchange gotpointercapture hashchange input invalid keydown keypress keyup
+  load loadeddata loadstart message mousedown mouseenter mouseleave mousemove mouseout mouseover mouseup offline online
+  pagehide pageshow paste play playing pointerdown pointerenter pointermove pointerover pointerrawupdate popstate progress
+  ratechange repeat reset resize scroll scrollend search seeked select selectionchange selectstart slotchange stalled
+  storage submit suspend timeupdate toggle touchstart transitionend transitionrun unhandledrejection unload volumechange
+  waiting wheel`.split(/\s+/)
+
+/** Ways to write an address that runs something. */
+const SCHEMES = [
+  'javascript:', ' javascript:', '\u00a0javascript:', 'javascript&colon;', 'javascript&#58;', 'javascript&#x3a;', 'java&Tab;script:',
+  'java&NewLine;script:', '&#106;avascript:', '&#x6A;avascript:', 'javascript://%0a', 'data:text/html;base64,PHNjcmlwdD4', 'blob:',
+  'feed:javascript:', 'view-source:javascript:', 'livescript:', 'mocha:',
+]
+
+/** Elements that load something, and say so when they cannot. */
+const LOADERS = ['image', 'input type=image', 'script', 'link rel=stylesheet', 'track', 'frame', 'applet', 'bgsound', 'layer', 'embed']
+
 /** At most 120 bytes each, so that they fit into any name, with something before them. */
 export const HOSTILE = [
   `<script>${CALL}</script>`,
@@ -64,4 +90,8 @@ export const HOSTILE = [
   '\u2028window.pwned=1\u2029',
   'a'.repeat(120),
   '😈<b onclick=window.pwned=1>𝕏</b>',
+  ...EVENTS.map((event) => `<x on${event}=${CALL} tabindex=0 contenteditable>`),
+  ...LOADERS.map((element) => `<${element} src=//x.invalid href=//x.invalid onerror=${CALL} onload=${CALL}>`),
+  ...BREAKERS.map((breaker) => `${breaker}<img src=x onerror=${CALL}>`),
+  ...SCHEMES.map((scheme) => `<a href="${scheme}${CALL}" autofocus>x</a>`),
 ]

@@ -109,6 +109,10 @@ impl Found {
         let recovery = node.recovery();
         let was_closed = recovery.was_closed && !recovery.is_new;
         let damage = recovery.damage.first().map(ToString::to_string);
+        if damage.is_some() {
+            // A permission that is damaged is not given back by itself.
+            node.permit_everything();
+        }
         let definitions = node.durable_definitions();
         let client = node.connect();
         let mut bytes = wire::greeting(Mode::Plain);

@@ -1,7 +1,8 @@
 //! `/api/bindings`: which messages of an exchange go where.
 
+use amqp::FieldTable;
 use broker::{Authority, Destination};
-use server::admin::{Admin, BindingInfo, BindingKey};
+use server::admin::{Admin, BindingInfo, BindingKey, Rehearsal};
 
 use crate::answer::Answer;
 use crate::api::exchanges;
@@ -120,8 +121,7 @@ pub(crate) async fn post(request: &Request) -> Result<Answer, Failure> {
     let (authority, document) = (request.authority()?, request.document()?);
     let (source, destination) = (exchanges::name(request), destination(request)?);
     post_one(&request.admin, &authority, (source, &destination), &document).await?;
-    let (routing_key, arguments) =
-        (document.text_or("routing_key", "")?, document.table("arguments")?);
+    let (routing_key, arguments) = (document.text_or("routing_key", "")?, document.arguments()?);
     Answer::created_at(location(destination.name(), routing_key, &arguments))
 }
 
@@ -132,13 +132,40 @@ pub(crate) async fn post_one(
     (source, destination): (&str, &Destination),
     document: &Document,
 ) -> Result<(), Failure> {
-    let binding = BindingKey {
-        source,
-        destination,
-        routing_key: document.text_or("routing_key", "")?,
-        arguments: &document.table("arguments")?,
+    let arguments = document.arguments()?;
+    Ok(admin.bind(authority, &read((source, destination), document, &arguments)?).await?)
+}
+
+/// Whether something could be bound as a file of definitions says.
+pub(crate) fn rehearse_one(
+    rehearsal: &mut Rehearsal<'_>,
+    vhost: &str,
+    document: &Document,
+) -> Result<(), Failure> {
+    let (source, destination) = ends(document)?;
+    let arguments = document.arguments()?;
+    let binding = read((source, &destination), document, &arguments)?;
+    Ok(rehearsal.bind(vhost, &binding)?)
+}
+
+/// What a file of definitions says of where messages come from and where they go.
+pub(crate) fn ends(document: &Document) -> Result<(&str, Destination), Failure> {
+    let name = document.text("destination")?;
+    let destination = match document.text("destination_type")? {
+        "queue" => Destination::Queue(name.into()),
+        "exchange" => Destination::Exchange(name.into()),
+        other => return Err(Failure::bad_request(format!("nothing is bound to a '{other}'"))),
     };
-    Ok(admin.bind(authority, &binding).await?)
+    Ok((document.text("source")?, destination))
+}
+
+fn read<'a>(
+    (source, destination): (&'a str, &'a Destination),
+    document: &'a Document,
+    arguments: &'a FieldTable,
+) -> Result<BindingKey<'a>, Failure> {
+    let routing_key = document.text_or("routing_key", "")?;
+    Ok(BindingKey { source, destination, routing_key, arguments })
 }
 
 /// Takes a binding back.

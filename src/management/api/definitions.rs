@@ -1,14 +1,18 @@
 //! `/api/definitions`: everything that was declared, as one document in RabbitMQ's form, out and in.
 //!
-//! A document is read through before anything of it is done. What it brings is made in this order, because each needs
-//! the ones before: vhosts, users, permissions, limits, parameters, policies, exchanges, queues, bindings. What is there
-//! already is left as it is if it is equal, and refuses the document if it is not; what was made until then stays.
+//! A document is read through and tried out before anything of it is done: either all of it can be made, or nothing is,
+//! and everything that is wrong is named. What is there already is left as it is if it is equal, and refuses the document
+//! if it is not. Then it is made in this order, because each needs the ones before: vhosts, users, permissions, limits,
+//! parameters, policies, exchanges, queues, bindings. If the disk fails in the middle, or somebody declares something else
+//! meanwhile, what was made until then stays: the same document imported again makes the rest.
 
+mod check;
 mod parameters;
 mod policies;
 
 use std::collections::HashSet;
 
+use amqp::FieldTable;
 use broker::permission::Permission;
 use broker::{Authority, Destination, VhostName};
 use futures_util::future::BoxFuture;
@@ -16,6 +20,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::{Map, Value, json};
 use server::admin::{Admin, BindingInfo, ExchangeInfo, QueueInfo};
 
+use self::check::{Findings, called};
 use crate::answer::Answer;
 use crate::api::{
     bindings, exchanges, limits, permissions, queues, topic_permissions, users, vhosts,
@@ -24,7 +29,7 @@ use crate::document::Document;
 use crate::failure::Failure;
 use crate::fields::Wanted;
 use crate::request::Request;
-use crate::tables::table_to_json;
+use crate::tables::{BESIDE, beside_json, table_to_json};
 
 /// How many declarations wait for the disk together.
 const AT_ONCE: usize = 64;
@@ -115,8 +120,8 @@ fn queue_definition(queue: &QueueInfo, with_vhost: bool) -> Value {
             "name": queue.name.as_str(),
             "durable": settings.durable,
             "auto_delete": settings.auto_delete,
-            "arguments": queues::arguments(queue),
         }),
+        &queues::arguments(queue),
     )
 }
 
@@ -131,8 +136,8 @@ fn exchange_definition(exchange: &ExchangeInfo, with_vhost: bool) -> Value {
             "durable": spec.durable,
             "auto_delete": spec.auto_delete,
             "internal": spec.internal,
-            "arguments": table_to_json(&spec.arguments),
         }),
+        &spec.arguments,
     )
 }
 
@@ -149,16 +154,24 @@ fn binding_definition(binding: &BindingInfo, with_vhost: bool) -> Value {
             "destination": binding.destination.name(),
             "destination_type": kind,
             "routing_key": String::from_utf8_lossy(&binding.routing_key),
-            "arguments": table_to_json(&binding.arguments),
         }),
+        &binding.arguments,
     )
 }
 
-fn in_vhost(with_vhost: bool, vhost: &VhostName, mut definition: Value) -> Value {
-    if let Value::Object(definition) = &mut definition
-        && with_vhost
-    {
-        definition.insert("vhost".to_owned(), vhost.as_str().into());
+fn in_vhost(
+    with_vhost: bool,
+    vhost: &VhostName,
+    mut definition: Value,
+    arguments: &FieldTable,
+) -> Value {
+    let shown = table_to_json(arguments);
+    if let Some(exact) = beside_json(arguments, &shown) {
+        definition[BESIDE] = exact.into();
+    }
+    definition["arguments"] = shown;
+    if with_vhost {
+        definition["vhost"] = vhost.as_str().into();
     }
     definition
 }
@@ -200,45 +213,43 @@ impl Import {
     /// # Errors
     /// 400 that names what is wrong with it, or not known.
     pub(crate) fn read(document: &Document, vhost: Option<&str>) -> Result<Self, Failure> {
-        let limits = parameters::read_limits(document, vhost)?;
-        let policies = policies::read(document, vhost)?;
-        let placed = |name: &str| -> Result<Vec<(String, Document)>, Failure> {
-            let place = |entry: Document| match vhost {
-                Some(vhost) => Ok((vhost.to_owned(), entry)),
-                None => Ok((entry.text("vhost")?.to_owned(), entry)),
-            };
-            document.list(name)?.into_iter().map(place).collect()
+        let mut findings = Findings::default();
+        let limits = parameters::read_limits(document, vhost, &mut findings)?;
+        let policies = policies::read(document, vhost, &mut findings)?;
+        let mut placed = |kind: &str, list: &str| -> Result<Vec<(String, Document)>, Failure> {
+            let mut entries = Vec::new();
+            for entry in document.list(list)? {
+                let place = vhost.map_or_else(|| entry.text("vhost"), Ok).map(str::to_owned);
+                if let Some(place) = findings.note(called(kind, &entry, None), place) {
+                    entries.push((place, entry));
+                }
+            }
+            Ok(entries)
         };
-        let (exchanges, queues, bindings) =
-            (placed("exchanges")?, placed("queues")?, placed("bindings")?);
-        for (_, entry) in exchanges.iter().chain(&queues) {
-            entry.need(&["name"])?;
-        }
-        for (_, entry) in &bindings {
-            entry.need(&["source", "destination", "destination_type"])?;
-        }
+        let topology = Self {
+            limits,
+            policies,
+            exchanges: placed("exchange", "exchanges")?,
+            queues: placed("queue", "queues")?,
+            bindings: placed("binding", "bindings")?,
+            ..Self::default()
+        };
+        let global_parameters = match vhost {
+            Some(_) => Vec::new(),
+            None => parameters::read_global(document, &mut findings)?,
+        };
+        findings.finish()?;
         if vhost.is_some() {
-            return Ok(Self { limits, policies, exchanges, queues, bindings, ..Self::default() });
+            return Ok(topology);
         }
-        let import = Self {
+        Ok(Self {
             vhosts: document.list("vhosts")?,
             users: document.list("users")?,
             permissions: document.list("permissions")?,
             topic_permissions: document.list("topic_permissions")?,
-            limits,
-            global_parameters: parameters::read_global(document)?,
-            policies,
-            exchanges,
-            queues,
-            bindings,
-        };
-        for entry in import.vhosts.iter().chain(&import.users) {
-            entry.need(&["name"])?;
-        }
-        for entry in import.permissions.iter().chain(&import.topic_permissions) {
-            entry.need(&["user", "vhost"])?;
-        }
-        Ok(import)
+            global_parameters,
+            ..topology
+        })
     }
 
     /// Only what is not there yet: what was changed since it was loaded stays as it was changed.
@@ -271,64 +282,24 @@ impl Import {
         self
     }
 
-    /// Whether everything has a place, before anything is made.
-    fn check_places(&self, admin: &Admin) -> Result<(), Failure> {
-        let is_there = |vhost: &str| {
-            let is_brought = |entry: &Document| entry.text("name") == Ok(vhost);
-            admin.vhost(vhost).is_some() || self.vhosts.iter().any(is_brought)
-        };
-        let placed = [
-            ("a parameter", &self.limits, "name"),
-            ("an exchange", &self.exchanges, "name"),
-            ("a queue", &self.queues, "name"),
-            ("a binding", &self.bindings, "source"),
-        ];
-        for (what, entries, key) in placed {
-            if let Some((vhost, entry)) = entries.iter().find(|(vhost, _)| !is_there(vhost)) {
-                let name = entry.text(key)?;
-                return Err(Failure::bad_request(format!(
-                    "there is no vhost '{vhost}', which the definitions name for {what}, '{name}'"
-                )));
-            }
-        }
-        if let Some(policy) = self.policies.iter().find(|policy| !is_there(&policy.vhost)) {
-            return Err(Failure::bad_request(format!(
-                "there is no vhost '{}', which the definitions name for a policy, '{}'",
-                policy.vhost, policy.name
-            )));
-        }
-        for entry in self.permissions.iter().chain(&self.topic_permissions) {
-            let (user, vhost) = (entry.text("user")?, entry.text("vhost")?);
-            let is_brought = |entry: &Document| entry.text("name") == Ok(user);
-            let is_user = admin.user(user).is_some() || self.users.iter().any(is_brought);
-            if !is_user || !is_there(vhost) {
-                let what =
-                    if is_user { format!("vhost '{vhost}'") } else { format!("user '{user}'") };
-                return Err(Failure::bad_request(format!(
-                    "there is no {what}, which the definitions name for a permission"
-                )));
-            }
-        }
-        Ok(())
-    }
-
     /// Does it all, in somebody's name.
     ///
     /// # Errors
-    /// The first that is refused. Nothing was done if something has no place: a vhost or user that is not there.
+    /// What is wrong with it, and then nothing was done; or the first that is refused all the same.
     pub(crate) async fn run(&self, admin: &Admin, user: &str) -> Result<(), Failure> {
-        self.check_places(admin)?;
+        self.check(admin)?;
         for vhost in &self.vhosts {
             vhosts::put_one(admin, vhost.text("name")?, vhost).await?;
         }
-        each(&self.users, |entry| {
-            Box::pin(async move {
-                let name = entry.text("name")?;
-                users::put_one(admin, name, entry).await?;
-                limits::put_all_of_user(admin, name, entry).await
-            })
-        })
-        .await?;
+        // Administrators first: before one is made less than that, there has to be another.
+        let is_administrator = |entry: &&Document| {
+            let tags = entry.words("tags").ok().flatten();
+            tags.is_some_and(|tags| tags.iter().any(|tag| tag == "administrator"))
+        };
+        let (first, rest): (Vec<_>, Vec<_>) = self.users.iter().partition(is_administrator);
+        for users in [first, rest] {
+            each(&users, |entry| Box::pin(put_user(admin, entry))).await?;
+        }
         each(&self.permissions, |entry| {
             Box::pin(async move {
                 let info = permissions::read(entry.text("user")?, entry.text("vhost")?, entry)?;
@@ -368,23 +339,19 @@ impl Import {
         .await?;
         each(&self.bindings, |(vhost, entry)| {
             Box::pin(async move {
-                let name = entry.text("destination")?;
-                let destination = match entry.text("destination_type")? {
-                    "queue" => Destination::Queue(name.into()),
-                    "exchange" => Destination::Exchange(name.into()),
-                    other => {
-                        return Err(Failure::bad_request(format!(
-                            "nothing is bound to a '{other}'"
-                        )));
-                    }
-                };
+                let (source, destination) = bindings::ends(entry)?;
                 let authority = authority(user, vhost);
-                bindings::post_one(admin, &authority, (entry.text("source")?, &destination), entry)
-                    .await
+                bindings::post_one(admin, &authority, (source, &destination), entry).await
             })
         })
         .await
     }
+}
+
+async fn put_user(admin: &Admin, entry: &Document) -> Result<(), Failure> {
+    let name = entry.text("name")?;
+    users::put_one(admin, name, entry).await?;
+    limits::put_all_of_user(admin, name, entry).await
 }
 
 /// Does something for each, some at a time, so that they wait for one flush of the disk together.

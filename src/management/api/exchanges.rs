@@ -1,8 +1,9 @@
 //! `/api/exchanges`: where messages are published to.
 
+use amqp::FieldTable;
 use broker::Authority;
 use serde_json::{Value, json};
-use server::admin::{Admin, ExchangeInfo, ExchangeKey, MessageStats, NewExchange, Put};
+use server::admin::{Admin, ExchangeInfo, ExchangeKey, MessageStats, NewExchange, Put, Rehearsal};
 
 use crate::answer::Answer;
 use crate::document::Document;
@@ -93,15 +94,34 @@ pub(crate) async fn put_one(
     name: &str,
     document: &Document,
 ) -> Result<Put, Failure> {
-    let exchange = NewExchange {
+    let arguments = document.arguments()?;
+    Ok(admin.declare_exchange(authority, &read(name, document, &arguments)?).await?)
+}
+
+/// Whether an exchange could be declared as a file of definitions says.
+pub(crate) fn rehearse_one(
+    rehearsal: &mut Rehearsal<'_>,
+    vhost: &str,
+    document: &Document,
+) -> Result<(), Failure> {
+    let arguments = document.arguments()?;
+    let exchange = read(document.text("name")?, document, &arguments)?;
+    Ok(rehearsal.declare_exchange(vhost, &exchange)?)
+}
+
+fn read<'a>(
+    name: &'a str,
+    document: &'a Document,
+    arguments: &'a FieldTable,
+) -> Result<NewExchange<'a>, Failure> {
+    Ok(NewExchange {
         name,
         kind: document.text_or("type", "direct")?,
         durable: document.is_true_or("durable", true)?,
         auto_delete: document.is_true("auto_delete")?,
         internal: document.is_true("internal")?,
-        arguments: &document.table("arguments")?,
-    };
-    Ok(admin.declare_exchange(authority, &exchange).await?)
+        arguments,
+    })
 }
 
 /// Deletes an exchange, if nothing is bound to it where that is asked for.

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
-use server::admin::{Admin, Put};
+use server::admin::{Admin, Put, check_global_parameter};
 
 use crate::answer::Answer;
 use crate::document::Document;
@@ -86,22 +86,34 @@ pub(crate) async fn put(request: &Request) -> Result<Answer, Failure> {
     Answer::put(put_one(&request.admin, request.part("name"), &request.document()?).await?)
 }
 
+/// Whether one can be set so, as far as that does not depend on what there is.
+pub(crate) fn check_one(name: &str, document: &Document) -> Result<(), Failure> {
+    document.need(&["value"])?;
+    match name {
+        CLUSTER_ID => Err(unchangeable()),
+        CLUSTER_NAME => document.text("value").map(drop),
+        _ => Ok(check_global_parameter(name, &value_of(document).to_string())?),
+    }
+}
+
+fn value_of(document: &Document) -> &Value {
+    document.raw("value").unwrap_or(&Value::Null)
+}
+
 /// Sets one as a request or a file of definitions says.
 pub(crate) async fn put_one(
     admin: &Admin,
     name: &str,
     document: &Document,
 ) -> Result<Put, Failure> {
-    document.need(&["value"])?;
-    let value = document.raw("value").unwrap_or(&Value::Null);
+    check_one(name, document)?;
     match name {
-        CLUSTER_ID => Err(unchangeable()),
         CLUSTER_NAME => {
             let was_there = admin.has_cluster_name();
             admin.set_cluster_name(Some(document.text("value")?)).await?;
             Ok(if was_there { Put::Updated } else { Put::Created })
         }
-        _ => Ok(admin.put_global_parameter(name, &value.to_string()).await?),
+        _ => Ok(admin.put_global_parameter(name, &value_of(document).to_string()).await?),
     }
 }
 

@@ -1,10 +1,12 @@
 //! `/api/health/checks`: 200 if something is well, 503 with the reason if it is not.
 
+use broker::Timestamp;
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
 use crate::failure::Failure;
 use crate::request::Request;
+use crate::stats;
 
 /// Whether publishers are not held back for want of memory or disk.
 pub(crate) fn alarms(request: &Request) -> Result<Answer, Failure> {
@@ -64,8 +66,9 @@ fn listeners(request: &Request) -> Vec<(&'static str, u16)> {
     let amqp = amqp.iter().map(|listener| (listener.protocol, listener.address.port()));
     let shown = &request.shown;
     let http = shown.addresses.iter().map(|address| ("http", address.port()));
+    let https = shown.tls_addresses.iter().map(|address| ("https", address.port()));
     let metrics = shown.metrics_addresses.iter().map(|address| ("http/prometheus", address.port()));
-    amqp.chain(http).chain(metrics).collect()
+    amqp.chain(http).chain(https).chain(metrics).collect()
 }
 
 /// Whether everything that cannot be otherwise on one node is as it is: vhosts run as long as the node does, no quorum
@@ -82,6 +85,51 @@ pub(crate) fn is_serving(request: &Request) -> Result<Answer, Failure> {
     Err(Failure::unhealthy(
         json!({ "reason": "the broker does not serve clients: its operator has stopped that" }),
     ))
+}
+
+/// Whether no certificate that the node shows ends within a time.
+pub(crate) fn certificate_expiration(request: &Request) -> Result<Answer, Failure> {
+    let within_ms = time_ms(request.part("within"), request.part("unit"))?;
+    let ends_at = request.shown.tls.as_ref().and_then(|tls| tls.certificate_ends_at());
+    let is_near = |end: Timestamp| end.as_ms() < request.admin.time().as_ms() + within_ms;
+    let Some(end) = ends_at.filter(|&end| is_near(end)) else { return ok() };
+    let node = request.node_name();
+    let is_of_tls = |protocol: &str| matches!(protocol, "amqp/ssl" | "https");
+    let expired: Vec<Value> = listeners(request)
+        .into_iter()
+        .filter(|(protocol, _)| is_of_tls(protocol))
+        .map(|(protocol, port)| {
+            let ends = [stats::iso_8601(end)];
+            json!({ "node": &*node, "protocol": protocol, "port": port, "certfile_expires_on": ends })
+        })
+        .collect();
+    if expired.is_empty() {
+        return ok();
+    }
+    Err(Failure::unhealthy(json!({ "reason": "Certificates expiring", "expired": expired })))
+}
+
+/// What RabbitMQ takes for a time: months have 30 days, years 365.
+fn time_ms(within: &str, unit: &str) -> Result<u64, Failure> {
+    let days: u64 = match unit.to_lowercase().as_str() {
+        "days" => 1,
+        "weeks" => 7,
+        "months" => 30,
+        "years" => 365,
+        _ => {
+            let reason = "Time unit not recognised. Use: days, weeks, months, years.";
+            return Err(Failure::bad_request(reason));
+        }
+    };
+    let invalid = || Failure::bad_request("Invalid expiration value.");
+    let count: u32 = within.parse().map_err(|_| invalid())?;
+    Ok(u64::from(count) * days * 24 * 60 * 60 * 1000)
+}
+
+/// Whether there may be more connections: only the operating system limits them here.
+pub(crate) fn below_connection_limit(request: &Request) -> Result<Answer, Failure> {
+    let connections = request.admin.overview().objects.connections;
+    Answer::json(&json!({ "status": "ok", "connections": connections, "limit": "infinity" }))
 }
 
 /// Whether the node may go without taking the majority of a quorum with it: there is nobody else to have one with.

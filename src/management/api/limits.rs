@@ -114,11 +114,11 @@ fn limit(request: &Request) -> Result<(LimitName, i64), Failure> {
 
 fn named(request: &Request) -> Result<LimitName, Failure> {
     let name = request.part("name");
-    LimitName::parse(name).ok_or_else(|| {
-        Failure::bad_request(format!(
-            "Validation failed\n\nUnrecognised terms [{name}] in limits\n"
-        ))
-    })
+    LimitName::parse(name).ok_or_else(|| unrecognised(name))
+}
+
+fn unrecognised(name: &str) -> Failure {
+    Failure::bad_request(format!("Validation failed\n\nUnrecognised terms [{name}] in limits\n"))
 }
 
 fn fields(owner: &'static str, info: &LimitInfo, wanted: &Wanted) -> Fields {
@@ -153,10 +153,23 @@ pub(crate) async fn put_all_of_user(
     Ok(())
 }
 
-fn read_all(document: &Document, key: &str) -> Result<Vec<(LimitName, i64)>, Failure> {
+/// What the definitions say of limits.
+///
+/// # Errors
+/// 400 for one that is not known, or no number: it would be missed once it is needed.
+pub(crate) fn read_all(document: &Document, key: &str) -> Result<Vec<(LimitName, i64)>, Failure> {
     let Some(limits) = document.find(key) else { return Ok(Vec::new()) };
-    let limits = Document::part(limits)?;
-    let names = [LimitName::MaxConnections, LimitName::MaxQueues, LimitName::MaxChannels];
-    let read = |name: LimitName| Ok(limits.integer(name.as_str())?.map(|value| (name, value)));
-    names.into_iter().map(read).filter_map(Result::transpose).collect()
+    // Some tools write an empty list for nothing.
+    if limits.as_array().is_some_and(Vec::is_empty) {
+        return Ok(Vec::new());
+    }
+    let limits = Document::part(limits)
+        .map_err(|_| Failure::bad_request(format!("{key} should be an object")))?;
+    let read = |name: &str| {
+        let limit = LimitName::parse(name).ok_or_else(|| unrecognised(name))?;
+        let value = limits.integer(name)?;
+        let value = value.ok_or_else(|| Failure::bad_request(format!("{name} is null")))?;
+        Ok((limit, value))
+    };
+    limits.keys().map(read).collect()
 }

@@ -36,7 +36,8 @@ pub(crate) fn memory(request: &Request) -> Result<Answer, Failure> {
     }))
 }
 
-fn this_node(request: &Request) -> Result<(), Failure> {
+/// Checks that the path names this node.
+pub(crate) fn this_node(request: &Request) -> Result<(), Failure> {
     if *request.part("node") == *request.node_name() { Ok(()) } else { Err(Failure::not_found()) }
 }
 

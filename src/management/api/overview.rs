@@ -106,6 +106,7 @@ fn listeners(request: &Request, overview: &Overview) -> Value {
     let amqp = overview.listeners.iter().map(|listener| (listener.protocol, listener.address));
     let shown = &request.shown;
     let http = shown.addresses.iter().map(|&address| ("http", address));
+    let https = shown.tls_addresses.iter().map(|&address| ("https", address));
     let metrics = shown.metrics_addresses.iter().map(|&address| ("http/prometheus", address));
     let listener = |(protocol, address): (&str, std::net::SocketAddr)| {
         json!({
@@ -116,14 +117,15 @@ fn listeners(request: &Request, overview: &Overview) -> Value {
             "socket_opts": { "nodelay": true },
         })
     };
-    amqp.chain(http).chain(metrics).map(listener).collect()
+    amqp.chain(http).chain(https).chain(metrics).map(listener).collect()
 }
 
 /// The web servers.
 pub(crate) fn contexts(request: &Request) -> Value {
     let node = request.node_name();
     let shown = &request.shown;
-    let api = shown.addresses.iter().map(|address| ("RabbitMQ Management", address));
+    let api = shown.addresses.iter().chain(&*shown.tls_addresses);
+    let api = api.map(|address| ("RabbitMQ Management", address));
     let metrics = shown.metrics_addresses.iter().map(|address| ("RabbitMQ Prometheus", address));
     let context = |(description, address): (&str, &std::net::SocketAddr)| {
         json!({

@@ -1,11 +1,14 @@
 //! `/api/queues`: what waits for whom.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use amqp::FieldValue;
+use amqp::{FieldTable, FieldValue};
 use broker::{Authority, QueueKind};
 use serde_json::{Value, json};
-use server::admin::{Admin, Durations, NewQueue, Put, QueueInfo, QueueKey, QueueState, QueueTimes};
+use server::admin::{
+    Admin, Durations, NewQueue, Put, QueueInfo, QueueKey, QueueState, QueueTimes, Rehearsal,
+};
 
 use crate::answer::Answer;
 use crate::api::{connections, consumers};
@@ -24,6 +27,15 @@ pub(crate) fn list(request: &Request) -> Result<Answer, Failure> {
 /// Those of one vhost.
 pub(crate) fn list_of_vhost(request: &Request) -> Result<Answer, Failure> {
     answer(request, request.admin.queue_keys(Some(request.part("vhost"))))
+}
+
+/// Those that belong to connections of a user: who declares any other is not kept.
+pub(crate) fn list_of_user(request: &Request) -> Result<Answer, Failure> {
+    let user = request.part("user");
+    request.admin.user(user).ok_or_else(Failure::not_found)?;
+    let mut queues = request.admin.queue_keys(None);
+    queues.retain(|key| request.admin.queue_owner(key).is_some_and(|owner| *owner == *user));
+    answer(request, queues)
 }
 
 fn answer(request: &Request, queues: Vec<QueueKey>) -> Result<Answer, Failure> {
@@ -58,7 +70,7 @@ fn fields(node: &str, queue: &QueueInfo, wanted: &Wanted) -> Fields {
         .put(wanted, "durable", settings.durable)
         .put(wanted, "auto_delete", settings.auto_delete)
         .put(wanted, "exclusive", settings.exclusive)
-        .put_with(wanted, "arguments", || arguments(queue))
+        .put_with(wanted, "arguments", || table_to_json(&arguments(queue)))
         .put(wanted, "node", node)
         .put(wanted, "state", state(queue.state))
         .put(wanted, "policy", queue.policy.as_deref())
@@ -104,15 +116,15 @@ fn fields(node: &str, queue: &QueueInfo, wanted: &Wanted) -> Fields {
 
 /// RabbitMQ shows the type among the arguments only of a queue that was declared with it; ours is always written there,
 /// and a classic queue is one without it.
-pub(crate) fn arguments(queue: &QueueInfo) -> Value {
+pub(crate) fn arguments(queue: &QueueInfo) -> Cow<'_, FieldTable> {
     let arguments = &queue.definition.arguments;
     let classic = FieldValue::from("classic");
     if arguments.get(QUEUE_TYPE) != Some(&classic) {
-        return table_to_json(arguments);
+        return Cow::Borrowed(arguments);
     }
     let mut without = arguments.clone();
     without.remove(QUEUE_TYPE);
-    table_to_json(&without)
+    Cow::Owned(without)
 }
 
 const QUEUE_TYPE: &str = "x-queue-type";
@@ -194,13 +206,32 @@ pub(crate) async fn put_one(
     name: &str,
     document: &Document,
 ) -> Result<Put, Failure> {
-    let queue = NewQueue {
+    let arguments = document.arguments()?;
+    Ok(admin.declare_queue(authority, &read(name, document, &arguments)?).await?)
+}
+
+/// Whether a queue could be declared as a file of definitions says.
+pub(crate) fn rehearse_one(
+    rehearsal: &mut Rehearsal<'_>,
+    vhost: &str,
+    document: &Document,
+) -> Result<(), Failure> {
+    let arguments = document.arguments()?;
+    let queue = read(document.text("name")?, document, &arguments)?;
+    Ok(rehearsal.declare_queue(vhost, &queue)?)
+}
+
+fn read<'a>(
+    name: &'a str,
+    document: &Document,
+    arguments: &'a FieldTable,
+) -> Result<NewQueue<'a>, Failure> {
+    Ok(NewQueue {
         name,
         durable: document.is_true_or("durable", true)?,
         auto_delete: document.is_true("auto_delete")?,
-        arguments: &document.table("arguments")?,
-    };
-    Ok(admin.declare_queue(authority, &queue).await?)
+        arguments,
+    })
 }
 
 /// Deletes a queue, if it is empty or unused where that is asked for.

@@ -55,6 +55,24 @@ pub(crate) async fn put_one(
     Ok(admin.put_user(name, password, UserTags::new(tags)).await?)
 }
 
+/// Whether a user could be made as a file of definitions says; their name, and whether they could administrate.
+pub(crate) fn check_one<'a>(
+    admin: &server::admin::Admin,
+    document: &'a Document,
+) -> Result<(&'a str, bool), Failure> {
+    let name = document.text("name")?;
+    let tags = document.words("tags")?.ok_or_else(|| Failure::bad_request("tags_not_present"))?;
+    let tags = UserTags::new(tags);
+    admin.check_user(name, &tags)?;
+    let has_password = !matches!(new_password(document)?, NewPassword::None);
+    Ok((name, has_password && tags.may_administrate()))
+}
+
+/// Whether a user can log in and do everything.
+pub(crate) fn can_administrate(user: &User) -> bool {
+    user.password.is_some() && user.tags.may_administrate()
+}
+
 fn new_password(document: &Document) -> Result<NewPassword, Failure> {
     let password = document.text_or("password", "")?;
     if !password.is_empty() {

@@ -51,6 +51,19 @@ pub(crate) async fn put_one(
     admin.put_vhost(name, |settings| change(settings, document)).await
 }
 
+/// Whether a vhost could be made as a file of definitions says; its name, and the type of its queues if that is said.
+pub(crate) fn check_one<'a>(
+    admin: &Admin,
+    document: &'a Document,
+) -> Result<(&'a str, Option<QueueKind>), Failure> {
+    let name = document.text("name")?;
+    let known = admin.vhost(name);
+    let mut settings = known.map(|vhost| vhost.settings).unwrap_or_default();
+    change(&mut settings, document)?;
+    admin.check_vhost(name, &settings)?;
+    Ok((name, settings.default_queue_type))
+}
+
 fn change(settings: &mut VhostSettings, document: &Document) -> Result<(), Failure> {
     let metadata = document.find("metadata").map(Document::part).transpose()?;
     for said in metadata.iter().chain([document]) {
@@ -77,6 +90,13 @@ fn change(settings: &mut VhostSettings, document: &Document) -> Result<(), Failu
         settings.is_tracing = document.is_true("tracing")?;
     }
     Ok(())
+}
+
+/// Starts one, which has nothing to do: vhosts run as long as the node does.
+pub(crate) async fn start(request: &Request) -> Result<Answer, Failure> {
+    super::nodes::this_node(request)?;
+    request.admin.vhost(request.part("vhost")).ok_or_else(Failure::not_found)?;
+    Answer::done()
 }
 
 /// Deletes one, with everything in it.

@@ -43,9 +43,7 @@ impl Admin {
         name: LimitName,
         value: i64,
     ) -> Result<(), AdminError> {
-        if name == LimitName::MaxChannels {
-            return Err(not_limited(name, "vhosts"));
-        }
+        check_vhost_limit(name)?;
         self.change_vhost_limit(vhost, name, Some(value)).await
     }
 
@@ -67,9 +65,7 @@ impl Admin {
         name: LimitName,
         value: i64,
     ) -> Result<(), AdminError> {
-        if name == LimitName::MaxQueues {
-            return Err(not_limited(name, "users"));
-        }
+        check_user_limit(name)?;
         self.change_user_limit(user, name, Some(value)).await
     }
 
@@ -152,6 +148,22 @@ impl Admin {
         });
         logged.map(|logged| logged.at)
     }
+}
+
+/// Checks that vhosts can be limited so.
+///
+/// # Errors
+/// [`AdminError::Invalid`].
+pub fn check_vhost_limit(name: LimitName) -> Result<(), AdminError> {
+    if name == LimitName::MaxChannels { Err(not_limited(name, "vhosts")) } else { Ok(()) }
+}
+
+/// Checks that users can be limited so.
+///
+/// # Errors
+/// [`AdminError::Invalid`].
+pub fn check_user_limit(name: LimitName) -> Result<(), AdminError> {
+    if name == LimitName::MaxQueues { Err(not_limited(name, "users")) } else { Ok(()) }
 }
 
 fn not_limited(name: LimitName, of: &str) -> AdminError {

@@ -28,11 +28,7 @@ impl Admin {
     /// # Errors
     /// [`AdminError::Invalid`] if the name cannot be one, the value is too long, or there are too many.
     pub async fn put_global_parameter(&self, name: &str, value: &str) -> Result<Put, AdminError> {
-        check_name("parameter", name)?;
-        if value.len() > TEXT_BYTES_MAX {
-            let reason = format!("a parameter has no more than {TEXT_BYTES_MAX} octets");
-            return Err(AdminError::Invalid { reason });
-        }
+        check_global_parameter(name, value)?;
         let (was_there, after) = {
             let mut parameters = self.node.parameters.write();
             if parameters.find(name).is_none() && parameters.count() >= PARAMETERS_MAX {
@@ -100,4 +96,17 @@ impl Admin {
         });
         after
     }
+}
+
+/// Whether a parameter of the node could be set so, were there room for it.
+///
+/// # Errors
+/// [`AdminError::Invalid`] for what is too long.
+pub fn check_global_parameter(name: &str, value: &str) -> Result<(), AdminError> {
+    check_name("parameter", name)?;
+    if value.len() > TEXT_BYTES_MAX {
+        let reason = format!("a parameter has no more than {TEXT_BYTES_MAX} octets");
+        return Err(AdminError::Invalid { reason });
+    }
+    Ok(())
 }

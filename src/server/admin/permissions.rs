@@ -55,9 +55,8 @@ impl Admin {
     /// # Errors
     /// [`AdminError::NotFound`] if there is no such user or vhost, [`AdminError::Invalid`] if a pattern is malformed.
     pub async fn put_permission(&self, of: PermissionInfo) -> Result<Put, AdminError> {
-        check_texts([&*of.configure, &of.write, &of.read])?;
-        let permission = Permission::new(&of.configure, &of.write, &of.read).map_err(malformed)?;
         let told = of.clone();
+        let permission = self.check_permission(&of)?;
         let PermissionInfo { user, vhost, .. } = of;
         let name = user.clone();
         let put = |rights: &mut Rights| {
@@ -78,6 +77,15 @@ impl Admin {
             headers.text("write", &told.write).text("read", &told.read);
         });
         Ok(put)
+    }
+
+    /// What is said of a user and a vhost, which need not be there.
+    ///
+    /// # Errors
+    /// [`AdminError::Invalid`], as of [`put_permission`](Self::put_permission).
+    pub fn check_permission(&self, of: &PermissionInfo) -> Result<Permission, AdminError> {
+        check_texts([&*of.configure, &of.write, &of.read])?;
+        Permission::new(&of.configure, &of.write, &of.read).map_err(malformed)
     }
 
     /// Takes a user's access to a vhost away. Their connections to it stay, and can do nothing.
@@ -117,10 +125,8 @@ impl Admin {
     /// [`AdminError::NotFound`] if there is no such user or vhost, [`AdminError::Invalid`] if a pattern is malformed.
     pub async fn put_topic_permission(&self, of: TopicPermissionInfo) -> Result<Put, AdminError> {
         let told = of.clone();
-        let TopicPermissionInfo { user, vhost, exchange, write, read } = of;
-        check_length("exchange", &exchange)?;
-        check_texts([&*write, &read])?;
-        let permission = TopicPermission::new(&write, &read, &user, &vhost).map_err(malformed)?;
+        let permission = self.check_topic_permission(&of)?;
+        let TopicPermissionInfo { user, vhost, exchange, .. } = of;
         let name = user.clone();
         let put = |rights: &mut Rights| {
             self.check_owners(rights, &user, &vhost)?;
@@ -140,6 +146,20 @@ impl Admin {
             headers.text("write", &told.write).text("read", &told.read);
         });
         Ok(put)
+    }
+
+    /// What is said of a user and a vhost, which need not be there.
+    ///
+    /// # Errors
+    /// [`AdminError::Invalid`], as of [`put_topic_permission`](Self::put_topic_permission).
+    pub fn check_topic_permission(
+        &self,
+        of: &TopicPermissionInfo,
+    ) -> Result<TopicPermission, AdminError> {
+        let TopicPermissionInfo { user, vhost, exchange, write, read } = of;
+        check_length("exchange", exchange)?;
+        check_texts([&**write, read])?;
+        TopicPermission::new(write, read, user, vhost).map_err(malformed)
     }
 
     /// From now on a user may use every topic of an exchange, or of all exchanges of a vhost, as far as the permission

@@ -6,7 +6,7 @@ use amqp::FieldTable;
 use broker::arguments::QueueDefinition;
 use broker::message::Sequence;
 use broker::queue::{ConsumerId, Counters};
-use broker::{ConsumerTag, PolicyName, QueueName, Timestamp, VhostName};
+use broker::{ConsumerTag, PolicyName, QueueName, Timestamp, UserName, VhostName};
 
 use super::connections::name_of;
 use super::consumers::{self, ConsumerInfo};
@@ -153,6 +153,13 @@ impl Admin {
     pub fn queue_at(&self, key: &QueueKey) -> Option<QueueInfo> {
         let cell = self.node.vhost(&key.vhost)?.queue(&key.name)?;
         self.describe(self.now(), &key.vhost, &cell)
+    }
+
+    /// The user to whose connection a queue belongs, if it is exclusive.
+    pub fn queue_owner(&self, key: &QueueKey) -> Option<UserName> {
+        let owner = self.node.vhost(&key.vhost)?.queue(&key.name)?.owner?;
+        let entry = self.node.connections.get(&owner)?;
+        Some(entry.facts.introduction.get()?.user.clone())
     }
 
     /// One queue, with its consumers.

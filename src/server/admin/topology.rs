@@ -266,10 +266,10 @@ impl<'a> BindingKey<'a> {
 }
 
 /// Arguments as they come on the wire, within its limits.
-struct Arguments(Vec<u8>);
+pub(super) struct Arguments(Vec<u8>);
 
 impl Arguments {
-    fn of(table: &FieldTable) -> Result<Self, AdminError> {
+    pub(super) fn of(table: &FieldTable) -> Result<Self, AdminError> {
         let bytes = table.to_bytes();
         match RawTable::from_bytes(&bytes) {
             Ok(_) => Ok(Self(bytes)),
@@ -290,7 +290,7 @@ fn found(is_there: bool, kind: &str, name: &str) -> Result<(), AdminError> {
     if is_there { Ok(()) } else { Err(AdminError::NotFound { what: format!("{kind} '{name}'") }) }
 }
 
-fn check_name(kind: &str, name: &str) -> Result<(), AdminError> {
+pub(super) fn check_name(kind: &str, name: &str) -> Result<(), AdminError> {
     if name.is_empty() {
         return Err(AdminError::Invalid { reason: format!("a {kind} needs a name") });
     }

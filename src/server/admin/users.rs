@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use broker::record::Definition;
-use broker::user::{Password, PasswordHash, User, UserTags};
+use broker::user::{Password, PasswordHash, User, UserTags, can_be_user_name};
 use tracing::{info, warn};
 
 use super::{Admin, AdminError, Put, check_name, check_texts, no_such};
@@ -94,15 +94,14 @@ impl Admin {
     /// A new user named `guest` may log in from this machine only, as in RabbitMQ.
     ///
     /// # Errors
-    /// [`AdminError::Invalid`] if the name cannot be one, or there are too many tags.
+    /// [`AdminError::Invalid`] if the name cannot be one, there are too many tags, or nobody could administrate any more.
     pub async fn put_user(
         &self,
         name: &str,
         password: NewPassword,
         tags: UserTags,
     ) -> Result<Put, AdminError> {
-        check_name("user", name)?;
-        check_texts(tags.iter())?;
+        self.check_user(name, &tags)?;
         let known = self.user(name);
         let hash = self.hash(password, known.as_ref()).await;
         let mut told: Option<(User, bool)> = None;
@@ -118,6 +117,9 @@ impl Admin {
                     Hashed::AsBefore => known.and_then(|known| known.password.clone()),
                 },
             };
+            if !can_administrate(&user) {
+                check_last_administrator(rights, name)?;
+            }
             let is_other = before.is_some_and(|before| before != user.password);
             told = Some((user.clone(), is_other));
             let mut logged = None;
@@ -152,6 +154,18 @@ impl Admin {
         });
     }
 
+    /// Whether a user could be put so, besides what that does to who can administrate.
+    ///
+    /// # Errors
+    /// As of [`put_user`](Self::put_user).
+    pub fn check_user(&self, name: &str, tags: &UserTags) -> Result<(), AdminError> {
+        // Who has been there for longer than this rule can still be changed.
+        if self.user(name).is_none() {
+            check_user_name(name)?;
+        }
+        check_texts(tags.iter())
+    }
+
     /// What is kept of a new password. One that was the user's before keeps its hash, so that who says it again
     /// changes nothing.
     async fn hash(&self, password: NewPassword, known: Option<&Arc<User>>) -> Hashed {
@@ -178,9 +192,10 @@ impl Admin {
     /// Deletes a user with everything that was said of them, and closes their connections.
     ///
     /// # Errors
-    /// [`AdminError::NotFound`].
+    /// [`AdminError::NotFound`]; [`AdminError::Invalid`] if nobody could administrate any more.
     pub async fn delete_user(&self, name: &str) -> Result<(), AdminError> {
         let delete = |rights: &mut Rights| {
+            check_last_administrator(rights, name)?;
             let gone = rights.remove_user(name).ok_or_else(|| no_such("user", name))?;
             Ok(((), self.node.shared.undefine(gone)))
         };
@@ -191,6 +206,33 @@ impl Admin {
         info!(user = name, "user deleted");
         Ok(())
     }
+}
+
+/// Checks the name of a new user.
+fn check_user_name(name: &str) -> Result<(), AdminError> {
+    check_name("user", name)?;
+    if can_be_user_name(name) {
+        return Ok(());
+    }
+    let reason = "the name of a user has no colon and no control characters".to_owned();
+    Err(AdminError::Invalid { reason })
+}
+
+/// Whether a user can log in and do everything.
+fn can_administrate(user: &User) -> bool {
+    user.tags.may_administrate() && user.password.is_some()
+}
+
+/// Checks that somebody else can administrate if this user can: or the broker could not be operated any more.
+fn check_last_administrator(rights: &Rights, name: &str) -> Result<(), AdminError> {
+    let mut administrators = rights.users().filter(|user| can_administrate(user)).peekable();
+    let is_last = administrators.peek().is_some() && administrators.all(|user| user.name == *name);
+    if !is_last {
+        return Ok(());
+    }
+    let reason =
+        format!("'{name}' is the last administrator with a password: make another one before that");
+    Err(AdminError::Invalid { reason })
 }
 
 /// Whose turn an operator's request is in.

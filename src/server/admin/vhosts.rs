@@ -43,13 +43,11 @@ impl Admin {
         name: &str,
         change: impl FnOnce(&mut VhostSettings) -> Result<(), E>,
     ) -> Result<Put, E> {
-        check_name("vhost", name)?;
         let changes = self.node.vhost_changes.lock().await;
         let known = self.node.vhost(name);
         let mut settings = known.as_ref().map(|vhost| vhost.settings()).unwrap_or_default();
         change(&mut settings)?;
-        let tags = settings.tags.iter().map(String::as_str);
-        check_texts(tags.chain([&*settings.description]))?;
+        self.check_vhost(name, &settings)?;
         let shared = &self.node.shared;
         let told = settings.clone();
         let (was_there, after) = match known {
@@ -68,6 +66,16 @@ impl Admin {
         shared.flushed(after).await;
         info!(vhost = name, "{}", if was_there { "vhost changed" } else { "vhost added" });
         Ok(Put::of(was_there))
+    }
+
+    /// Whether a vhost could be put so.
+    ///
+    /// # Errors
+    /// As of [`put_vhost`](Self::put_vhost).
+    pub fn check_vhost(&self, name: &str, settings: &VhostSettings) -> Result<(), AdminError> {
+        check_name("vhost", name)?;
+        let tags = settings.tags.iter().map(String::as_str);
+        check_texts(tags.chain([&*settings.description]))
     }
 
     /// Says whether a vhost can be deleted.

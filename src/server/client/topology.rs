@@ -34,7 +34,7 @@ pub(super) struct Waiting {
 const WAIT_MS_MAX: u64 = 20_000;
 
 /// What begins the names that only the broker gives.
-const RESERVED: &str = "amq.";
+pub(crate) const RESERVED: &str = "amq.";
 
 impl Client {
     pub(super) fn authorize(&self, action: Action, resource: Resource) -> Result<(), Refusal> {

@@ -91,15 +91,23 @@ impl Definitions {
     /// Defines again what must have been there before the log was damaged: or a wrong byte in the definition of a vhost
     /// would take all its queues along, and one in that of a user would keep everybody out.
     ///
-    /// Vhosts are known by what is in them. Who may log in is never more than the settings say, and nobody comes back of
-    /// whom nothing is left, unless there is nobody else.
+    /// Vhosts are known by what is in them. What cannot be told apart from what was taken away stays away, as what comes
+    /// back by itself is worse than what has to be given again: permissions, which may have been revoked, so also those in
+    /// a vhost that was being deleted, and passwords, which may have been changed. Only where nobody would be left who could
+    /// give them again, the settings count as at a first start.
     pub(super) fn mend(&mut self, options: &Options, journal: &Journal) {
         self.mend_users(options, journal);
         for name in self.vhosts_in_use() {
             if !self.vhosts.iter().any(|(_, vhost)| vhost.name == name) {
+                let is_open = self.permissions.iter().any(|(_, of)| of.vhost == name);
                 error!(
                     vhost = name.as_str(),
-                    "the definition of a vhost is damaged, and is made again"
+                    "the definition of a vhost is damaged, and is made again{}",
+                    if is_open {
+                        ""
+                    } else {
+                        "; nobody may enter it, as it may have been deleted: delete it again, or give permissions"
+                    }
                 );
                 self.define(Definition::Vhost(name.into()), journal);
             }
@@ -108,21 +116,37 @@ impl Definitions {
 
     fn mend_users(&mut self, options: &Options, journal: &Journal) {
         let is_nobody_left = self.users.is_empty();
+        let can_administrate =
+            |user: &User| user.tags.may_administrate() && user.password.is_some();
+        let has_administrator = self.users.iter().any(|(_, user)| can_administrate(user));
         for named in &options.accounts {
             let name = &named.account.user.name;
             let is_known = self.users.iter().any(|(_, user)| user.name == *name);
             let has_any = self.permissions.iter().any(|(_, permission)| permission.user == *name);
-            if !is_known && (has_any || is_nobody_left) {
+            if is_known && !has_any {
                 error!(
                     user = name.as_str(),
-                    "the definition of a user is damaged, and is made again as the settings say"
+                    "a user has no permissions: as the log is damaged, it cannot be told whether they had any; give them again if so"
+                );
+            }
+            if !is_known && has_any && has_administrator {
+                error!(
+                    user = name.as_str(),
+                    "the definition of a user is damaged, and is made again without a password: set one"
+                );
+                let user = User { password: None, ..named.to_user() };
+                self.define(Definition::User(user), journal);
+            } else if !is_known && (has_any || is_nobody_left) {
+                error!(
+                    user = name.as_str(),
+                    "the definition of a user is damaged, and is made again as the settings say: look after the password"
                 );
                 self.define(Definition::User(named.to_user()), journal);
             }
-            if !has_any && (is_known || is_nobody_left) {
+            if !has_any && is_nobody_left {
                 error!(
                     user = name.as_str(),
-                    "a user without permissions gets those of the settings, as the log is damaged"
+                    "a user gets the permissions of the settings, as the log is damaged and nobody is left in it"
                 );
                 for permission in permissions_of(named) {
                     self.define(Definition::Permission(permission), journal);
@@ -233,4 +257,91 @@ fn permissions_of(named: &NamedAccount) -> impl Iterator<Item = PermissionDefini
         vhost: vhost.clone(),
         permission: (**permission).clone(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use broker::permission::Permission;
+    use broker::user::{Password, UserTags};
+
+    use super::*;
+    use crate::options::Account;
+    use crate::stage::Stage;
+
+    /// A user as the settings name them, who may do everything in `/`.
+    fn named(name: &str, tag: &str) -> NamedAccount {
+        let tags = UserTags::new([tag.to_owned()]);
+        let user = User { name: name.into(), tags, loopback_only: false, password: None };
+        let permissions = [("/".into(), Arc::new(Permission::full()))].into_iter().collect();
+        NamedAccount { account: Account { user, permissions }, password: Password::new(b"old") }
+    }
+
+    fn settings() -> Options {
+        let accounts = vec![named("root", "administrator"), named("ann", "monitoring")];
+        Options { vhosts: vec!["/".into()], accounts, ..Options::default() }
+    }
+
+    /// What is left of what the settings say when `is_left` says so, mended.
+    fn mended(is_left: impl Fn(&Definition) -> bool) -> Definitions {
+        let (options, stage) = (settings(), Stage::new());
+        let mut all = vec![Definition::Vhost(VhostName::from("/").into())];
+        for named in &options.accounts {
+            all.push(Definition::User(named.to_user()));
+            all.extend(permissions_of(named).map(Definition::Permission));
+        }
+        let mut left = Definitions::default();
+        let numbered = (1..).zip(all).filter(|(_, definition)| is_left(definition));
+        numbered.for_each(|(id, definition)| left.put(id, definition));
+        left.mend(&options, stage.shared().journal().unwrap());
+        left
+    }
+
+    fn users(of: &Definitions) -> Vec<(&str, bool)> {
+        of.users.iter().map(|(_, user)| (user.name.as_str(), user.password.is_some())).collect()
+    }
+
+    fn permitted(of: &Definitions) -> Vec<&str> {
+        of.permissions.iter().map(|(_, permission)| permission.user.as_str()).collect()
+    }
+
+    #[test]
+    fn a_permission_that_may_have_been_revoked_does_not_come_back() {
+        let left = |definition: &Definition| !matches!(definition, Definition::Permission(of) if of.user == *"ann");
+        let mended = mended(left);
+        assert_eq!(permitted(&mended), ["root"]);
+        assert_eq!(users(&mended), [("root", true), ("ann", true)]);
+    }
+
+    #[test]
+    fn a_user_comes_back_without_a_password_that_may_have_been_changed() {
+        let mended_ann =
+            mended(|definition| !matches!(definition, Definition::User(of) if of.name == *"ann"));
+        assert_eq!(users(&mended_ann), [("root", true), ("ann", false)]);
+        // Without an administrator nobody could set another.
+        let mended_root =
+            mended(|definition| !matches!(definition, Definition::User(of) if of.name == *"root"));
+        assert_eq!(users(&mended_root), [("ann", true), ("root", true)]);
+    }
+
+    #[test]
+    fn if_nobody_is_left_the_settings_count() {
+        let mended = mended(|_| false);
+        assert_eq!(users(&mended), [("root", true), ("ann", true)]);
+        assert_eq!(permitted(&mended), ["root", "ann"]);
+    }
+
+    /// As after the end of the broker while it deleted the vhost: its permissions are gone with its definition.
+    #[test]
+    fn a_vhost_that_may_have_been_deleted_lets_nobody_in() {
+        let (options, stage) = (settings(), Stage::new());
+        let mut left = Definitions::default();
+        left.put(1, Definition::User(named("root", "administrator").to_user()));
+        let (vhost, name) = (VhostName::from("gone"), "q".into());
+        let arguments = amqp::FieldTable::new();
+        let queue = DurableQueue { vhost, name, auto_delete: false, arguments };
+        left.put(2, Definition::Queue(queue));
+        left.mend(&options, stage.shared().journal().unwrap());
+        assert_eq!(left.vhosts.len(), 1, "its queues are kept, as it may not have been");
+        assert!(left.permissions.is_empty());
+    }
 }

@@ -22,11 +22,11 @@ use super::options::{ClientCertificates, TlsOptions, TlsVersion};
 /// From so many days before its end on, the start and every reload says that the certificate expires.
 const EXPIRES_SOON_DAYS: i64 = 14;
 
-/// Reads everything, and makes of it what connections are accepted with.
+/// Reads everything, and makes of it what connections are accepted with; and what can be read of the certificate.
 ///
 /// # Errors
 /// [`TlsError`], which names the first file that is wrong.
-pub(super) fn read(options: &TlsOptions) -> Result<ServerConfig, TlsError> {
+pub(super) fn read(options: &TlsOptions) -> Result<(ServerConfig, Option<Certificate>), TlsError> {
     let provider = Arc::new(ring::default_provider());
     let chain = certificates(TlsFile::Certificate, &options.certificate)?;
     let key = private_key(&options.key)?;
@@ -54,7 +54,7 @@ pub(super) fn read(options: &TlsOptions) -> Result<ServerConfig, TlsError> {
         config.send_tls13_tickets = 0;
     }
     tell(options, own.as_ref());
-    Ok(config)
+    Ok((config, own))
 }
 
 /// What is wrong with a certificate and a key that can be read, but do not go together.

@@ -23,7 +23,7 @@ class Management:
         if body is not None:
             request.add_header("Content-Type", "application/json")
             data = json.dumps(body).encode()
-        with urllib.request.urlopen(request, data, timeout=10) as answer:
+        with urllib.request.urlopen(request, data, timeout=60) as answer:
             text = answer.read()
         return json.loads(text) if text else None
 

@@ -151,7 +151,7 @@ pub(super) const PARTS: &[Part] = &[
         command: &[
             ".venv/bin/pytest",
             "-k",
-            "not test_celery and not test_flower and not test_rabbitmqadmin",
+            "not test_celery and not test_flower and not test_rabbitmqadmin and not test_definitions and not test_openapi",
         ],
         after: &["broker", "python-setup"],
         runner: Runner::Pytest,
@@ -168,11 +168,25 @@ pub(super) const PARTS: &[Part] = &[
     },
     Part {
         name: "tools",
-        about: "RabbitMQ's rabbitmqadmin through all its commands, and Flower beside a worker",
+        about: "RabbitMQ's rabbitmqadmin through all its commands, its definitions there and back, Flower beside a worker",
         folder: "tests/clients/python",
-        command: &[".venv/bin/pytest", "-k", "test_flower or test_rabbitmqadmin"],
+        command: &[
+            ".venv/bin/pytest",
+            "-k",
+            "test_flower or test_rabbitmqadmin or test_definitions",
+        ],
         after: &["broker", "python-setup"],
-        programs: &["rabbitmqadmin"],
+        programs: &["rabbitmqadmin", "erl"],
+        runner: Runner::Pytest,
+        long: true,
+        ..PLAIN
+    },
+    Part {
+        name: "openapi",
+        about: "the HTTP API against its own description, by schemathesis",
+        folder: "tests/clients/python",
+        command: &[".venv/bin/pytest", "-k", "test_openapi"],
+        after: &["broker", "python-setup"],
         runner: Runner::Pytest,
         long: true,
         ..PLAIN

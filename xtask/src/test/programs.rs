@@ -44,6 +44,11 @@ const PROGRAMS: &[Program] = &[
         from: "RabbitMQ's tool for its HTTP API (Debian: rabbitmq-server)",
     },
     Program {
+        name: "erl",
+        check: &["erl", "-noshell", "-eval", "halt()."],
+        from: "Erlang, which RabbitMQ runs on (Debian: rabbitmq-server)",
+    },
+    Program {
         name: "chromium",
         check: &["chromium", "--version"],
         from: "Chromium (Debian: chromium)",

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 use server::admin::Admin;
 
+use super::check::{Findings, called};
 use crate::api::global_parameters;
 use crate::api::parameters::{self, VHOST_LIMITS};
 use crate::document::Document;
@@ -35,39 +36,49 @@ pub(super) fn export_global(admin: &Admin) -> Value {
 }
 
 /// The parameters of the vhosts that are limits, each with its vhost, or all for this one; whatever else there may be is not
-/// known here.
+/// known here, and noted.
 ///
 /// # Errors
-/// 400 that names what is not known.
+/// 400 if it is no list.
 pub(super) fn read_limits(
     document: &Document,
     vhost: Option<&str>,
+    findings: &mut Findings,
 ) -> Result<Vec<(String, Document)>, Failure> {
     let mut limits = Vec::new();
     for parameter in document.list("parameters")? {
-        let component = parameter.text("component")?;
-        if component == VHOST_LIMITS {
-            let vhost = vhost.map_or_else(|| parameter.text("vhost"), Ok)?.to_owned();
-            limits.push((vhost, parameter));
-        } else if !super::policies::is_operators(&parameter) {
-            return Err(Failure::bad_request(format!(
-                "parameters of the component '{component}' are not supported yet: take them out of the definitions"
-            )));
+        if super::policies::is_operators(&parameter) {
+            continue;
         }
+        let place = match parameter.text("component") {
+            Ok(VHOST_LIMITS) => vhost.map_or_else(|| parameter.text("vhost"), Ok),
+            Ok(other) => Err(Failure::bad_request(format!(
+                "parameters of the component '{other}' are not supported yet: take them out of the definitions"
+            ))),
+            Err(failure) => Err(failure),
+        };
+        let place = place.map(str::to_owned);
+        limits.extend(findings.note("a parameter", place).map(|place| (place, parameter)));
     }
     Ok(limits)
 }
 
-/// The parameters of the node, each with name and value. That by which another cluster is known is not taken over.
+/// The parameters of the node. That by which another cluster is known is not taken over.
 ///
 /// # Errors
-/// 400 if a name or value is missing.
-pub(super) fn read_global(document: &Document) -> Result<Vec<Document>, Failure> {
+/// 400 if they are no list.
+pub(super) fn read_global(
+    document: &Document,
+    findings: &mut Findings,
+) -> Result<Vec<Document>, Failure> {
     let mut parameters = document.list("global_parameters")?;
-    for parameter in &parameters {
-        parameter.need(&["name", "value"])?;
-    }
     parameters.retain(|parameter| parameter.text("name") != Ok(global_parameters::CLUSTER_ID));
+    for parameter in &parameters {
+        let checked = parameter
+            .need(&["name", "value"])
+            .and_then(|()| global_parameters::check_one(parameter.text("name")?, parameter));
+        findings.note(called("global parameter", parameter, None), checked);
+    }
     Ok(parameters)
 }
 

@@ -4,6 +4,7 @@ use broker::policy::{Policy, PolicyKind};
 use serde_json::Value;
 use server::admin::{Admin, PolicyInfo};
 
+use super::check::{Findings, called};
 use crate::api::parameters::OPERATOR_POLICY;
 use crate::api::policies;
 use crate::document::Document;
@@ -37,18 +38,24 @@ pub(super) fn is_operators(parameter: &Document) -> bool {
     parameter.text("component") == Ok(OPERATOR_POLICY)
 }
 
-/// Reads all through; those without a vhost are for `vhost`.
+/// Reads all through, and notes what could not be set; those without a vhost are for `vhost`.
 ///
 /// # Errors
-/// 400 with the first that could not be set.
-pub(super) fn read(document: &Document, vhost: Option<&str>) -> Result<Vec<Brought>, Failure> {
+/// 400 if they are no list.
+pub(super) fn read(
+    document: &Document,
+    vhost: Option<&str>,
+    findings: &mut Findings,
+) -> Result<Vec<Brought>, Failure> {
     let mut all = Vec::new();
     for entry in document.list("policies")? {
-        all.push(Brought::read(PolicyKind::User, &entry, entry.clone(), vhost)?);
+        let read = Brought::read(PolicyKind::User, &entry, entry.clone(), vhost);
+        all.extend(findings.note(called("policy", &entry, None), read));
     }
     for entry in document.list("parameters")?.iter().filter(|entry| is_operators(entry)) {
-        let value = Document::part(entry.raw("value").unwrap_or(&Value::Null))?;
-        all.push(Brought::read(PolicyKind::Operator, entry, value, vhost)?);
+        let value = Document::part(entry.raw("value").unwrap_or(&Value::Null));
+        let read = value.and_then(|value| Brought::read(PolicyKind::Operator, entry, value, vhost));
+        all.extend(findings.note(called("operator policy", entry, None), read));
     }
     Ok(all)
 }

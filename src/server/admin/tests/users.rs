@@ -123,10 +123,50 @@ async fn what_is_not_said_of_a_password_leaves_it() {
     let after = admin.user("ann").unwrap();
     assert!(after.tags == tags("administrator") && after.password == before.password);
     // Nor does saying again what it is.
-    admin.put_user("ann", text("secret"), tags("monitoring")).await.unwrap();
+    admin.put_user("ann", text("secret"), tags("administrator")).await.unwrap();
     assert!(admin.user("ann").unwrap().password == before.password);
-    admin.put_user("ann", text("other"), tags("monitoring")).await.unwrap();
+    admin.put_user("ann", text("other"), tags("administrator")).await.unwrap();
     assert!(admin.user("ann").unwrap().password != before.password);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_last_administrator_stays_one() {
+    let started = Started::with_ann().await;
+    let admin = started.admin();
+    let administrator = || tags("administrator");
+    admin.put_user("ann", NewPassword::Unchanged, administrator()).await.unwrap();
+    admin.put_user("bob", text("b"), tags("monitoring")).await.unwrap();
+    admin.put_user("none", NewPassword::None, administrator()).await.unwrap();
+    let said = |refused: Result<(), AdminError>| refused.unwrap_err().to_string();
+    let expected = "'ann' is the last administrator with a password: make another one before that";
+    assert_eq!(said(admin.delete_user("ann").await), expected);
+    let lowered = admin.put_user("ann", NewPassword::Unchanged, tags("monitoring")).await;
+    assert_eq!(said(lowered.map(|_| ())), expected);
+    let locked = admin.put_user("ann", NewPassword::None, administrator()).await;
+    assert_eq!(said(locked.map(|_| ())), expected);
+    assert!(admin.log_in("ann", b"secret", HERE).await.is_some());
+    admin.put_user("bob", NewPassword::Unchanged, administrator()).await.unwrap();
+    admin.delete_user("ann").await.unwrap();
+    admin.delete_user("none").await.unwrap();
+    assert!(admin.delete_user("bob").await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_name_that_basic_or_a_log_could_not_carry_is_refused() {
+    let started = Started::with_ann().await;
+    let admin = started.admin();
+    for name in ["a:b", ":", "a\nb", "a\r", "\u{1b}[31m", "a\u{0}", "\u{85}", ""] {
+        let refused = admin.put_user(name, text("x"), UserTags::default()).await;
+        assert!(matches!(refused, Err(AdminError::Invalid { .. })), "{name:?}");
+        assert!(admin.user(name).is_none());
+        if name != "a:b" && name != ":" {
+            assert!(
+                admin.put_vhost(name, say(VhostSettings::default())).await.is_err(),
+                "{name:?}"
+            );
+        }
+    }
+    admin.put_user("ünï cödé@example", text("x"), UserTags::default()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

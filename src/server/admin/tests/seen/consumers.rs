@@ -120,8 +120,9 @@ async fn a_consumer_whose_client_does_not_read_says_so() {
     assert_eq!(only(&stage, "q").waits_for, ConsumerWait::Outbox);
     let name = only(&stage, "q").connection;
     assert!(stage.admin.connection(&name).unwrap().pending_bytes > 0);
-    let channels = stage.admin.channels();
-    assert!(channels[0].stats.deliver_no_ack.count > 1);
+    let keys = stage.admin.channel_keys_of(&name, |_| true).unwrap();
+    let [key] = &keys[..] else { panic!("it has one channel") };
+    assert!(stage.admin.channel_at(key).unwrap().stats.deliver_no_ack.count > 1);
     let mut read = vec![0; 1 << 20];
     let served = |info: &ConsumerInfo| info.waits_for == ConsumerWait::Message;
     while !served(&only(&stage, "q")) {
