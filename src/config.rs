@@ -5,22 +5,19 @@
 
 mod management;
 mod tls;
+mod users;
 
-use std::collections::HashSet;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use ahash::AHashMap;
 use anyhow::{Context, Result, bail, ensure};
 use broker::QueueKind;
 use broker::arguments::Compat as QueueCompat;
-use broker::permission::Permission;
-use broker::user::{Password, User, UserTags, can_be_user_name};
 use serde::Deserialize;
-use server::{Account, LivePrefetch, MemoryLimit, NamedAccount, Options, StoreOptions, Sync};
+use server::{LivePrefetch, MemoryLimit, Options, StoreOptions, Sync};
 
+use self::users::UserConfig;
 use crate::first_user::FirstUser;
 
 /// All that can be set.
@@ -155,55 +152,8 @@ pub(crate) enum Prefetch {
     Off,
 }
 
-/// An entry of `[[users]]`
-#[derive(Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct UserConfig {
-    pub(crate) name: String,
-    pub(crate) password: String,
-    #[serde(default)]
-    pub(crate) tags: Vec<String>,
-    /// Whether it may log in from this machine only.
-    #[serde(default)]
-    pub(crate) loopback_only: bool,
-    #[serde(default)]
-    pub(crate) permissions: Vec<PermissionConfig>,
-}
-
-impl std::fmt::Debug for UserConfig {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("UserConfig").field("name", &self.name).finish_non_exhaustive()
-    }
-}
-
-/// What a user may do in a vhost: patterns over the names of exchanges and queues; an empty one matches nothing.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct PermissionConfig {
-    pub(crate) vhost: String,
-    #[serde(default)]
-    pub(crate) configure: String,
-    #[serde(default)]
-    pub(crate) write: String,
-    #[serde(default)]
-    pub(crate) read: String,
-}
-
 impl Default for Config {
     fn default() -> Self {
-        let everything = PermissionConfig {
-            vhost: "/".to_owned(),
-            configure: ".*".to_owned(),
-            write: ".*".to_owned(),
-            read: ".*".to_owned(),
-        };
-        let guest = UserConfig {
-            name: "guest".to_owned(),
-            password: "guest".to_owned(),
-            tags: vec!["administrator".to_owned()],
-            loopback_only: true,
-            permissions: vec![everything],
-        };
         Self {
             server: ServerConfig::default(),
             tls: tls::TlsConfig::default(),
@@ -213,7 +163,7 @@ impl Default for Config {
             compat: Compat::default(),
             management: management::ManagementConfig::default(),
             vhosts: vec!["/".to_owned()],
-            users: vec![guest],
+            users: vec![UserConfig::guest()],
         }
     }
 }
@@ -293,7 +243,7 @@ impl Config {
     /// Puts another first user, password or vhost in the place of `guest`, `guest` and `/`.
     pub(crate) fn take_first_user(&mut self, first: &FirstUser) {
         let FirstUser { name, password, vhost } = first;
-        let guest = Self::default().users.remove(0);
+        let guest = UserConfig::guest();
         if let Some(vhost) = vhost {
             self.vhosts.retain(|known| known != "/" && known != vhost);
             self.vhosts.insert(0, vhost.clone());
@@ -350,7 +300,7 @@ impl Config {
             bind: server.bind.iter().map(|&ip| SocketAddr::new(ip, server.port)).collect(),
             tls,
             vhosts: self.vhosts.iter().map(|name| name.as_str().into()).collect(),
-            accounts: self.accounts()?,
+            accounts: users::accounts(&self.users, &self.vhosts)?,
             guest_from_anywhere: compat.guest_from_anywhere,
             frame_max: limits.frame_max,
             channel_max: limits.channel_max,
@@ -386,41 +336,6 @@ impl Config {
     /// What the management is started with.
     pub(crate) fn management(&self) -> ::management::Settings {
         self.management.settings(self.compat.version.clone())
-    }
-
-    fn accounts(&self) -> Result<Vec<NamedAccount>> {
-        let mut names = HashSet::new();
-        self.users
-            .iter()
-            .map(|user| {
-                ensure!(!user.name.is_empty(), "[[users]] has an entry without a name");
-                ensure!(
-                    can_be_user_name(&user.name),
-                    "[[users]] has {:?}: a name has no colon and no control characters",
-                    user.name
-                );
-                ensure!(names.insert(&user.name), "[[users]] has '{}' twice", user.name);
-                let mut permissions = AHashMap::new();
-                for permission in &user.permissions {
-                    let PermissionConfig { vhost, configure, write, read } = permission;
-                    ensure!(
-                        self.vhosts.contains(vhost),
-                        "user '{}' has permissions in vhost '{vhost}', which is not in vhosts",
-                        user.name
-                    );
-                    let patterns = Permission::new(configure, write, read).with_context(|| {
-                        format!("the permissions of user '{}' in vhost '{vhost}'", user.name)
-                    })?;
-                    permissions.insert(vhost.as_str().into(), Arc::new(patterns));
-                }
-                let name = user.name.as_str().into();
-                let tags = UserTags::new(user.tags.iter().cloned());
-                let password = Password::new(user.password.as_bytes());
-                let loopback_only = user.loopback_only;
-                let user = User { name, tags, loopback_only, password: None };
-                Ok(NamedAccount { account: Account { user, permissions }, password })
-            })
-            .collect()
     }
 }
 

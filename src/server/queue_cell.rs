@@ -1,5 +1,6 @@
 //! A queue that tasks share: its lock, and beside the pure queue the outboxes of its consumers.
 
+mod sink;
 mod storage;
 mod timings;
 
@@ -10,31 +11,26 @@ use std::task::Waker;
 
 use amqp::FieldTable;
 use broker::arguments::QueueDefinition;
-use broker::message::{Arrival, Sequence};
-use broker::queue::{
-    Backing, ConsumerId, ConsumerSettings, Counters, DeadLetter, Delivery, Queue, Remains, Sink,
-};
+use broker::queue::{ConsumerId, ConsumerSettings, Counters, DeadLetter, Queue, Remains};
 use broker::{
     ConsumerTag, ExchangeName, LogPosition, QueueKind, QueueName, QueueSettings, Refusal,
     Timestamp, UserName,
 };
 use connection::ChannelNumber;
 use parking_lot::{Mutex, RwLock};
-use wake::{Buffer, OutboxGuard};
 
+pub(crate) use self::sink::ServerSink;
 pub(crate) use self::storage::ByBacking;
 use self::storage::Notes;
 use self::timings::Timings;
 pub(crate) use self::timings::TimingsBudget;
 use crate::histogram::Durations;
 use crate::journal::{Logged, Owner};
-use crate::node::{ConnectionEntry, ConnectionId, Shared};
-use crate::outbox::{
-    ChannelIndex, ClientEvent, ClientOutbox, ConsumerIndex, LinkIndex, OutboxBuffer, Starved,
-};
-use crate::spill::{Put, Spilled};
+use crate::node::{ConnectionEntry, ConnectionId};
+use crate::outbox::{ChannelIndex, ClientEvent, ClientOutbox, ConsumerIndex, LinkIndex};
+use crate::spill::Spilled;
 use crate::timer::Due;
-use crate::trace::{Copies, Party};
+use crate::trace::Copies;
 use crate::vhost::Vhost;
 use crate::vhost::policies::Effective;
 use crate::window::Window;
@@ -482,157 +478,5 @@ impl ConsumerLink {
             consumer_tag: self.tag,
         });
         effects.wakers.extend(outbox.schedule());
-    }
-}
-
-/// Takes what a locked queue decides into the outboxes of its consumers.
-///
-/// One outbox stays locked from one delivery to the next, for as long as they go to the same client.
-pub(crate) struct ServerSink<'a> {
-    cell: &'a Arc<QueueCell>,
-    shared: &'a Shared,
-    links: &'a [Option<ConsumerLink>],
-    timings: &'a mut Timings,
-    now: Timestamp,
-    open: Option<OpenOutbox<'a>>,
-    /// The name of the vhost, if deliveries are traced.
-    traced_in: Option<&'a str>,
-    effects: &'a mut Effects,
-}
-
-/// The outbox that is locked, and for which consumer.
-struct OpenOutbox<'a> {
-    consumer: ConsumerId,
-    link: &'a ConsumerLink,
-    guard: OutboxGuard<'a, OutboxBuffer, Starved>,
-    appended: bool,
-}
-
-impl<'a> ServerSink<'a> {
-    /// Locks the outbox of `consumer`, unless it is the one that is locked.
-    #[inline]
-    fn open(&mut self, consumer: ConsumerId) -> Option<&mut OpenOutbox<'a>> {
-        if self.open.as_ref().is_none_or(|open| open.consumer != consumer) {
-            let link = self.links.get(consumer.0 as usize)?.as_ref()?;
-            match &mut self.open {
-                Some(open) if Arc::ptr_eq(&open.link.outbox, &link.outbox) => {
-                    open.consumer = consumer;
-                    open.link = link;
-                }
-                _ => {
-                    self.close();
-                    let guard = link.outbox.lock();
-                    self.open = Some(OpenOutbox { consumer, link, guard, appended: false });
-                }
-            }
-        }
-        self.open.as_mut()
-    }
-
-    fn close(&mut self) {
-        if let Some(mut open) = self.open.take()
-            && open.appended
-        {
-            self.effects.wakers.extend(open.guard.schedule());
-        }
-    }
-}
-
-impl ServerSink<'_> {
-    /// Messages of the queue were acked, the first of which was delivered then.
-    #[inline]
-    pub(crate) fn acked(&mut self, delivered_at: Timestamp, messages: usize) {
-        self.timings.add_acks(&self.shared.timings, self.now, delivered_at, messages);
-    }
-
-    /// What was just delivered is traced.
-    #[cold]
-    fn trace(&mut self, delivery: &Delivery<'_>) {
-        let (Some(vhost), Some(open)) = (self.traced_in, &self.open) else { return };
-        let link = open.link;
-        let user = link.entry.facts.introduction.get().map_or("", |known| known.user.as_str());
-        let (connection, channel) = (&*link.entry, link.channel_number);
-        let party = Party { vhost, connection, user, channel };
-        self.effects.copies.delivered(party, &self.cell.name, delivery);
-    }
-}
-
-impl Sink for ServerSink<'_> {
-    #[inline]
-    fn admit(&mut self, consumer: ConsumerId) -> bool {
-        let cell = self.cell;
-        let Some(OpenOutbox { link, guard, .. }) = self.open(consumer) else { return false };
-        if guard.is_closed() {
-            return false;
-        }
-        if !guard.has_room() {
-            guard.starve(Starved { queue: Arc::clone(cell), consumer });
-            return false;
-        }
-        if link.no_ack {
-            return true;
-        }
-        let Some(channel) = guard.channel_mut(link.channel) else { return false };
-        let has_room = channel.deliveries.has_room();
-        if !has_room {
-            channel.window_starved.push(Starved { queue: Arc::clone(cell), consumer });
-        }
-        has_room
-    }
-
-    #[inline]
-    fn deliver(&mut self, consumer: ConsumerId, delivery: &Delivery<'_>) {
-        let now = self.now;
-        if let Some(open) = self.open(consumer) {
-            let to = (open.link.channel, open.link.consumer, open.link.link);
-            open.guard.deliver(now, to, delivery);
-            open.appended = true;
-        }
-        if self.traced_in.is_some() {
-            self.trace(delivery);
-        }
-    }
-
-    fn dead_letter(&mut self, letter: DeadLetter) {
-        self.effects.letters.push_back((Arc::clone(self.cell), letter));
-    }
-
-    #[inline]
-    fn settled(&mut self, sequence: Sequence, backing: Backing) {
-        self.effects.notes.settled.push(sequence, backing);
-    }
-
-    fn noted(&mut self, sequence: Sequence, note: &[u8]) {
-        self.effects.notes.noted.push((sequence.0, note.to_owned()));
-    }
-
-    /// What cannot be spilled stays in memory, where the limits of a queue bound it.
-    fn spill(&mut self, arrival: &Arrival<'_>) -> bool {
-        let put = self.shared.spill().map_or(Put::Refused, |spill| spill.put(self.cell, arrival));
-        self.effects.is_too_fast |= put == Put::DoneTooFast;
-        let is_spilled = put != Put::Refused;
-        self.effects.spilled += usize::from(is_spilled);
-        is_spilled
-    }
-
-    fn want(&mut self, sequence: Sequence, backing: Backing) {
-        self.effects.notes.wanted.push(sequence, backing);
-    }
-
-    fn sample_wait(&mut self, sequence: Option<Sequence>, messages: u64) {
-        let came = match sequence {
-            Some(sequence) => self.shared.arrivals.of(sequence),
-            None => Some(self.now),
-        };
-        if let Some(came) = came {
-            let ms = self.now.ms_since(came);
-            self.timings.add_wait(&self.shared.timings, self.now, ms, messages);
-        }
-    }
-}
-
-impl Drop for ServerSink<'_> {
-    fn drop(&mut self) {
-        self.close();
     }
 }
