@@ -76,6 +76,8 @@ pub struct Admin {
     pub(crate) node: Arc<Node>,
     /// Who asks, as events tell it; `None`: the broker by itself.
     by: Option<UserName>,
+    /// Whoever asks needs no user to come back.
+    has_another_way_in: bool,
 }
 
 /// Why something was not done. Nothing was changed.
@@ -115,13 +117,19 @@ pub enum Put {
 
 impl Admin {
     pub(crate) fn of(node: &Arc<Node>) -> Self {
-        Self { node: Arc::clone(node), by: None }
+        Self { node: Arc::clone(node), by: None, has_another_way_in: false }
     }
 
     /// The same node, for who acts for this user. What is changed is told in the user's name; nothing else depends on it.
     #[must_use]
     pub fn acting_for(&self, user: &UserName) -> Self {
         Self { by: Some(user.clone()), ..self.clone() }
+    }
+
+    /// The same node, for who comes in without a password: the last administrator who has one may go.
+    #[must_use]
+    pub fn with_another_way_in(&self) -> Self {
+        Self { has_another_way_in: true, ..self.clone() }
     }
 
     /// Tells of something that was changed: `key` says what, `headers` the rest.

@@ -67,11 +67,13 @@ fn words(line: &str) -> Vec<String> {
     words
 }
 
-/// RabbitMQ lists in the order of its hash tables: rows count, and not where they stand.
+/// RabbitMQ lists in the order of its hash tables: rows count, and not where they stand. What tells of events is a plug-in
+/// there, which was not enabled.
 fn in_order(text: &str) -> Vec<String> {
     let mut lines: Vec<String> = text
         .trim_end()
         .lines()
+        .filter(|line| !line.contains("amq.rabbitmq.event"))
         .map(|line| line.strip_prefix(',').unwrap_or(line).to_owned())
         .collect();
     lines.sort();
@@ -189,16 +191,15 @@ fn what_was_recorded_with_rabbitmq_comes_out_of_ours() {
 }
 
 #[test]
-fn policies_are_as_recorded_or_said_to_be_missing() {
+fn policies_were_recorded_after_that_and_come_out_of_ours() {
     let broker = Broker::start();
     let guest = Client::guest(broker.management());
-    if guest.get("/api/policies").status == 200 {
-        return replay(&broker, include_str!("policies.txt"));
+    for doing in
+        ["declare queue orders durable", "declare queue letters arguments", "publish 3 orders"]
+    {
+        arrange(&guest, doing);
     }
-    let ctl = Shell::called(&broker, "rabbitmqctl");
-    let said = ctl.run(&["set_policy", "ttl", "^t", "{\"message-ttl\": 1000}"]);
-    assert_eq!(said.code, 69);
-    assert!(said.stderr.contains("does not know policies"), "{said:?}");
+    replay(&broker, include_str!("policies.txt"));
 }
 
 #[test]
