@@ -98,7 +98,9 @@ fn a_name_that_somebody_else_could_have_is_refused() {
         let page = Client::nobody(broker.management()).send("GET", "/", &[("host", host)], "");
         let metrics = scraper.send("GET", "/metrics", &[("host", host)], "");
         if is_taken {
-            assert_eq!((page.status, metrics.status), (200, 200), "{host}");
+            // The page may not be built in, which is another answer.
+            assert_ne!(page.status, 421, "{host}");
+            assert_eq!(metrics.status, 200, "{host}");
             assert_eq!(guest.delete("/api/vhosts/made").status, 204);
         } else {
             assert_eq!((reply.status, page.status, metrics.status), (421, 421, 421), "{host}");
@@ -163,7 +165,7 @@ fn a_name_cannot_end_a_header() {
     assert!(location.bytes().all(|byte| byte.is_ascii_graphic()), "{location}");
     let path = format!("/api/bindings/%2F/e/amq.topic/q/{location}");
     assert_eq!(guest.json(&path)["routing_key"], json!(key));
-    for path in ["/queues/a%0d%0ax:y", "/queues/%0d%0a%0d%0a<script>"] {
+    for path in ["/queues/a%0d%0ax:y", "/queues/%0d%0a%0d%0a%3Cscript%3E"] {
         let reply = guest.get(path);
         assert_eq!((reply.status, reply.header("x")), (307, ""));
         assert_eq!(reply.header("location"), format!("/api{path}"));

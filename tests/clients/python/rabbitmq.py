@@ -78,7 +78,7 @@ def start(folder: Path, api: int) -> subprocess.Popen:
     settings = {
         "HOME": folder,
         "ERL_EPMD_ADDRESS": HOST,
-        "RABBITMQ_NODENAME": f"roundtrip-{os.getpid()}@localhost",
+        "RABBITMQ_NODENAME": f"roundtrip-{os.getpid()}-{api}@localhost",
         "RABBITMQ_NODE_IP_ADDRESS": HOST,
         "RABBITMQ_NODE_PORT": free_port(),
         "RABBITMQ_DIST_PORT": free_port(),
