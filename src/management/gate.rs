@@ -10,11 +10,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request as HttpRequest};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::response::Response;
 use axum::routing::any;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -66,6 +66,9 @@ impl Peer {
     }
 }
 
+/// No request follows on this connection.
+const CLOSE: HeaderValue = HeaderValue::from_static("close");
+
 /// The names in a path, by what they are the names of.
 type Path = Vec<(String, String)>;
 
@@ -100,6 +103,8 @@ impl Gate {
         request: HttpRequest,
     ) -> Response {
         let (parts, body) = request.into_parts();
+        // A body that nobody read is in the way of the next request: who sent it is told not to send one.
+        let has_body = !body.is_end_stream();
         if parts.method == Method::OPTIONS {
             return match self.caller(&parts).await {
                 Ok(_) => response::options(allowed(self.endpoint.rights())),
@@ -108,7 +113,13 @@ impl Gate {
         }
         match self.answer(path, parts, body).await {
             Ok(answer) => response::yes(answer, &self.shown.budget),
-            Err(failure) => response::no(failure),
+            Err(failure) => {
+                let mut refused = response::no(failure);
+                if has_body {
+                    refused.headers_mut().insert(header::CONNECTION, CLOSE);
+                }
+                refused
+            }
         }
     }
 

@@ -117,6 +117,10 @@ fn who_may_only_look_changes_nothing() {
         let before = state(&guest);
         for (path, verbs) in &paths {
             for verb in verbs.iter().filter(|verb| *verb != "GET") {
+                if tag == "policymaker" && path.contains("/global-parameters/") {
+                    // These are what the tag is for; policies need access to a vhost, too.
+                    continue;
+                }
                 let reply = eve.send(verb, path, &[JSON], "{}");
                 let is_nothing =
                     path.contains("/connections/") && matches!(reply.status, 204 | 404);
