@@ -91,7 +91,7 @@ def start(folder: Path, api: int) -> subprocess.Popen:
     }
     environment = os.environ | {name: str(value) for name, value in settings.items()}
     with (folder / "out").open("wb") as out:
-        return subprocess.Popen([server()], env=environment, stdout=out, stderr=out)
+        return subprocess.Popen([server()], cwd=folder, env=environment, stdout=out, stderr=out)
 
 
 def wait_until_ready(process: subprocess.Popen, api: int, folder: Path) -> None:

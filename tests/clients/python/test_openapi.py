@@ -16,7 +16,7 @@ SEED = 20261128
 SPARED = "^/api/(health|shutdown)"
 
 
-def test_answers_are_as_described(own_broker: Broker) -> None:
+def test_answers_are_as_described(own_broker: Broker, tmp_path: Path) -> None:
     """No answer is a fault of the server's, or has a status, type or shape that the description does not have."""
     api = Management(own_broker)
     for name in ["q", "0"]:
@@ -35,7 +35,7 @@ def test_answers_are_as_described(own_broker: Broker) -> None:
     }
     arguments = [word for option in options.items() for word in option]
     command = [tool, "run", f"{base}/api/openapi.json", "--no-color", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=110, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "No issues found" in done.stdout or "passed" in done.stdout, done.stdout
     assert api.get("whoami")["name"] == "guest"
