@@ -59,7 +59,7 @@ pub(crate) struct Client {
     /// Consumers were added since this was last reset, whose timeouts ask for a look within this time.
     pub(crate) look_within_ms: Option<u64>,
     /// Why it ends, if it ends in error.
-    pub(crate) close_reason: Option<String>,
+    pub(crate) close_reason: Option<Box<str>>,
     node: Arc<Node>,
     shared: Arc<Shared>,
     outbox: Arc<ClientOutbox>,
@@ -71,8 +71,6 @@ pub(crate) struct Client {
     /// Known once it has opened its connection.
     vhost: Option<Arc<Vhost>>,
     authority: Option<Authority>,
-    /// What it calls itself.
-    name: Option<String>,
     /// `basic.qos` acts on the consumers that are already there.
     live_prefetch: bool,
     channels: AHashMap<ChannelNumber, Box<ClientChannel>>,
@@ -106,7 +104,6 @@ impl Client {
             seat: None,
             vhost: None,
             authority: None,
-            name: None,
             live_prefetch: false,
             channels: AHashMap::new(),
             exclusive_queues: Vec::new(),
@@ -201,14 +198,14 @@ impl Broker for Client {
             | ProtocolHeader::Garbage(_) => "this is not AMQP 0-9-1",
         };
         warn!(%peer, connection = %self.id, ?header, "refused a connection: {hint}");
-        self.close_reason = Some(hint.to_owned());
+        self.close_reason = Some(hint.into());
     }
 
     fn closing(&mut self, channel: ChannelNumber, code: ReplyCode, text: &str) {
         let user = self.user();
         let vhost = self.vhost_name();
         if channel == ChannelNumber::CONNECTION {
-            self.close_reason = Some(text.to_owned());
+            self.close_reason = Some(text.into());
         } else {
             warn!(
                 peer = %self.entry.peer, connection = %self.id, user, vhost, channel = channel.0,

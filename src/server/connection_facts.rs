@@ -1,8 +1,8 @@
 //! What is known of a connection besides what is on its way to it: whose it is, how it was tuned, what it has carried.
 
 use std::net::SocketAddr;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 
 use broker::{Timestamp, UserName, VhostName};
 use connection::Tuning;
@@ -31,7 +31,22 @@ pub(crate) struct Introduction {
     pub(crate) user: UserName,
     pub(crate) mechanism: &'static str,
     /// A field table as on the wire.
-    pub(crate) client_properties: Box<[u8]>,
+    pub(crate) client_properties: Arc<[u8]>,
+}
+
+/// What the last client said of itself: the connections of a program say the same, and share it.
+#[derive(Debug, Default)]
+pub(crate) struct Introduced(Mutex<Arc<[u8]>>);
+
+impl Introduced {
+    /// The same octets, of the last client if it sent them as well.
+    pub(crate) fn share(&self, client_properties: &[u8]) -> Arc<[u8]> {
+        let mut last = self.0.lock();
+        if **last != *client_properties {
+            *last = client_properties.into();
+        }
+        Arc::clone(&last)
+    }
 }
 
 /// How a client is read.

@@ -19,7 +19,7 @@ use crate::admin::ListenerInfo;
 use crate::alarms::Alarms;
 use crate::arrivals::Arrivals;
 use crate::clock::Clock;
-use crate::connection_facts::ConnectionFacts;
+use crate::connection_facts::{ConnectionFacts, Introduced};
 use crate::data_dir::DataDir;
 use crate::doors::Doors;
 use crate::events::Events;
@@ -127,6 +127,7 @@ pub(crate) struct Node {
     /// Held by whoever adds or deletes a vhost, until all of it is there or gone.
     pub(crate) vhost_changes: Arc<tokio::sync::Mutex<()>>,
     pub(crate) connections: DashMap<ConnectionId, Arc<ConnectionEntry>, ahash::RandomState>,
+    pub(crate) introduced: Introduced,
     /// The consumers of `amq.rabbitmq.reply-to`, by their address.
     pub(crate) reply_consumers: DashMap<Box<str>, ReplyConsumer, ahash::RandomState>,
     /// Whether clients are served.
@@ -219,6 +220,7 @@ impl Node {
             connections: DashMap::default(),
             reply_consumers: DashMap::default(),
             doors: Doors::default(),
+            introduced: Introduced::default(),
             stop_asked: CancellationToken::new(),
             listeners: Mutex::default(),
             started_at: shared.clock.now(),

@@ -155,7 +155,7 @@ impl ConnectionTask {
         client.finish();
         let (peer, connection) = (client.entry.peer, client.id);
         let reason = match (&client.close_reason, &error) {
-            (Some(reason), _) => reason.clone(),
+            (Some(reason), _) => reason.to_string(),
             (None, Some(error)) => error.to_string(),
             (None, None) => "closed by the client".to_owned(),
         };
@@ -338,7 +338,7 @@ impl ConnectionTask {
             match event {
                 ClientEvent::Abandoned => {
                     let reason = "the client did not take its close";
-                    self.session.broker_mut().close_reason = Some(reason.to_owned());
+                    self.session.broker_mut().close_reason = Some(reason.into());
                     return Err(Ended(None));
                 }
                 ClientEvent::Probe => {
@@ -373,7 +373,7 @@ impl ConnectionTask {
             let next = self.session.handle_time(now);
             if was_open && !self.session.is_open() {
                 let reason = "missed heartbeats: nothing came from the client for too long";
-                self.session.broker_mut().close_reason = Some(reason.to_owned());
+                self.session.broker_mut().close_reason = Some(reason.into());
             }
             self.follow(now, next)?;
         }
@@ -488,7 +488,7 @@ impl ConnectionTask {
             if count == 0 {
                 if self.session.is_open() {
                     let reason = "the client ended the connection without a close";
-                    self.session.broker_mut().close_reason = Some(reason.to_owned());
+                    self.session.broker_mut().close_reason = Some(reason.into());
                 }
                 return Poll::Ready(Err(Ended(None)));
             }

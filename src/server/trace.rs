@@ -45,9 +45,12 @@ pub(crate) struct Tracing {
     warned_at: AtomicU64,
 }
 
-/// Copies that are to be published once no lock is held.
+/// Copies that are to be published once no lock is held. In a box, because most connections have none ever.
 #[derive(Debug, Default)]
-pub(crate) struct Copies {
+pub(crate) struct Copies(Option<Box<Copied>>);
+
+#[derive(Debug, Default)]
+struct Copied {
     messages: Vec<Message>,
     bytes: usize,
     left_out: u64,
@@ -99,7 +102,7 @@ impl Tracing {
 impl Copies {
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.messages.is_empty() && self.left_out == 0
+        self.0.is_none()
     }
 
     /// A run was published, and went to these queues.
@@ -158,12 +161,13 @@ impl Copies {
             return;
         }
         let bytes = original.body.as_bytes().len() + original.properties.as_bytes().len();
-        if !self.messages.is_empty() && self.bytes + bytes > COPIES_BYTES_MAX {
-            self.left_out += 1;
+        let copied = self.0.get_or_insert_default();
+        if !copied.messages.is_empty() && copied.bytes + bytes > COPIES_BYTES_MAX {
+            copied.left_out += 1;
             return;
         }
-        self.bytes += bytes;
-        self.messages.push(Message {
+        copied.bytes += bytes;
+        copied.messages.push(Message {
             exchange: EXCHANGE.into(),
             routing_key: Bytes::copy_from_slice(cut(&[key.0, key.1].concat()).as_bytes()),
             properties: properties_of(party, original, more).into(),
@@ -191,7 +195,8 @@ impl Vhost {
     /// Publishes copies. No lock is held.
     #[cold]
     pub(crate) fn publish_copies(&self, now: Timestamp, effects: &mut Effects) {
-        let Copies { messages, mut left_out, .. } = std::mem::take(&mut effects.copies);
+        let Some(copied) = effects.copies.0.take() else { return };
+        let Copied { messages, mut left_out, .. } = *copied;
         // What becomes of copies slows nobody down, and nobody's confirm waits for it.
         let mut own = Effects::default();
         for message in &messages {

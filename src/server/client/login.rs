@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use amqp::RawTable;
 use broker::permission::Authority;
 use broker::user::User;
 use broker::{Action, ConsumerTag, Permission, Refusal, ResourceKind, TopicPermissions};
@@ -56,7 +57,6 @@ impl Client {
         }
         let checked = self.check_password(login)?;
         let properties = login.client_properties;
-        self.name = text_of(properties, "connection_name");
         let product = text_of(properties, "product").unwrap_or_default();
         self.live_prefetch = self.shared.options.live_prefetch.applies_to(&product);
         let verdict = match checked {
@@ -73,12 +73,12 @@ impl Client {
                     self.node.guesses.accepted(peer);
                 }
                 self.effects.by = Some(user.name.clone());
-                self.user = Some(user);
                 self.entry.facts.introduction.get_or_init(|| Introduction {
-                    user: login.user.into(),
+                    user: user.name.clone(),
                     mechanism: login.mechanism,
-                    client_properties: properties.as_bytes().into(),
+                    client_properties: self.node.introduced.share(properties.as_bytes()),
                 });
+                self.user = Some(user);
                 Ok(())
             }
             Err(reason) => {
@@ -89,7 +89,7 @@ impl Client {
                     peer = %self.entry.peer, connection = %self.id, user = login.user,
                     mechanism = login.mechanism, "login refused: {reason}"
                 );
-                self.close_reason = Some(format!("login refused: {reason}"));
+                self.close_reason = Some(format!("login refused: {reason}").into());
                 Err(LoginError::Refused)
             }
         }
@@ -155,9 +155,13 @@ impl Client {
         count(&self.shared.totals.churn.connections_created);
         self.vhost = Some(found);
         self.shared.tell_connection_created(&self.entry);
+        let introduction = self.entry.facts.introduction.get();
+        let name = introduction.and_then(|known| {
+            text_of(RawTable::from_bytes(&known.client_properties).ok()?, "connection_name")
+        });
         info!(
             peer = %self.entry.peer, connection = %self.id, user = self.user(), vhost,
-            name = self.name.as_deref().unwrap_or(""),
+            name = name.as_deref().unwrap_or(""),
             tls = self.entry.tls.as_ref().map(|tls| tls.version), "connection opened"
         );
         Ok(())

@@ -41,6 +41,10 @@ fn headers(message: &Message) -> FieldTable {
     decoded.headers.unwrap()
 }
 
+fn messages(copies: &Copies) -> &[Message] {
+    copies.0.as_ref().map_or(&[], |copied| &copied.messages)
+}
+
 fn with_headers(headers: FieldTable) -> Properties {
     Properties { headers: Some(headers), priority: Some(3), ..Properties::default() }
 }
@@ -51,7 +55,7 @@ fn a_copy_tells_all_of_its_original() {
     let carbon = FieldValue::Array(vec![FieldValue::from("other")]);
     own.insert(ShortString::from_static("CC"), carbon);
     let copies = copied("work", "orders", &with_headers(own.clone()), b"hello");
-    let [message] = copies.messages.as_slice() else { panic!("{copies:?}") };
+    let [message] = messages(&copies) else { panic!("{copies:?}") };
     assert_eq!((&*message.exchange, &message.routing_key[..]), (EXCHANGE, &b"deliver.work"[..]));
     assert_eq!((&message.body[..], message.persistent), (&b"hello"[..], false));
     let told = headers(message);
@@ -83,7 +87,7 @@ fn the_trace_is_not_traced() {
 fn whatever_the_original_is_like_its_copy_can_be_sent() {
     let long = "ä".repeat(127);
     let copies = copied(&long, "", &Properties::default(), b"");
-    let key = &copies.messages[0].routing_key;
+    let key = &messages(&copies)[0].routing_key;
     assert!(key.len() <= ShortString::LEN_MAX && key.len() > 250);
     assert!(std::str::from_utf8(key).is_ok());
 
@@ -100,9 +104,9 @@ fn whatever_the_original_is_like_its_copy_can_be_sent() {
     large.insert(ShortString::from_static("blob"), blob);
     for properties in [deep, with_headers(large)] {
         let copies = copied("q", "", &properties, b"");
-        let told = headers(&copies.messages[0]);
+        let told = headers(&messages(&copies)[0]);
         assert_eq!(told.get("properties"), Some(&FieldValue::Table(FieldTable::new())));
-        assert!(copies.messages[0].properties.len() < 1000);
+        assert!(messages(&copies)[0].properties.len() < 1000);
     }
 }
 
@@ -113,5 +117,5 @@ fn one_visit_leaves_no_more_than_so_much() {
     for _ in 0..9 {
         copy(&mut copies, "q", ("", &Properties::default(), &body));
     }
-    assert_eq!((copies.messages.len(), copies.left_out), (3, 6));
+    assert_eq!((messages(&copies).len(), copies.0.unwrap().left_out), (3, 6));
 }
