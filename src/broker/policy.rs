@@ -134,23 +134,34 @@ impl Policy {
         priority: i64,
         definition: FieldTable,
     ) -> Result<Self, PolicyFault> {
-        let policy = Self::restored((name, pattern), apply_to, priority, definition)?;
+        let policy =
+            Self::with_limit((name, pattern), apply_to, priority, definition, PATTERN_BYTES_MAX)?;
         keys::check(kind, &policy.definition)?;
         Ok(policy)
     }
 
-    /// A policy that was checked when it was set.
+    /// A policy that was checked when it was set. What took little memory then may take some more by now.
     ///
     /// # Errors
-    /// [`PolicyFault`] if its pattern is none, or takes too much memory.
+    /// [`PolicyFault`] if its pattern is none, or takes far too much memory.
     pub fn restored(
+        place: (PolicyName, &str),
+        apply_to: ApplyTo,
+        priority: i64,
+        definition: FieldTable,
+    ) -> Result<Self, PolicyFault> {
+        Self::with_limit(place, apply_to, priority, definition, 4 * PATTERN_BYTES_MAX)
+    }
+
+    fn with_limit(
         (name, pattern): (PolicyName, &str),
         apply_to: ApplyTo,
         priority: i64,
         mut definition: FieldTable,
+        bytes_max: usize,
     ) -> Result<Self, PolicyFault> {
         let mut builder = RegexBuilder::new(pattern);
-        builder.size_limit(PATTERN_BYTES_MAX).dfa_size_limit(PATTERN_BYTES_MAX);
+        builder.size_limit(bytes_max).dfa_size_limit(bytes_max);
         let pattern = builder.build().map_err(|error| {
             PolicyFault::new(format!(
                 "pattern should be regular expression but is invalid: {error}"

@@ -59,6 +59,10 @@ use self::settings::Shown;
 /// How many threads answer requests.
 const THREADS: usize = 2;
 
+/// How many more carry what takes long: a vhost that is being emptied, policies that many queues follow, contents that are read
+/// back.
+const BLOCKING_THREADS: usize = 4;
+
 /// The management while it serves; dropping it ends that.
 #[derive(Debug)]
 pub struct Management {
@@ -115,7 +119,8 @@ impl Management {
             budget: Budget::default(),
         };
         let mut builder = tokio::runtime::Builder::new_multi_thread();
-        builder.worker_threads(THREADS).max_blocking_threads(1).thread_name("management");
+        builder.worker_threads(THREADS).max_blocking_threads(BLOCKING_THREADS);
+        builder.thread_name("management");
         let runtime = builder.enable_all().build().map_err(ManagementError::Threads)?;
         let names = Names::of(&settings.names, admin.host_name());
         let stop = CancellationToken::new();

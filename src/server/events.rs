@@ -90,9 +90,16 @@ impl Events {
 
     /// Looks whether anything is bound to the exchange still. Whoever binds says so afterwards, so that nothing is missed.
     fn look_again(&self, vhost: &Vhost) {
+        let is_bound = || {
+            let exchange = vhost.exchange(EXCHANGE);
+            exchange.is_some_and(|exchange| !exchange.exchange.read().is_unused())
+        };
+        if is_bound() {
+            return;
+        }
         self.is_watched.store(false, Ordering::SeqCst);
-        let exchange = vhost.exchange(EXCHANGE);
-        if exchange.is_some_and(|exchange| !exchange.exchange.read().is_unused()) {
+        if is_bound() {
+            // It was bound meanwhile.
             self.watch();
         }
     }

@@ -32,7 +32,10 @@ pub(crate) const EXCHANGE: &str = "amq.rabbitmq.trace";
 const COPIES_BYTES_MAX: usize = 16 << 20;
 
 /// More properties than this are not copied: the header of a message has to fit into a frame.
-const PROPERTIES_BYTES_MAX: usize = 100 * 1024;
+const PROPERTIES_BYTES_MAX: usize = 64 * 1024;
+
+/// How much of the names of queues, and of the keys, a copy tells, each for the same reason.
+const NAMES_BYTES_MAX: usize = 16 * 1024;
 
 /// How long after a line in the log that copies were left out the next one follows.
 const WARN_EVERY_MS: u64 = 60_000;
@@ -129,7 +132,7 @@ impl Copies {
             properties: RawProperties::from_bytes(message.properties),
             body: message.body,
         };
-        let queues = queues.iter().map(|queue| text(queue.as_bytes())).collect();
+        let queues = as_many_as_fit(queues.iter().map(|queue| queue.as_bytes()));
         let routed = (ShortString::from_static("routed_queues"), FieldValue::Array(queues));
         self.add(("publish.", run.exchange), party, &original, routed);
     }
@@ -160,17 +163,17 @@ impl Copies {
         if original.is_of_the_trace() {
             return;
         }
-        let bytes = original.body.as_bytes().len() + original.properties.as_bytes().len();
         let copied = self.0.get_or_insert_default();
-        if !copied.messages.is_empty() && copied.bytes + bytes > COPIES_BYTES_MAX {
+        if copied.bytes >= COPIES_BYTES_MAX {
             copied.left_out += 1;
             return;
         }
-        copied.bytes += bytes;
+        let properties = properties_of(party, original, more);
+        copied.bytes += original.body.as_bytes().len() + properties.len();
         copied.messages.push(Message {
             exchange: EXCHANGE.into(),
             routing_key: Bytes::copy_from_slice(cut(&[key.0, key.1].concat()).as_bytes()),
-            properties: properties_of(party, original, more).into(),
+            properties: properties.into(),
             body: original.body.to_bytes(),
             blind_keys: Bytes::new(),
             persistent: false,
@@ -232,7 +235,7 @@ fn properties_of(
         headers.insert(ShortString::from_static(name), value);
     };
     put("exchange_name", text(original.exchange));
-    put("routing_keys", FieldValue::Array(original.keys.iter().map(|key| text(key)).collect()));
+    put("routing_keys", FieldValue::Array(as_many_as_fit(original.keys.iter().copied())));
     let is_small = original.properties.as_bytes().len() <= PROPERTIES_BYTES_MAX;
     let properties = is_small.then(|| Properties::decode(original.properties).ok()).flatten();
     put("properties", FieldValue::Table(properties.map(table_of).unwrap_or_default()));
@@ -248,6 +251,16 @@ fn properties_of(
     }
     headers.insert(ShortString::from_static("properties"), FieldValue::Table(FieldTable::new()));
     encode(&headers)
+}
+
+/// The first of these names.
+fn as_many_as_fit<'a>(names: impl Iterator<Item = &'a [u8]>) -> Vec<FieldValue> {
+    let mut left = NAMES_BYTES_MAX;
+    let fits = |name: &&[u8]| {
+        left = left.saturating_sub(name.len() + 8);
+        left > 0
+    };
+    names.take_while(fits).map(text).collect()
 }
 
 fn encode(headers: &FieldTable) -> Vec<u8> {

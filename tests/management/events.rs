@@ -286,6 +286,39 @@ fn what_an_operator_changes_is_told_with_their_name() {
 }
 
 #[test]
+fn policies_and_parameters_are_told_when_they_are_set_and_cleared() {
+    run(async {
+        let broker = Broker::start();
+        let guest = Client::guest(broker.management());
+        let mut watcher = Watcher::new(&broker).await;
+        let policy = json!({ "pattern": "^a", "definition": { "max-length": 5 }, "priority": 2 });
+        guest.put("/api/policies/%2F/short", &policy);
+        guest.put("/api/operator-policies/%2F/shorter", &policy);
+        guest.put("/api/global-parameters/own", &json!({ "value": [1] }));
+        for path in ["policies/%2F/short", "operator-policies/%2F/shorter", "global-parameters/own"]
+        {
+            guest.delete(&format!("/api/{path}"));
+        }
+        let keys = [
+            "policy.set",
+            "parameter.set",
+            "parameter.set",
+            "policy.cleared",
+            "parameter.cleared",
+            "parameter.cleared",
+        ];
+        let events = watcher.expect(&keys).await;
+        events[0].is("name", "short");
+        events[0].is("pattern", "^a");
+        events[0].is("user_who_performed_action", "guest");
+        assert!(matches!(events[0].headers["definition"], AMQPValue::FieldTable(_)));
+        events[1].is("component", "operator_policy");
+        events[2].is("value", "[1]");
+        events[3].is("vhost", "/");
+    });
+}
+
+#[test]
 fn events_are_told_again_after_a_restart() {
     let mut broker = Broker::start();
     run(async {

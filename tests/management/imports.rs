@@ -33,6 +33,42 @@ fn what_is_wrong_is_named_with_the_thing_that_has_it() {
     for (wrong, object, mistake) in [
         (of("vhosts", json!({ "name": "a\nb" })), "vhost 'a\nb'", "control characters"),
         (
+            of(
+                "policies",
+                json!({
+                    "name": "", "vhost": "/", "pattern": "", "definition": { "max-length": 1 },
+                }),
+            ),
+            "policy ''",
+            "name",
+        ),
+        (
+            of(
+                "policies",
+                json!({
+                    "name": "p", "vhost": "none", "pattern": "", "definition": { "expires": 1 },
+                }),
+            ),
+            "policy 'p' in vhost 'none'",
+            "there is no vhost 'none'",
+        ),
+        (
+            of(
+                "policies",
+                json!({
+                    "name": "p", "vhost": "/", "pattern": "",
+                    "definition": { "dead-letter-routing-key": "k".repeat(300) },
+                }),
+            ),
+            "policy 'p'",
+            "is not a valid dead letter routing key",
+        ),
+        (
+            of("global_parameters", json!({ "name": "cluster_name", "value": "" })),
+            "global parameter 'cluster_name'",
+            "name",
+        ),
+        (
             of("vhosts", json!({ "name": "v", "default_queue_type": "stream" })),
             "vhost 'v'",
             "Unsupported queue type 'stream'",

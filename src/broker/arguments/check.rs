@@ -1,6 +1,6 @@
 //! Checks of single values; each argument names the one that it needs.
 
-use amqp::{FieldTable, FieldValue};
+use amqp::{FieldTable, FieldValue, ShortString};
 
 use super::{ArgumentFault, DURATION_MS_MAX};
 
@@ -70,12 +70,22 @@ pub(super) fn boolean(value: &FieldValue, _: &FieldTable) -> Result<(), Argument
     }
 }
 
-pub(super) fn string(value: &FieldValue, _: &FieldTable) -> Result<(), ArgumentFault> {
-    long_string(value).map(|_| ())
+/// A name or a key, which has to fit into a shortstr when a message is published with it. RabbitMQ takes longer ones, and
+/// fails when a message dies.
+pub(super) fn short_string(value: &FieldValue, _: &FieldTable) -> Result<(), ArgumentFault> {
+    short(value)
+}
+
+fn short(value: &FieldValue) -> Result<(), ArgumentFault> {
+    if long_string(value)?.len() > ShortString::LEN_MAX {
+        let max = ShortString::LEN_MAX;
+        return Err(ArgumentFault::Sentence(format!("more than {max} octets are no name or key")));
+    }
+    Ok(())
 }
 
 pub(super) fn dead_letter_key(value: &FieldValue, all: &FieldTable) -> Result<(), ArgumentFault> {
-    long_string(value)?;
+    short(value)?;
     if all.contains_key("x-dead-letter-exchange") {
         Ok(())
     } else {

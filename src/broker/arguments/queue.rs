@@ -57,7 +57,7 @@ const QUEUE_TYPE: ShortString = ShortString::from_static("x-queue-type");
 const CHECKS: &[(&str, Check)] = &[
     ("x-expires", check::positive_duration),
     ("x-message-ttl", check::duration),
-    ("x-dead-letter-exchange", check::string),
+    ("x-dead-letter-exchange", check::short_string),
     ("x-dead-letter-routing-key", check::dead_letter_key),
     ("x-dead-letter-strategy", check::dead_letter_strategy),
     ("x-max-length", check::non_negative),

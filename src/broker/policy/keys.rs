@@ -1,6 +1,6 @@
 //! What a policy can set: each key with its values, and whose policies and which queues have it.
 
-use amqp::{FieldTable, FieldValue};
+use amqp::{FieldTable, FieldValue, ShortString};
 
 use super::{PolicyFault, PolicyKind, mirroring};
 use crate::{QueueKind, arguments::Term};
@@ -28,7 +28,7 @@ const fn key(
 /// are taken because RabbitMQ takes them, so that its definitions can be imported: a node alone has no other members or
 /// leaders, keeps every classic queue in its one way, and there are no streams.
 const KEYS: &[Key] = &[
-    key("alternate-exchange", is_text, "is not a valid alternate exchange name", false),
+    key("alternate-exchange", is_short_text, "is not a valid alternate exchange name", false),
     key(
         "consumer-disconnected-timeout",
         is_count,
@@ -36,8 +36,8 @@ const KEYS: &[Key] = &[
         false,
     ),
     key("consumer-timeout", is_count, "is not a valid consumer timeout", false),
-    key("dead-letter-exchange", is_text, "is not a valid dead letter exchange name", false),
-    key("dead-letter-routing-key", is_text, "is not a valid dead letter routing key", false),
+    key("dead-letter-exchange", is_short_text, "is not a valid dead letter exchange name", false),
+    key("dead-letter-routing-key", is_short_text, "is not a valid dead letter routing key", false),
     key("dead-letter-strategy", is_strategy, "is not a valid dead letter strategy", false),
     key("delivery-limit", is_integer, "is not a valid delivery limit", true),
     key("expires", is_positive, "is not a valid queue expiry", true),
@@ -133,8 +133,8 @@ pub(super) fn check(kind: PolicyKind, definition: &FieldTable) -> Result<(), Pol
     Err(PolicyFault::new(format!("[{unknown}] are not recognised policy settings")))
 }
 
-fn is_text(value: &FieldValue) -> bool {
-    value.as_long_string().is_some()
+fn is_short_text(value: &FieldValue) -> bool {
+    value.as_long_string().is_some_and(|text| text.len() <= ShortString::LEN_MAX)
 }
 
 fn is_integer(value: &FieldValue) -> bool {

@@ -24,6 +24,15 @@ fn fault(kind: PolicyKind, definition: &[(&'static str, FieldValue)]) -> String 
 
 use PolicyKind::{Operator, User};
 
+#[test]
+fn a_name_or_a_key_fits_into_a_shortstr() {
+    let of = |length: usize| FieldValue::from("k".repeat(length).as_str());
+    for key in ["alternate-exchange", "dead-letter-exchange", "dead-letter-routing-key"] {
+        assert!(set(User, ("p", ""), 0, &[(key, of(255))]).is_ok());
+        assert!(fault(User, &[(key, of(256))]).contains("is not a valid"), "{key}");
+    }
+}
+
 /// As RabbitMQ answers; of the keys of later versions as their sources have it.
 #[test]
 fn values_are_checked_in_rabbitmqs_words() {

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
-use server::admin::{Admin, Put, check_global_parameter};
+use server::admin::{Admin, Put, check_cluster_name, check_global_parameter};
 
 use crate::answer::Answer;
 use crate::document::Document;
@@ -91,7 +91,7 @@ pub(crate) fn check_one(name: &str, document: &Document) -> Result<(), Failure> 
     document.need(&["value"])?;
     match name {
         CLUSTER_ID => Err(unchangeable()),
-        CLUSTER_NAME => document.text("value").map(drop),
+        CLUSTER_NAME => Ok(check_cluster_name(document.text("value")?)?),
         _ => Ok(check_global_parameter(name, &value_of(document).to_string())?),
     }
 }

@@ -6,6 +6,8 @@
 
 mod families;
 
+use std::collections::BTreeSet;
+
 use server::admin::{
     Admin, ChannelInfo, ConnectionInfo, ExchangeInfo, NodeInfo, Overview, QueueInfo,
 };
@@ -40,7 +42,7 @@ struct Row {
 /// What is asked for.
 struct Wish<'a> {
     families: Vec<&'a str>,
-    vhosts: Vec<&'a str>,
+    vhosts: BTreeSet<&'a str>,
 }
 
 /// The families and vhosts that a query names.
@@ -69,7 +71,7 @@ impl Wish<'_> {
     }
 
     fn is_in(&self, vhost: &str) -> bool {
-        self.vhosts.is_empty() || self.vhosts.contains(&vhost)
+        self.vhosts.is_empty() || self.vhosts.contains(vhost)
     }
 
     /// The columns of those families that are asked for, each once.

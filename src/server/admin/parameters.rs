@@ -46,6 +46,9 @@ impl Admin {
             (was_there, after)
         };
         self.node.shared.flushed(after).await;
+        self.tell("parameter.set", |headers| {
+            headers.text("component", "global").text("name", name).text("value", value);
+        });
         Ok(Put::of(was_there))
     }
 
@@ -60,6 +63,9 @@ impl Admin {
             self.node.shared.undefine([gone])
         };
         self.node.shared.flushed(after).await;
+        self.tell("parameter.cleared", |headers| {
+            headers.text("component", "global").text("name", name);
+        });
         Ok(())
     }
 
@@ -68,9 +74,7 @@ impl Admin {
     /// # Errors
     /// [`AdminError::Invalid`] if the name is empty or too long.
     pub async fn set_cluster_name(&self, name: Option<&str>) -> Result<(), AdminError> {
-        if let Some(name) = name {
-            check_name("cluster", name)?;
-        }
+        name.map_or(Ok(()), check_cluster_name)?;
         let after = self.log_cluster_name(name);
         self.node.shared.flushed(after).await;
         Ok(())
@@ -109,4 +113,12 @@ pub fn check_global_parameter(name: &str, value: &str) -> Result<(), AdminError>
         return Err(AdminError::Invalid { reason });
     }
     Ok(())
+}
+
+/// Whether the cluster could be called so.
+///
+/// # Errors
+/// [`AdminError::Invalid`] if the name is empty or too long.
+pub fn check_cluster_name(name: &str) -> Result<(), AdminError> {
+    check_name("cluster", name)
 }

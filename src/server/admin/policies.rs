@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use amqp::FieldTable;
+use amqp::{FieldTable, FieldValue};
 use broker::VhostName;
 use broker::policy::{ApplyTo, Policy, PolicyKind};
 use tracing::info;
@@ -72,11 +72,12 @@ impl Admin {
         new: NewPolicy<'_>,
     ) -> Result<Put, AdminError> {
         let vhost = self.node.vhost(vhost).ok_or_else(|| no_such("vhost", vhost))?;
-        let policy = read(kind, new)?;
-        let name = policy.name().clone();
+        let policy = check_policy(kind, new)?;
+        let (name, told) = (policy.name().clone(), policy.clone());
         let (was_there, after) = vhost.put_policy(kind, policy, check_count)?;
         self.apply(&vhost).await;
         self.node.shared.flushed(after).await;
+        self.tell_policy(&vhost.name, kind, &name, Some(&told));
         info!(
             vhost = vhost.name.as_str(),
             policy = name.as_str(),
@@ -101,8 +102,31 @@ impl Admin {
         let after = vhost.delete_policy(kind, name).ok_or_else(|| no_such("policy", name))?;
         self.apply(&vhost).await;
         self.node.shared.flushed(after).await;
+        self.tell_policy(&vhost.name, kind, name, None);
         info!(vhost = vhost.name.as_str(), policy = name, ?kind, "policy deleted");
         Ok(())
+    }
+
+    /// Tells that a policy was set, or taken away. One of an operator is a parameter.
+    fn tell_policy(&self, vhost: &str, kind: PolicyKind, name: &str, set: Option<&Policy>) {
+        let key = match (kind, set.is_some()) {
+            (PolicyKind::User, true) => "policy.set",
+            (PolicyKind::User, false) => "policy.cleared",
+            (PolicyKind::Operator, true) => "parameter.set",
+            (PolicyKind::Operator, false) => "parameter.cleared",
+        };
+        self.tell(key, |headers| {
+            headers.text("name", name).text("vhost", vhost);
+            if kind == PolicyKind::Operator {
+                headers.text("component", "operator_policy");
+            }
+            if let Some(policy) = set {
+                headers.text("pattern", policy.pattern());
+                headers.text("apply-to", policy.apply_to().as_str());
+                headers.put("priority", FieldValue::I64(policy.priority()));
+                headers.put("definition", FieldValue::Table(policy.definition().clone()));
+            }
+        });
     }
 
     /// In a thread of its own, as there may be very many queues. Who stops waiting stops nothing.
@@ -121,7 +145,11 @@ fn check_count(count: usize) -> Result<(), AdminError> {
     Err(AdminError::Invalid { reason })
 }
 
-fn read(kind: PolicyKind, new: NewPolicy<'_>) -> Result<Policy, AdminError> {
+/// Whether a policy could be set so, were there room for it.
+///
+/// # Errors
+/// [`AdminError::Invalid`], as of [`Admin::put_policy`].
+pub fn check_policy(kind: PolicyKind, new: NewPolicy<'_>) -> Result<Policy, AdminError> {
     let NewPolicy { name, pattern, apply_to, priority, definition } = new;
     check_name("policy", name)?;
     check_texts([pattern])?;

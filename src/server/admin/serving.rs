@@ -30,6 +30,10 @@ impl Admin {
         info!(connections = self.node.connections.len(), "clients are not served any more");
         // Each of them gives its address up as soon as its task runs.
         let _ = self.node.doors.followed().await;
+        if self.node.doors.are_open() {
+            // Somebody wants them served again, and some of them may have come since.
+            return;
+        }
         let explanation: Arc<str> = CLOSED.into();
         let close = || ClientEvent::Shutdown { explanation: Arc::clone(&explanation) };
         self.node.broadcast(close);
@@ -38,7 +42,8 @@ impl Admin {
                 tokio::time::sleep(LOOK_EVERY).await;
             }
         };
-        if tokio::time::timeout(PATIENCE, gone).await.is_err() {
+        let are_gone = tokio::time::timeout(PATIENCE, gone).await.is_ok();
+        if !are_gone && !self.node.doors.are_open() {
             warn!(
                 connections = self.node.connections.len(),
                 "some clients did not take their close"

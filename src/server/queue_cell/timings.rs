@@ -125,8 +125,8 @@ impl Timings {
 
     fn histograms(&mut self, budget: &TimingsBudget, now: Timestamp) -> Option<&mut Histograms> {
         if self.histograms.is_none() {
-            let (wait, ack) = (Histogram::new(now), Histogram::new(now));
             let seat = budget.take()?;
+            let (wait, ack) = (Histogram::new(now), Histogram::new(now));
             self.histograms = Some(Box::new(Histograms { wait, ack, used_at: now, _seat: seat }));
         }
         let histograms = self.histograms.as_deref_mut()?;

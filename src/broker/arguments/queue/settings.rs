@@ -1,6 +1,6 @@
 //! What a queue works by: its arguments, and what a policy says beside them.
 
-use amqp::{FieldTable, FieldValue};
+use amqp::{FieldTable, FieldValue, ShortString};
 use bytes::Bytes;
 
 use super::QueueDefinition;
@@ -112,7 +112,11 @@ impl<'a> Asked<'a> {
         let exchange = self.text("x-dead-letter-exchange")?;
         Some(DeadLetterTarget {
             exchange: ExchangeName::from(&*String::from_utf8_lossy(exchange)),
-            routing_key: self.text("x-dead-letter-routing-key").map(Bytes::copy_from_slice),
+            // One that is longer than a routing key can be was declared before that was looked at.
+            routing_key: self
+                .text("x-dead-letter-routing-key")
+                .filter(|key| key.len() <= ShortString::LEN_MAX)
+                .map(Bytes::copy_from_slice),
             strategy,
         })
     }

@@ -62,6 +62,11 @@ fn values_are_checked_in_rabbitmqs_words() {
         ("x-overflow", FieldValue::from(1), ": {unacceptable_type,signedint}"),
         ("x-single-active-consumer", FieldValue::from("true"), ": {unacceptable_type,longstr}"),
         ("x-dead-letter-routing-key", FieldValue::from("k"), ": routing_key_but_no_dlx_defined"),
+        (
+            "x-dead-letter-exchange",
+            FieldValue::from("k".repeat(256).as_str()),
+            ": \"more than 255 octets are no name or key\"",
+        ),
         ("x-queue-version", FieldValue::from(1), ": \"unsupported queue version '1'\""),
         ("x-queue-type", FieldValue::from("x"), ": \"unsupported queue type 'x'\""),
         ("x-queue-type", FieldValue::from(true), ": {unacceptable_type,bool}"),

@@ -1,8 +1,8 @@
 //! The policies in a document of definitions: those of users have a section, those of operators are parameters.
 
-use broker::policy::{Policy, PolicyKind};
+use broker::policy::PolicyKind;
 use serde_json::Value;
-use server::admin::{Admin, PolicyInfo};
+use server::admin::{Admin, PolicyInfo, check_policy};
 
 use super::check::{Findings, called};
 use crate::api::parameters::OPERATOR_POLICY;
@@ -70,9 +70,7 @@ impl Brought {
         let vhost = vhost.map_or_else(|| place.text("vhost"), Ok)?.to_owned();
         let name = place.text("name")?.to_owned();
         let new = policies::read(&name, &document)?;
-        let checked =
-            Policy::new(kind, ((&*name).into(), new.pattern), new.apply_to, 0, new.definition);
-        checked.map_err(|fault| Failure::bad_request(fault.to_string()))?;
+        check_policy(kind, new)?;
         Ok(Self { vhost, kind, name, document })
     }
 
