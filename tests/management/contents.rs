@@ -380,6 +380,29 @@ fn what_is_refused_stays_where_it_is() {
 }
 
 #[test]
+fn what_would_be_delayed_and_then_lost_stays_where_it_is() {
+    let broker = Broker::start();
+    let guest = Client::guest(broker.management());
+    let later = json!({
+        "type": "x-delayed-message", "arguments": { "x-delayed-type": "direct" },
+    });
+    assert_eq!(guest.put("/api/exchanges/%2F/later", &later).status, 201);
+    declare(&guest, "from", json!({}));
+    declare(&guest, "to", json!({}));
+    let delayed = json!({ "headers": { "x-delay": 100 } });
+    publish(&guest, ("amq.default", "from"), "precious", &delayed);
+    let nowhere = json!({ "all": true, "exchange": "later", "routing_key": "nobody" });
+    let left = act(&guest, "from", "move", &nowhere);
+    assert_eq!((&left["moved"], &left["left"]), (&json!(0), &json!(1)), "{left}");
+    let binding = json!({ "routing_key": "somebody" });
+    assert_eq!(guest.post("/api/bindings/%2F/e/later/q/to", &binding).status, 201);
+    let there = json!({ "all": true, "exchange": "later", "routing_key": "somebody" });
+    assert_eq!(act(&guest, "from", "move", &there)["moved"], json!(1));
+    wait_for(&guest, "to", 1);
+    assert_eq!(payloads(&look(&guest, "to", "")), ["precious"]);
+}
+
+#[test]
 fn dead_letters_go_back_to_where_they_died_first() {
     let mut broker = Broker::start();
     let guest = Client::guest(broker.management());

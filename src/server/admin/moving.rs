@@ -380,13 +380,7 @@ impl<'a> Work<'a> {
         let queues = match &letter.queue {
             Some(queue) => vec![Arc::clone(queue)],
             None => {
-                let exchange = vhost.exchange(&message.exchange);
-                let is_delayed = exchange.is_some_and(|exchange| {
-                    exchange.delay_of(&message.properties).is_ok_and(|delay| delay.is_some())
-                });
-                if is_delayed {
-                    return Ok(());
-                }
+                // Where an exchange delays it, too, as far as that can be known now.
                 let properties = RawProperties::from_bytes(&message.properties);
                 let input = RoutingInput {
                     routing_key: &message.routing_key,
