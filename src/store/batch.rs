@@ -5,6 +5,7 @@ use mutants::Mutant;
 use crate::format::{
     self, BATCH_HEADER, Released, content_len, length_u32, note_len, put_content, put_note,
 };
+use crate::index::LengthCode;
 use crate::owners::OwnerSet;
 
 /// Bytes that grow, and are zeroed only once: what was written for one batch is written over by the next.
@@ -78,6 +79,8 @@ pub(crate) struct Pending {
 pub(crate) struct Copied {
     pub(crate) sequence: u64,
     pub(crate) offset: u32,
+    /// How long its record is here: longer than it was if owners have come since.
+    pub(crate) length: LengthCode,
     /// The owners that are written with it.
     pub(crate) owners: OwnerSet,
     /// Where it lay, by segment and offset: if it does not any more, the copy is of no use.
@@ -177,7 +180,8 @@ impl Batch {
     ) {
         let (start, len) = (self.records.len(), content_len(owners.len(), payload.len()));
         put_content(self.records.extend(len), sequence, owners, true).copy_from_slice(payload);
-        self.copies.push(Copied { sequence, offset: length_u32(start), owners: set, from });
+        let (offset, length) = (length_u32(start), LengthCode::new(length_u32(len)));
+        self.copies.push(Copied { sequence, offset, length, owners: set, from });
     }
 
     /// Appends a note.

@@ -327,9 +327,9 @@ impl<F> State<F> {
             self.filling.refer_to(to.0);
         }
         if (place.segment, place.offset) == copy.from {
-            target.tally.enter(place.length);
-            let (segment, offset) = to;
-            self.index.insert(copy.sequence, Place { segment, offset, ..place });
+            target.tally.enter(copy.length);
+            let ((segment, offset), length, owners) = (to, copy.length, place.owners);
+            self.index.insert(copy.sequence, Place { segment, offset, length, owners });
             self.leave(&place);
         }
     }

@@ -145,3 +145,19 @@ fn a_content_is_written_once_however_many_owners_come_later() {
     }
     assert_eq!((read(&log, 1), read(&log, 2).unwrap()), (None, vec![2; 1000]));
 }
+
+/// The copy names all owners that came since, so it is longer.
+#[test]
+fn a_content_that_moves_is_read_whole_whoever_has_come_to_it_since() {
+    let disk = SimDisk::new();
+    let log = open_with(&disk, passing());
+    append(&log, 1, &[1], &[1; 100]);
+    log.turn().unwrap();
+    (2..=20).for_each(|owner| append(&log, 1, &[owner], &[1; 100]));
+    // The next segment begins, and the first is so small that it is emptied.
+    append(&log, 2, &[1], &[2; 8000]);
+    settle(&log);
+    assert_eq!(log.stats().segments_emptied, 1, "{:?}", log.stats());
+    assert_eq!(read(&log, 1).unwrap(), [1; 100]);
+    assert_eq!(live(&log)[&1].0.len(), 20);
+}
