@@ -284,6 +284,7 @@ impl Config {
             tls.is_some() || !self.management.needs_certificate(),
             "[management] tls_bind needs a certificate and a key in [tls]: `pillarbox tls self-signed` makes them for a try"
         );
+        self.management.check_names()?;
         ensure!(
             limits.frame_max >= 4096,
             "[limits] frame_max is {}: at least 4096",
@@ -497,6 +498,8 @@ mod tests {
         assert!(wrong("store.disk_free_min = 'much'").contains("[store] disk_free_min"));
         assert!(wrong("store.segment_bytes_max = '1kB'").contains("between 1MiB and 1GiB"));
         assert!(wrong("vhosts = []").contains("vhost '/'"));
+        let named = wrong("management.names = ['broker.example.com:15672']");
+        assert!(named.contains("without the port"), "{named}");
         let pattern =
             "users = [{ name = 'a', password = 'b', permissions = [{ vhost = '/', read = '(' }] }]";
         assert!(wrong(pattern).contains("user 'a' in vhost '/'"), "{}", wrong(pattern));

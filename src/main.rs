@@ -93,8 +93,13 @@ fn ended(done: Result<ExitCode>) -> ExitCode {
     }
 }
 
-/// The data folder that the broker takes with a settings file, or without any.
+/// The data folder that the broker takes with a settings file, or without any; then `PILLARBOX_DATA_DIR` tells commands
+/// of another one.
 fn default_folder(config: Option<&Path>) -> Result<PathBuf> {
+    let named = std::env::var_os("PILLARBOX_DATA_DIR").filter(|named| !named.is_empty());
+    if let (None, Some(named)) = (config, named) {
+        return Ok(named.into());
+    }
     config.map_or_else(|| Ok(Config::default()), Config::read)?.store.data_dir()
 }
 
@@ -179,7 +184,8 @@ fn serve(arguments: Serve, started: Instant) -> Result<()> {
             failure = server.failed() => return Err(failure.into()),
         };
         info!(signal = name, "stopping; a second signal ends it at once");
-        drop((management, token));
+        management.stop().await;
+        drop(token);
         tokio::select! {
             stopped = server.stop("broker is shutting down") => stopped?,
             name = signals.end() => bail!("ended at once by {name}"),

@@ -78,6 +78,11 @@ impl User {
         is_password_of(Some(self), given)
     }
 
+    /// Whether the user can log in with a password and do everything.
+    pub fn can_administrate(&self) -> bool {
+        self.password.is_some() && self.tags.may_administrate()
+    }
+
     /// Whether the user may log in from this address.
     pub fn may_come_from(&self, peer: IpAddr) -> bool {
         !self.loopback_only || peer.to_canonical().is_loopback()

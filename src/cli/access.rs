@@ -6,7 +6,7 @@
 mod password;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -106,11 +106,7 @@ impl Access {
 
     /// The data folder of the broker on this machine.
     fn folder(&self, default_folder: DefaultFolder<'_>) -> anyhow::Result<PathBuf> {
-        let named = match (&self.data_dir, &self.config) {
-            (None, None) => variable("PILLARBOX_DATA_DIR").map(PathBuf::from),
-            (named, _) => named.clone(),
-        };
-        named.map_or_else(|| default_folder(self.config.as_deref().map(Path::new)), Ok)
+        self.data_dir.clone().map_or_else(|| default_folder(self.config.as_deref()), Ok)
     }
 
     /// The data folder, if this is the API of the broker that runs on it.

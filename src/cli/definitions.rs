@@ -1,8 +1,8 @@
 //! `pillarbox export` and `import`: everything that was declared, as RabbitMQ's files of definitions have it.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -46,7 +46,13 @@ impl Export {
 pub(crate) fn write_privately(file: &Path, text: &str) -> anyhow::Result<()> {
     let mut options = File::options();
     let opened = options.write(true).create(true).truncate(true).mode(0o600).open(file);
-    let written = opened.and_then(|mut opened| writeln!(opened, "{text}"));
+    let written = opened.and_then(|mut opened| {
+        // One that was there keeps its mode otherwise.
+        if opened.metadata()?.is_file() {
+            opened.set_permissions(Permissions::from_mode(0o600))?;
+        }
+        writeln!(opened, "{text}")
+    });
     written.with_context(|| format!("cannot write {}", file.display()))
 }
 

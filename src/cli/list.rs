@@ -63,6 +63,9 @@ impl List {
             }
         };
         let mut wanted = fields.clone();
+        if !wanted.is_empty() && self.kind == Kind::Parameters {
+            wanted.push("vhost".to_owned());
+        }
         if !wanted.is_empty() && self.name.is_some() {
             wanted.extend(self.kind.names().iter().map(|name| (*name).to_owned()));
         }
@@ -83,11 +86,15 @@ impl List {
         let Value::Array(mut rows) = listed else {
             anyhow::bail!("{} are answered with something else than a list", self.kind.name());
         };
+        if let (Some(vhost), Kind::Parameters) = (&self.vhost, self.kind) {
+            // The API lists those of a vhost for each component only.
+            rows.retain(|row| row["vhost"] == **vhost);
+        }
         if let Some(name) = &self.name {
             rows.retain(|row| self.kind.is_named(row, name));
-            if !fields.is_empty() {
-                rows.iter_mut().for_each(|row| keep(row, &fields));
-            }
+        }
+        if !fields.is_empty() {
+            rows.iter_mut().for_each(|row| keep(row, &fields));
         }
         if self.json {
             return Ok(Output::json(&Value::Array(rows)));
@@ -120,6 +127,12 @@ impl List {
     }
 }
 
+/// Of a rate there are parts of a byte.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast saturates")]
+fn whole(bytes: f64) -> u64 {
+    bytes as u64
+}
+
 /// Leaves of a row what was asked for.
 fn keep(row: &mut Value, fields: &[String]) {
     let Value::Object(row) = row else { return };
@@ -146,7 +159,7 @@ impl Shown {
             Self::Name if value.as_str() == Some("") => "(default)".to_owned(),
             Self::Name => units::word(value),
             Self::Count => units::word(value),
-            Self::Bytes => value.as_u64().map(units::bytes).unwrap_or_default(),
+            Self::Bytes => value.as_f64().map(whole).map(units::bytes).unwrap_or_default(),
             Self::Rate => value.as_f64().map(units::rate).unwrap_or_default(),
             Self::YesNo => match value.as_bool() {
                 Some(true) => "yes".to_owned(),

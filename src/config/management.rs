@@ -4,7 +4,7 @@ use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 
 /// `[management]`
@@ -54,6 +54,17 @@ impl ManagementConfig {
     /// Whether anything of it needs a certificate.
     pub(super) fn needs_certificate(&self) -> bool {
         !self.tls_bind.is_empty()
+    }
+
+    /// # Errors
+    /// Names the first that no request could call the server by.
+    pub(super) fn check_names(&self) -> Result<()> {
+        match self.names.iter().find(|name| name.contains([':', '/'])) {
+            Some(name) => bail!(
+                "[management] names has '{name}': only the name, without http:// and without the port"
+            ),
+            None => Ok(()),
+        }
     }
 
     /// The file of definitions that are made at every start, with what is in it.

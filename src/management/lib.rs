@@ -32,6 +32,7 @@ mod tables;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::http::{Method, Uri};
@@ -41,6 +42,7 @@ use server::tls::Tls;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 
@@ -59,6 +61,9 @@ use self::settings::Shown;
 /// How many threads answer requests.
 const THREADS: usize = 2;
 
+/// How long the last answers may take.
+const LAST_ANSWERS: Duration = Duration::from_secs(1);
+
 /// How many more carry what takes long: a vhost that is being emptied, policies that many queues follow, contents that are read
 /// back.
 const BLOCKING_THREADS: usize = 4;
@@ -68,6 +73,8 @@ const BLOCKING_THREADS: usize = 4;
 pub struct Management {
     shown: Shown,
     stop: CancellationToken,
+    /// One for each connection.
+    tasks: TaskTracker,
     runtime: Option<Runtime>,
 }
 
@@ -123,17 +130,17 @@ impl Management {
         builder.thread_name("management");
         let runtime = builder.enable_all().build().map_err(ManagementError::Threads)?;
         let names = Names::of(&settings.names, admin.host_name());
-        let stop = CancellationToken::new();
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let guard = runtime.enter();
         for bound in sockets {
             let listener = listener(bound, router(admin, &shown))?.named(&names);
-            runtime.spawn(listener.run(stop.clone()));
+            runtime.spawn(listener.run(stop.clone(), tasks.clone()));
         }
         for bound in tls_sockets {
             let tls = tls.ok_or(ManagementError::NoCertificate)?;
             // Here a browser has the name from a certificate that nobody else has.
             let listener = listener(bound, router(admin, &shown))?.with_tls(tls);
-            runtime.spawn(listener.run(stop.clone()));
+            runtime.spawn(listener.run(stop.clone(), tasks.clone()));
         }
         for bound in metrics_sockets {
             let address = bound.1;
@@ -141,10 +148,20 @@ impl Management {
             // Beyond this machine whoever reaches the metrics may read them, by whatever name their targets have.
             let is_for_all = !address.ip().is_loopback();
             let listener = if is_for_all { listener } else { listener.named(&names) };
-            runtime.spawn(listener.run(stop.clone()));
+            runtime.spawn(listener.run(stop.clone(), tasks.clone()));
         }
         drop(guard);
-        Ok(Self { shown, stop, runtime: Some(runtime) })
+        Ok(Self { shown, stop, tasks, runtime: Some(runtime) })
+    }
+
+    /// Takes no more requests, and ends once those that are under way are answered, or a second later: who asked the
+    /// broker to stop is to be told that it does.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.tasks.close();
+        let answered = tokio::time::timeout(LAST_ANSWERS, self.tasks.wait());
+        // Whoever takes longer sees its connection end.
+        let _ = answered.await;
     }
 
     /// Where the API is, with the ports that were chosen.
@@ -178,7 +195,8 @@ impl Management {
 /// it is, also where the file says something else of it.
 ///
 /// # Errors
-/// What is wrong with them, in words. What was made until then stays.
+/// What is wrong with them, in words, and then nothing was made; or what failed while they were made: what was made until
+/// then stays.
 pub async fn load_definitions(admin: &Admin, text: &[u8]) -> Result<(), String> {
     let loaded = async {
         let import = Import::read(&Document::of(text)?, None)?.without_what_is_there(admin);
@@ -191,7 +209,6 @@ impl Drop for Management {
     fn drop(&mut self) {
         self.stop.cancel();
         if let Some(runtime) = self.runtime.take() {
-            // Whatever is under way is not waited for: its client sees its connection end.
             runtime.shutdown_background();
         }
     }

@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
 use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -27,7 +28,7 @@ use server::tls::{HandshakeError, Tls};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::AbortOnDropHandle;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use tower::ServiceExt as _;
 use tracing::{debug, warn};
 
@@ -168,8 +169,8 @@ impl Listener {
         Self { tls: Some(Arc::clone(tls)), ..self }
     }
 
-    /// Serves until `stop`.
-    pub(crate) async fn run(self, stop: CancellationToken) {
+    /// Serves until `stop`. By then begun answers are sent to their ends: `tasks` are over then.
+    pub(crate) async fn run(self, stop: CancellationToken, tasks: TaskTracker) {
         let listener = Arc::new(self);
         let mut next_id = 0;
         loop {
@@ -186,11 +187,10 @@ impl Listener {
                         continue;
                     };
                     let (listener, stop) = (Arc::clone(&listener), stop.clone());
-                    tokio::spawn(async move {
+                    tasks.spawn(async move {
                         tokio::select! {
-                            () = stop.cancelled() => {}
                             () = place.close.cancelled() => {}
-                            () = listener.accept(stream, &place) => {}
+                            () = listener.accept(stream, &place, &stop) => {}
                         }
                         listener.connections.leave(next_id);
                     });
@@ -204,30 +204,42 @@ impl Listener {
         }
     }
 
-    async fn accept(&self, stream: TcpStream, place: &Arc<Place>) {
+    async fn accept(&self, stream: TcpStream, place: &Arc<Place>, stop: &CancellationToken) {
         let address = place.peer.address;
         if let Err(error) = stream.set_nodelay(true) {
             debug!(peer = %address, %error, "cannot turn off Nagle's algorithm");
         }
-        let Some(tls) = &self.tls else { return self.serve(stream, place).await };
+        let Some(tls) = &self.tls else { return self.serve(stream, place, stop).await };
         match tls.accept(stream).await {
-            Ok((stream, _)) => self.serve(stream, place).await,
+            Ok((stream, _)) => self.serve(stream, place, stop).await,
             Err(HandshakeError::Gone) => debug!(peer = %address, "a client of HTTPS went away"),
             Err(error) => debug!(peer = %address, "refused an HTTPS connection: {error}"),
         }
     }
 
-    async fn serve(&self, stream: impl AsyncRead + AsyncWrite + Unpin, place: &Arc<Place>) {
+    async fn serve(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin,
+        place: &Arc<Place>,
+        stop: &CancellationToken,
+    ) {
         let address = place.peer.address;
         let service =
             service_fn(|request: Request<Incoming>| self.answer(request.map(Body::new), place));
-        let served = http1::Builder::new()
+        let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_PATIENCE)
             .max_buf_size(HEAD_BYTES_MAX)
             .max_headers(HEADERS_MAX)
-            .serve_connection(TokioIo::new(Paced::new(stream)), service)
-            .await;
+            .serve_connection(TokioIo::new(Paced::new(stream)), service);
+        let mut connection = pin!(connection);
+        let served = tokio::select! {
+            served = connection.as_mut() => served,
+            () = stop.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
         if let Err(error) = served {
             debug!(peer = %address, %error, "an HTTP connection ended");
         }

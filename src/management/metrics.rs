@@ -6,7 +6,6 @@
 mod detailed;
 mod exposition;
 mod histograms;
-mod queues;
 mod times;
 
 use broker::queue::Counters;
@@ -52,11 +51,11 @@ pub(crate) fn per_object(admin: &server::admin::Admin, shown: &Shown) -> Answer 
     let mut out = Exposition::default();
     write_node(&mut out, shown, &overview, &node, &admin.cluster_name());
     let head = out.finish().into_bytes();
-    let (queues, times) = queues::values(admin);
+    let (queues, times) = detailed::per_queue(admin);
     let held_bytes = head.len()
-        + queues.len() * size_of::<queues::Values>()
+        + queues.held_bytes()
         + times.iter().map(times::Times::held_bytes).sum::<usize>();
-    let pieces = std::iter::once(head).chain(queues::pieces(queues)).chain(times::pieces(times));
+    let pieces = std::iter::once(head).chain(queues.pieces()).chain(times::pieces(times));
     Answer::pieces(CONTENT_TYPE, pieces, held_bytes)
 }
 

@@ -42,7 +42,7 @@ pub use self::consumers::{ConsumerInfo, ConsumerWait};
 pub use self::contents::{Contents, ContentsQuery, MessageState, StoredContent, StoredMessage};
 pub use self::exchanges::{ExchangeInfo, ExchangeKey};
 pub use self::explain::Explained;
-pub use self::limits::{LimitInfo, check_user_limit, check_vhost_limit};
+pub use self::limits::{LimitInfo, check_user_limit};
 pub use self::messages::{AckMode, FetchedMessage};
 pub use self::moving::{Chosen, MoveTo, Moved};
 pub(crate) use self::node::node_name;
@@ -130,6 +130,11 @@ impl Admin {
     #[must_use]
     pub fn with_another_way_in(&self) -> Self {
         Self { has_another_way_in: true, ..self.clone() }
+    }
+
+    /// Whether nobody can be locked out by what is done: there is another way in than with a password.
+    pub fn has_another_way_in(&self) -> bool {
+        self.has_another_way_in
     }
 
     /// Tells of something that was changed: `key` says what, `headers` the rest.

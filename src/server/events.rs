@@ -15,10 +15,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use amqp::{FieldTable, FieldValue, Properties, RawProperties, ShortString};
+use amqp::{FieldTable, FieldValue, Properties, ShortString};
 use broker::Timestamp;
-use broker::exchange::RoutingInput;
-use broker::message::{Message, Origin, Sequence};
+use broker::message::{Message, Origin};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -177,18 +176,7 @@ fn publish(vhost: &Vhost, event: &Event, effects: &mut Effects) -> bool {
         expiration_ms: None,
         origin: Origin::Client,
     };
-    let properties = RawProperties::from_bytes(&message.properties);
-    let input = RoutingInput {
-        headers: properties.headers().ok().flatten(),
-        properties,
-        seed: vhost.shared.random.next(),
-        ..RoutingInput::of_key(&message.routing_key)
-    };
-    let (mut queues, _) = vhost.route(EXCHANGE, &input);
-    let routed = queues.len();
-    queues.retain(|queue| !queue.is_crowded());
-    vhost.publish(event.at, &message.arrival(Sequence(0)), &queues, None, effects);
-    queues.len() == routed
+    vhost.publish_told(event.at, &message, effects)
 }
 
 /// A text of a header.

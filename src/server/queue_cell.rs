@@ -109,7 +109,6 @@ pub(crate) struct ConsumerLink {
     pub(crate) tag: ConsumerTag,
     pub(crate) no_ack: bool,
     /// Whose it is.
-    pub(crate) connection: ConnectionId,
     pub(crate) entry: Arc<ConnectionEntry>,
     /// As received.
     pub(crate) arguments: FieldTable,

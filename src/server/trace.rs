@@ -13,8 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use amqp::{FieldTable, FieldValue, FieldValueRef, Properties, RawProperties, ShortString};
 use broker::Timestamp;
-use broker::exchange::RoutingInput;
-use broker::message::{Body, Message, Origin, Sequence, short_strings};
+use broker::message::{Body, Message, Origin, short_strings};
 use broker::queue::Delivery;
 use bytes::Bytes;
 use connection::{ChannelNumber, PublishRun};
@@ -203,18 +202,7 @@ impl Vhost {
         // What becomes of copies slows nobody down, and nobody's confirm waits for it.
         let mut own = Effects::default();
         for message in &messages {
-            let properties = RawProperties::from_bytes(&message.properties);
-            let input = RoutingInput {
-                headers: properties.headers().ok().flatten(),
-                properties,
-                seed: self.shared.random.next(),
-                ..RoutingInput::of_key(&message.routing_key)
-            };
-            let (mut queues, _) = self.route(EXCHANGE, &input);
-            let routed = queues.len();
-            queues.retain(|queue| !queue.is_crowded());
-            left_out += u64::from(queues.len() < routed);
-            self.publish(now, &message.arrival(Sequence(0)), &queues, None, &mut own);
+            left_out += u64::from(!self.publish_told(now, message, &mut own));
         }
         effects.wakers.append(&mut own.wakers);
         effects.letters.append(&mut own.letters);

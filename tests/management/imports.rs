@@ -120,7 +120,7 @@ fn what_is_wrong_is_named_with_the_thing_that_has_it() {
                 }),
             ),
             "limits in vhost '/'",
-            "Unrecognised terms [max-everything] in limits",
+            "Unrecognised terms [{<<\"max-everything\">>,1}] in limits",
         ),
         (
             of(
@@ -131,7 +131,7 @@ fn what_is_wrong_is_named_with_the_thing_that_has_it() {
                 }),
             ),
             "limits in vhost '/'",
-            "max-queues should be a whole number",
+            "max-queues should be a number, actually was <<\"many\">>",
         ),
         (
             of(
@@ -287,6 +287,12 @@ fn limits_go_out_and_in_with_their_vhost() {
     assert_eq!(exported["parameters"], limits);
     assert_eq!(guest.post("/api/definitions/b", &exported).status, 204);
     assert_eq!(guest.json("/api/vhost-limits/b")[0]["value"], json!({ "max-queues": 7 }));
+    // They are all that is limited then, as if they had been set as a parameter.
+    let other = json!({ "parameters": [{
+        "component": "vhost-limits", "name": "limits", "value": { "max-connections": 5 },
+    }] });
+    assert_eq!(guest.post("/api/definitions/b", &other).status, 204);
+    assert_eq!(guest.json("/api/vhost-limits/b")[0]["value"], json!({ "max-connections": 5 }));
     let wrong = json!({ "parameters": [{
         "component": "vhost-limits", "name": "limits", "value": { "max-exchanges": 7 },
     }] });

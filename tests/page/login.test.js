@@ -84,12 +84,12 @@ test('a password that is changed elsewhere ends the session, and says so', async
 })
 
 test('user and password with letters of any script work', async () => {
-  await api('PUT', at('users', 'Žofie:ю'), { password: 'パスワード', tags: 'management' })
+  // What HTTP's Basic would take for the end of the name is no part of one.
+  await assert.rejects(api('PUT', at('users', 'Žofie:ю'), { password: 'パスワード', tags: 'management' }), /no colon/)
   await api('PUT', at('users', 'Žofie ю'), { password: 'パスワード: ü', tags: 'management' })
   const page = await open(setting)
   await logIn(page, 'Žofie ю', 'パスワード: ü')
   await page.getByRole('heading', { name: 'Overview' }).waitFor()
-  await api('DELETE', at('users', 'Žofie:ю'))
   await api('DELETE', at('users', 'Žofie ю'))
 })
 

@@ -25,7 +25,7 @@ impl Queue {
     }
 
     /// Takes a message that waits, if it still does: until [`drop_taken`](Self::drop_taken) or
-    /// [`put_back`](Self::put_back) it counts as unacked.
+    /// [`put_back`](Self::put_back) it counts as unacked. After the last of these [`after_taken`](Self::after_taken) is called.
     pub fn take(&mut self, sequence: Sequence, spot: ReadySpot) -> Option<Slot> {
         let (entry, bytes, body_bytes) = self.take_chosen(sequence, spot)?;
         let (body_bytes, holder) = (narrow(body_bytes), Holder::Getter);
@@ -33,17 +33,16 @@ impl Queue {
     }
 
     /// A message that was taken is elsewhere now, and no more here.
-    pub fn drop_taken(&mut self, now: Timestamp, slot: Slot, sink: &mut impl Sink) {
+    pub fn drop_taken(&mut self, slot: Slot, sink: &mut impl Sink) {
         if let Some(Unacked { entry, bytes, .. }) = self.unacked.remove(slot) {
             self.forget(entry, bytes, sink);
         }
-        self.dispatch(now, sink);
     }
 
     /// A message that was taken stays: it waits in its old place, and nobody is told that it was away. One that had come
     /// back to a quorum queue waits where it would if it came back now; and without a delivery limit, where those stand at
     /// the end of all, another may change places with them.
-    pub fn put_back(&mut self, now: Timestamp, slot: Slot, sink: &mut impl Sink) {
+    pub fn put_back(&mut self, slot: Slot) {
         let Some(Unacked { entry, .. }) = self.unacked.remove(slot) else { return };
         let (level, body_bytes) = self.weigh(entry);
         match (self.returns.contains_key(&entry.sequence), self.settings.delivery_limit) {
@@ -55,6 +54,10 @@ impl Queue {
         if entry.is(Mark::Paged) {
             self.paging.get_or_insert_default().entered_ready(entry);
         }
+    }
+
+    /// Goes on with what messages that were taken have left, or come back to.
+    pub fn after_taken(&mut self, now: Timestamp, sink: &mut impl Sink) {
         self.drop_overflow(now, sink);
         self.expire_all(now, sink);
         self.dispatch(now, sink);

@@ -32,36 +32,55 @@ impl Queue {
         if self.is_closed {
             return;
         }
-        let mut acked_by = None;
-        for slot in slots {
-            let Some(unacked) = self.take_unacked(*slot) else {
-                debug_assert!(false, "{slot:?} holds no unacked message");
-                continue;
-            };
-            if let Holder::Consumer(id) = unacked.holder {
-                self.consumers.settled(id);
-            }
-            match settlement {
-                Settlement::Ack => {
-                    acked_by = Some(unacked.holder);
-                    self.counters.ack += 1;
-                    self.forget(unacked.entry, unacked.bytes, sink);
+        match settlement {
+            Settlement::Ack => self.ack(now, slots, sink),
+            Settlement::Requeue { counted } => {
+                for slot in slots {
+                    if let Some(unacked) = self.take_settled(*slot) {
+                        self.requeue(now, unacked, counted, sink);
+                    }
                 }
-                Settlement::Requeue { counted } => self.requeue(now, unacked, counted, sink),
-                Settlement::Reject => {
-                    self.die(now, unacked.entry, unacked.bytes, DeathReason::Rejected, sink);
+                self.drop_overflow(now, sink);
+                self.expire_all(now, sink);
+            }
+            Settlement::Reject => {
+                for slot in slots {
+                    if let Some(Unacked { entry, bytes, .. }) = self.take_settled(*slot) {
+                        self.die(now, entry, bytes, DeathReason::Rejected, sink);
+                    }
                 }
             }
-        }
-        // What is settled together was delivered together, so the last one's consumer is everyone's.
-        if let Some(Holder::Consumer(id)) = acked_by {
-            self.consumers.note_ack(id, now);
-        }
-        if let Settlement::Requeue { .. } = settlement {
-            self.drop_overflow(now, sink);
-            self.expire_all(now, sink);
         }
         self.dispatch(now, sink);
+    }
+
+    /// In a loop of its own: what the others need would send each ack over the stack.
+    fn ack(&mut self, now: Timestamp, slots: &[Slot], sink: &mut impl Sink) {
+        let (mut acked, mut holder) = (0, None);
+        for slot in slots {
+            if let Some(unacked) = self.take_settled(*slot) {
+                acked += 1;
+                holder = Some(unacked.holder);
+                self.forget(unacked.entry, unacked.bytes, sink);
+            }
+        }
+        self.counters.ack += acked;
+        // What is settled together was delivered together, so the last one's consumer is everyone's.
+        if let Some(Holder::Consumer(id)) = holder {
+            self.consumers.note_ack(id, now);
+        }
+    }
+
+    /// A message that is settled, which its consumer has no longer.
+    #[inline]
+    fn take_settled(&mut self, slot: Slot) -> Option<Unacked> {
+        let unacked = self.take_unacked(slot);
+        debug_assert!(unacked.is_some(), "{slot:?} holds no unacked message");
+        let unacked = unacked?;
+        if let Holder::Consumer(id) = unacked.holder {
+            self.consumers.settled(id);
+        }
+        Some(unacked)
     }
 
     /// Settles a dead letter that the queue holds: gone if it was accepted, sent again later if not.

@@ -114,7 +114,8 @@ impl Kind {
             | Self::Policies
             | Self::OperatorPolicies
             | Self::VhostLimits => Some(path(&[self.path(), vhost])),
-            Self::Vhosts | Self::Users | Self::UserLimits | Self::Parameters | Self::Nodes => None,
+            Self::Parameters => Some(path(&[self.path()])),
+            Self::Vhosts | Self::Users | Self::UserLimits | Self::Nodes => None,
         }
     }
 
@@ -204,8 +205,8 @@ impl Kind {
                         column("state", "state", Word),
                         column("channels", "channels", Count),
                         column("tls", "ssl", YesNo),
-                        column("from", "recv_oct_details.rate", Bytes),
-                        column("to", "send_oct_details.rate", Bytes),
+                        column("in/s", "recv_oct_details.rate", Bytes),
+                        column("out/s", "send_oct_details.rate", Bytes),
                         column("client", "user_provided_name", Word),
                     ]
                 }

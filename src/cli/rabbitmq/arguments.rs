@@ -1,5 +1,7 @@
 //! What a tool was told: words, and switches among them in any order.
 
+use std::iter::Peekable;
+
 /// A switch with a value, and its short form if it has one.
 const WITH_VALUE: [(&str, &str); 17] = [
     ("node", "n"),
@@ -41,8 +43,8 @@ const FLAGS: [(&str, &str); 24] = [
     ("online", ""),
     ("offline", ""),
     ("local", ""),
-    ("enabled", "e"),
-    ("implicitly-enabled", "E"),
+    ("enabled", "E"),
+    ("implicitly-enabled", "e"),
     ("minimal", "m"),
     ("all", "a"),
     ("hard", ""),
@@ -58,14 +60,14 @@ pub(super) struct Arguments {
     /// The command and what stands behind it.
     pub(super) words: Vec<String>,
     switches: Vec<(String, Option<String>)>,
-    /// Switches that no command has.
+    /// Switches that no command has, or that lack their values, as they are complained about.
     pub(super) unknown: Vec<String>,
 }
 
 impl Arguments {
     pub(super) fn parse(said: &[String]) -> Self {
         let mut arguments = Self::default();
-        let mut said = said.iter().map(String::as_str);
+        let mut said = said.iter().map(String::as_str).peekable();
         while let Some(word) = said.next() {
             if word == "--" {
                 arguments.words.extend(said.by_ref().map(str::to_owned));
@@ -77,12 +79,11 @@ impl Arguments {
                 let has_value =
                     WITH_VALUE.iter().any(|(long, _)| *long == name) || OWN.contains(&name);
                 if has_value {
-                    let value = value.or_else(|| said.next().map(str::to_owned));
-                    arguments.switches.push((name.to_owned(), value));
+                    arguments.push_valued(word, name, value.or_else(|| value_of(&mut said)));
                 } else if FLAGS.iter().any(|(long, _)| *long == name) {
                     arguments.switches.push((name.to_owned(), value));
                 } else {
-                    arguments.unknown.push(word.to_owned());
+                    arguments.unknown.push(format!("{word} : "));
                 }
             } else if let Some(short) = word.strip_prefix('-').filter(|short| is_short(short)) {
                 arguments.short(short, &mut said);
@@ -94,18 +95,29 @@ impl Arguments {
     }
 
     /// `-p shop`, `-q`, `-em`
-    fn short<'s>(&mut self, letters: &str, said: &mut impl Iterator<Item = &'s str>) {
+    fn short<'s>(&mut self, letters: &str, said: &mut Peekable<impl Iterator<Item = &'s str>>) {
         for letter in letters.split_inclusive(|_| true) {
             if let Some((long, _)) = WITH_VALUE.iter().find(|(_, short)| *short == letter) {
-                self.switches.push(((*long).to_owned(), said.next().map(str::to_owned)));
+                self.push_valued(&format!("-{letter}"), long, value_of(said));
                 continue;
             }
             let mut flags = FLAGS.iter().filter(|(_, short)| *short == letter).peekable();
             if flags.peek().is_none() {
-                self.unknown.push(format!("-{letter}"));
+                self.unknown.push(format!("-{letter} : "));
             }
             // A letter may stand for another switch in another command.
             self.switches.extend(flags.map(|(long, _)| ((*long).to_owned(), None)));
+        }
+    }
+
+    /// A switch without the value that it takes is none: a script whose variable is empty does not mean the default.
+    fn push_valued(&mut self, word: &str, name: &str, value: Option<String>) {
+        match value {
+            Some(value) if is_fitting(name, &value) => {
+                self.switches.push((name.to_owned(), Some(value)));
+            }
+            Some(value) => self.unknown.push(format!("{word} : {value}")),
+            None => self.unknown.push(format!("{word} : ")),
         }
     }
 
@@ -118,6 +130,22 @@ impl Arguments {
     pub(super) fn value(&self, name: &str) -> Option<&str> {
         let given = self.switches.iter().rev().find(|(known, _)| known == name);
         given.and_then(|(_, value)| value.as_deref())
+    }
+}
+
+/// The word behind a switch, unless that is a switch itself.
+fn value_of<'s>(said: &mut Peekable<impl Iterator<Item = &'s str>>) -> Option<String> {
+    let is_switch =
+        |word: &str| word.starts_with("--") || word.strip_prefix('-').is_some_and(is_short);
+    said.next_if(|word| !is_switch(word)).map(str::to_owned)
+}
+
+/// Whether a switch that takes a number was given one.
+fn is_fitting(name: &str, value: &str) -> bool {
+    match name {
+        "limit" | "per-connection-delay" => value.parse::<u64>().is_ok(),
+        "timeout" => value == "infinity" || value.parse::<f64>().is_ok(),
+        _ => true,
     }
 }
 
@@ -149,9 +177,24 @@ mod tests {
     #[test]
     fn what_no_command_has_is_kept_apart() {
         let arguments = parse(&["list", "-mE", "--bogus", "-1", "-", "--", "--node"]);
-        assert!(arguments.has("minimal") && arguments.has("implicitly-enabled"));
-        assert_eq!(arguments.unknown, ["--bogus"]);
+        assert!(arguments.has("minimal") && arguments.has("enabled"));
+        assert_eq!(arguments.unknown, ["--bogus : "]);
         assert_eq!(arguments.words, ["list", "-1", "-", "--node"]);
-        assert_eq!(parse(&["x", "--vhost"]).value("vhost"), None);
+    }
+
+    #[test]
+    fn a_switch_without_its_value_is_not_the_default() {
+        for (told, said) in [
+            (&["purge_queue", "q", "-p"][..], "-p : "),
+            (&["purge_queue", "q", "-p", "-q"], "-p : "),
+            (&["purge_queue", "q", "--vhost", "--quiet"], "--vhost : "),
+            (&["close_all_connections", "--limit", "abc", "why"], "--limit : abc"),
+            (&["status", "--timeout=soon"], "--timeout=soon : soon"),
+        ] {
+            let arguments = parse(told);
+            assert_eq!(arguments.unknown, [said], "{told:?}");
+            assert_eq!(arguments.value("vhost"), None);
+        }
+        assert!(parse(&["status", "-t", "infinity", "--limit", "3"]).unknown.is_empty());
     }
 }

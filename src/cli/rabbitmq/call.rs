@@ -52,7 +52,7 @@ impl<'c> Call<'c> {
     pub(super) fn check(&self) -> Result<(), Fault> {
         if let Some(unknown) = self.arguments.unknown.first() {
             return Err(
-                self.misused(USAGE, &format!("Invalid options for this command:\n{unknown} : "))
+                self.misused(USAGE, &format!("Invalid options for this command:\n{unknown}"))
             );
         }
         let count = self.arguments.words.len() - 1;

@@ -232,7 +232,7 @@ pub(super) fn list_listeners(call: &mut Call<'_>) -> Result<Done, Fault> {
     let node = call.node_name(&api)?;
     call.say(format!("Asking node {node} to report its protocol listeners ..."));
     let listeners = listening(&api)?;
-    let text = listeners.iter().map(|listener| format!("I{}\n", listener_line(listener))).collect();
+    let text = listeners.iter().map(|listener| listener_line(listener) + "\n").collect();
     let value = json!({ "listeners": listeners, "node": node, "result": "ok" });
     Ok(Done::Value { text, value })
 }

@@ -46,7 +46,7 @@ pub(super) fn listeners(overview: &Value) -> Vec<Value> {
 /// `Interface: 127.0.0.1, port: 5672, protocol: amqp, purpose: …`
 pub(super) fn listener_line(listener: &Value) -> String {
     format!(
-        "nterface: {}, port: {}, protocol: {}, purpose: {}",
+        "Interface: {}, port: {}, protocol: {}, purpose: {}",
         word(&listener["interface"]),
         word(&listener["port"]),
         word(&listener["protocol"]),
@@ -91,10 +91,7 @@ fn status_text(overview: &Value, node: &Value, vhosts: usize) -> String {
     let logs = node["log_files"].as_array().into_iter().flatten();
     let logs: Vec<String> = logs.map(|log| format!(" * {}", word(log))).collect();
     let objects = &overview["object_totals"];
-    let listening: Vec<String> = listeners(overview)
-        .iter()
-        .map(|listener| format!("I{}", listener_line(listener)))
-        .collect();
+    let listening: Vec<String> = listeners(overview).iter().map(listener_line).collect();
     let sections = [
         (
             "Runtime",
@@ -211,7 +208,7 @@ pub(super) fn cluster_status(call: &mut Call<'_>) -> Result<Done, Fault> {
     let listening = listeners(&overview);
     let listening: Vec<String> = listening
         .iter()
-        .map(|listener| format!("Node: {name}, i{}", listener_line(listener)))
+        .map(|listener| format!("Node: {name}, i{}", &listener_line(listener)[1..]))
         .collect();
     let flag =
         |flag: &Value| format!("Flag: {}, state: {}", word(&flag["name"]), word(&flag["state"]));

@@ -43,7 +43,7 @@ pub(super) fn list(call: &mut Call<'_>) -> Result<Done, Fault> {
     // Nobody needs more of a pattern over so few names than that a part of them is in it.
     let is_wanted = |plugin: &&Plugin| {
         let is_named = pattern == ".*" || plugin.name.contains(&pattern);
-        is_named && !(call.has("implicitly-enabled") && plugin.is_implicit)
+        is_named && !(call.has("enabled") && plugin.is_implicit)
     };
     let plugins: Vec<&Plugin> = BUILT_IN.iter().filter(is_wanted).collect();
     let shown = |plugin: &Plugin| {

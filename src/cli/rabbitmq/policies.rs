@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::call::{Call, Done};
 use super::fault::{Fault, UNAVAILABLE};
 use super::format::Rows;
-use crate::api::{ApiError, path};
+use crate::api::path;
 
 fn badly_written() -> Fault {
     Fault::error(UNAVAILABLE, "JSON decoding error. Reason: badarg")
@@ -28,17 +28,9 @@ fn set(call: &mut Call<'_>, (said, kind): (&str, &str)) -> Result<Done, Fault> {
         "priority": priority,
         "apply-to": call.arguments.value("apply-to").unwrap_or("all"),
     });
-    api.put(&path(&[kind, &vhost, &name]), &body).map_err(|error| not_known(error, "policies"))?;
+    api.put(&path(&[kind, &vhost, &name]), &body)
+        .map_err(|error| error.about(&format!("vhost '{vhost}'")))?;
     Ok(Done::Silently)
-}
-
-/// What is said where the API has no such path, or the vhost is not there.
-fn not_known(error: ApiError, what: &str) -> Fault {
-    if error.is_missing() {
-        let text = format!("there is no such vhost, or this broker does not know {what}");
-        return Fault::error(UNAVAILABLE, &text);
-    }
-    error.into()
 }
 
 pub(super) fn set_policy(call: &mut Call<'_>) -> Result<Done, Fault> {
@@ -71,7 +63,9 @@ pub(super) fn clear_operator_policy(call: &mut Call<'_>) -> Result<Done, Fault> 
 fn list(call: &mut Call<'_>, (said, kind): (&str, &str)) -> Result<Done, Fault> {
     let (api, vhost) = (call.api()?, call.vhost().to_owned());
     call.say(format!("Listing {said} for vhost \"{vhost}\" ..."));
-    let found = api.get(&path(&[kind, &vhost])).map_err(|error| not_known(error, "policies"))?;
+    let found = api
+        .get(&path(&[kind, &vhost]))
+        .map_err(|error| error.about(&format!("vhost '{vhost}'")))?;
     const COLUMNS: [&str; 6] = ["vhost", "name", "pattern", "apply-to", "definition", "priority"];
     let row = |policy: &Value| {
         let cell = |name: &&str| match *name {
@@ -96,7 +90,7 @@ pub(super) fn list_operator_policies(call: &mut Call<'_>) -> Result<Done, Fault>
 pub(super) fn list_parameters(call: &mut Call<'_>) -> Result<Done, Fault> {
     let (api, vhost) = (call.api()?, call.vhost().to_owned());
     call.say(format!("Listing runtime parameters for vhost \"{vhost}\" ..."));
-    let found = api.get("/parameters").map_err(|error| not_known(error, "parameters"))?;
+    let found = api.get("/parameters")?;
     let rows = found
         .as_array()
         .into_iter()
@@ -116,7 +110,7 @@ pub(super) fn set_parameter(call: &mut Call<'_>) -> Result<Done, Fault> {
     ));
     let value: Value = serde_json::from_str(&value).map_err(|_| badly_written())?;
     api.put(&path(&["parameters", &component, &vhost, &name]), &json!({ "value": value }))
-        .map_err(|error| not_known(error, "parameters"))?;
+        .map_err(|error| error.about(&format!("vhost '{vhost}'")))?;
     Ok(Done::Silently)
 }
 
@@ -137,8 +131,7 @@ pub(super) fn clear_parameter(call: &mut Call<'_>) -> Result<Done, Fault> {
 pub(super) fn list_global_parameters(call: &mut Call<'_>) -> Result<Done, Fault> {
     let api = call.api()?;
     call.say("Listing global runtime parameters ...");
-    let found =
-        api.get("/global-parameters").map_err(|error| not_known(error, "global parameters"))?;
+    let found = api.get("/global-parameters")?;
     let rows = found.as_array().into_iter().flatten();
     let rows = rows.map(|of| vec![of["name"].clone(), of["value"].to_string().into()]).collect();
     let columns = ["name", "value"].map(str::to_owned).to_vec();
@@ -149,8 +142,7 @@ pub(super) fn set_global_parameter(call: &mut Call<'_>) -> Result<Done, Fault> {
     let (api, name, value) = (call.api()?, call.word(0).to_owned(), call.word(1).to_owned());
     call.say(format!("Setting global runtime parameter \"{name}\" to \"{value}\" ..."));
     let value: Value = serde_json::from_str(&value).map_err(|_| badly_written())?;
-    api.put(&path(&["global-parameters", &name]), &json!({ "value": value }))
-        .map_err(|error| not_known(error, "global parameters"))?;
+    api.put(&path(&["global-parameters", &name]), &json!({ "value": value }))?;
     Ok(Done::Silently)
 }
 

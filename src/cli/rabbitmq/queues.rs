@@ -33,7 +33,7 @@ pub(super) fn delete(call: &mut Call<'_>) -> Result<Done, Fault> {
         }
         Err(error) if error.is_missing() => Err(missing()),
         Err(ApiError::Refused { status: 400, reason }) => {
-            let why = if reason.contains("empty") { "not empty" } else { "in use" };
+            let why = if reason.ends_with(" not empty") { "not empty" } else { "in use" };
             Err(Fault::error(USAGE, &format!("Queue is {why}")))
         }
         Err(error) => Err(error.into()),

@@ -16,35 +16,33 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 const START_SECS: u64 = 300;
 
 pub(super) fn stop_app(call: &mut Call<'_>) -> Result<Done, Fault> {
-    let api = call.api()?;
-    let node = call.node_name(&api)?;
-    call.say(format!("Stopping rabbit application on node {node} ..."));
-    api.put("/serving", &json!({ "serving": false }))?;
-    Ok(Done::Silently)
+    serve(call, false, |node| format!("Stopping rabbit application on node {node} ..."))
 }
 
 pub(super) fn start_app(call: &mut Call<'_>) -> Result<Done, Fault> {
-    let api = call.api()?;
-    let node = call.node_name(&api)?;
-    call.say(format!("Starting node {node} ..."));
-    api.put("/serving", &json!({ "serving": true }))?;
-    Ok(Done::Silently)
+    serve(call, true, |node| format!("Starting node {node} ..."))
 }
 
 /// Here a node that takes no clients has closed those it had.
 pub(super) fn suspend_listeners(call: &mut Call<'_>) -> Result<Done, Fault> {
-    let api = call.api()?;
-    let node = call.node_name(&api)?;
-    call.say(format!("Will suspend client connection listeners on node {node} ..."));
-    api.put("/serving", &json!({ "serving": false }))?;
-    Ok(Done::Silently)
+    let said = |node| format!("Will suspend client connection listeners on node {node} ...");
+    serve(call, false, said)
 }
 
 pub(super) fn resume_listeners(call: &mut Call<'_>) -> Result<Done, Fault> {
+    let said = |node| format!("Will resume client connection listeners on node {node} ...");
+    serve(call, true, said)
+}
+
+fn serve(
+    call: &mut Call<'_>,
+    serving: bool,
+    said: impl FnOnce(String) -> String,
+) -> Result<Done, Fault> {
     let api = call.api()?;
     let node = call.node_name(&api)?;
-    call.say(format!("Will resume client connection listeners on node {node} ..."));
-    api.put("/serving", &json!({ "serving": true }))?;
+    call.say(said(node));
+    api.put("/serving", &json!({ "serving": serving }))?;
     Ok(Done::Silently)
 }
 

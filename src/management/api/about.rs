@@ -50,7 +50,7 @@ pub(crate) fn auth(_: &Request) -> Result<Answer, Failure> {
 /// How many logins there were since the start, over AMQP.
 pub(crate) fn auth_attempts(request: &Request) -> Result<Answer, Failure> {
     super::nodes::this_node(request)?;
-    let churn = request.admin.overview().churn;
+    let churn = request.admin.churn();
     let (succeeded, failed) = (churn.logins_accepted.count, churn.logins_refused.count);
     Answer::json(&json!([{
         "protocol": "amqp091",

@@ -261,8 +261,10 @@ impl Import {
         self.vhosts.retain(|entry| !names(entry, &|name| admin.vhost(name).is_some()));
         self.users.retain(|entry| !names(entry, &|name| admin.user(name).is_some()));
         let known = admin.permissions();
+        let known: HashSet<_> = known.iter().map(|of| (&*of.user, &*of.vhost)).collect();
         self.permissions.retain(|entry| {
-            !known.iter().any(|of| is(entry, "user", &of.user) && is(entry, "vhost", &of.vhost))
+            let place = entry.text("user").and_then(|user| Ok((user, entry.text("vhost")?)));
+            !place.is_ok_and(|place| known.contains(&place))
         });
         let known = admin.topic_permissions();
         self.topic_permissions.retain(|entry| {
@@ -316,7 +318,10 @@ impl Import {
         })
         .await?;
         each(&self.limits, |(vhost, entry)| {
-            Box::pin(limits::put_all_of_vhost(admin, vhost, entry))
+            Box::pin(async move {
+                let limits = super::parameters::limits_defined(entry)?;
+                Ok(admin.replace_vhost_limits(vhost, limits).await?)
+            })
         })
         .await?;
         each(&self.global_parameters, |entry| Box::pin(parameters::put_global(admin, entry)))

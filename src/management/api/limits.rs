@@ -18,23 +18,14 @@ pub(crate) struct LimitsOf(Limits);
 
 impl LimitsOf {
     pub(crate) fn to_json(self) -> Value {
-        let limits = [
-            (LimitName::MaxConnections, self.0.max_connections),
-            (LimitName::MaxQueues, self.0.max_queues),
-            (LimitName::MaxChannels, self.0.max_channels),
-        ];
-        let set = limits.into_iter().filter_map(|(name, limit)| Some((name, limit?)));
-        Value::Object(
-            set.map(|(name, limit)| (name.as_str().to_owned(), limit.into()))
-                .collect::<Map<_, _>>(),
-        )
+        let limits = self.0.iter().map(|(name, limit)| (name.as_str().to_owned(), limit.into()));
+        Value::Object(limits.collect::<Map<_, _>>())
     }
 }
 
 /// Those of a vhost, if it has any.
 pub(crate) fn limits_of_vhost(admin: &Admin, vhost: &str) -> Option<LimitsOf> {
-    let limits = admin.vhost_limits();
-    limits.iter().find(|info| info.owner == vhost).map(|info| LimitsOf(info.limits))
+    Some(admin.vhost_limits_of(vhost)).filter(|limits| !limits.is_empty()).map(LimitsOf)
 }
 
 /// Those of all users that have any.
@@ -129,42 +120,30 @@ fn fields(owner: &'static str, info: &LimitInfo, wanted: &Wanted) -> Fields {
     fields
 }
 
-/// Sets what the definitions say of a vhost.
-pub(crate) async fn put_all_of_vhost(
-    admin: &Admin,
-    vhost: &str,
-    parameter: &Document,
-) -> Result<(), Failure> {
-    for (name, value) in read_all(parameter, "value")? {
-        admin.put_vhost_limit(vhost, name, value).await?;
-    }
-    Ok(())
-}
-
 /// Sets what the definitions say of a user.
 pub(crate) async fn put_all_of_user(
     admin: &Admin,
     name: &str,
     user: &Document,
 ) -> Result<(), Failure> {
-    for (limit, value) in read_all(user, "limits")? {
+    for (limit, value) in read_of_user(user)? {
         admin.put_user_limit(name, limit, value).await?;
     }
     Ok(())
 }
 
-/// What the definitions say of limits.
+/// What the definitions say of the limits of a user.
 ///
 /// # Errors
 /// 400 for one that is not known, or no number: it would be missed once it is needed.
-pub(crate) fn read_all(document: &Document, key: &str) -> Result<Vec<(LimitName, i64)>, Failure> {
-    let Some(limits) = document.find(key) else { return Ok(Vec::new()) };
+pub(crate) fn read_of_user(user: &Document) -> Result<Vec<(LimitName, i64)>, Failure> {
+    let Some(limits) = user.find("limits") else { return Ok(Vec::new()) };
     // Some tools write an empty list for nothing.
     if limits.as_array().is_some_and(Vec::is_empty) {
         return Ok(Vec::new());
     }
-    let limits = Document::part(limits)
-        .map_err(|_| Failure::bad_request(format!("{key} should be an object")))?;
+    let limits =
+        Document::part(limits).map_err(|_| Failure::bad_request("limits should be an object"))?;
     let read = |name: &str| {
         let limit = LimitName::parse(name).ok_or_else(|| unrecognised(name))?;
         let value = limits.integer(name)?;

@@ -2,19 +2,20 @@
 //! operators' policies, which are set elsewhere.
 
 use broker::VhostName;
-use broker::limits::LimitName;
+use broker::limits::{LimitName, Limits};
 use broker::policy::PolicyKind;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use server::admin::{Admin, PolicyInfo};
 
 use crate::answer::Answer;
 use crate::api::limits::{LimitsOf, limits_of_vhost};
+use crate::api::policies;
 use crate::document::Document;
 use crate::failure::Failure;
 use crate::fields::{Fields, Wanted};
 use crate::listing::Item;
 use crate::request::Request;
-use crate::tables::{table_to_json, to_erlang};
+use crate::tables::to_erlang;
 
 /// What keeps the limits of a vhost, under the one name `limits`.
 pub(crate) const VHOST_LIMITS: &str = "vhost-limits";
@@ -22,6 +23,9 @@ pub(crate) const VHOST_LIMITS: &str = "vhost-limits";
 pub(crate) const OPERATOR_POLICY: &str = "operator_policy";
 /// What keeps the users' policies, which are listed nowhere but among policies.
 const POLICY: &str = "policy";
+
+/// What is said of a policy where its name and vhost stand apart.
+const DEFINED: [&str; 4] = ["pattern", "definition", "priority", "apply-to"];
 
 /// A parameter.
 #[derive(Clone, Debug)]
@@ -64,12 +68,7 @@ fn policy_as(component: &'static str, info: &PolicyInfo) -> Parameter {
         vhost: info.vhost.clone(),
         component,
         name: policy.name().to_string(),
-        value: json!({
-            "pattern": policy.pattern(),
-            "definition": table_to_json(policy.definition()),
-            "priority": policy.priority(),
-            "apply-to": policy.apply_to().as_str(),
-        }),
+        value: policies::fields(info, &Wanted::only(DEFINED)).into(),
     }
 }
 
@@ -132,7 +131,7 @@ pub(crate) async fn put(request: &Request) -> Result<Answer, Failure> {
             let value = document.raw("value").unwrap_or(&Value::Null);
             let limits = read_limits(value)?;
             let was_there = limits_of_vhost(&request.admin, vhost).is_some();
-            set_limits(&request.admin, vhost, &limits).await?;
+            request.admin.replace_vhost_limits(vhost, limits).await?;
             if was_there { Answer::done() } else { Answer::created() }
         }
         VHOST_LIMITS => Err(refused(format!("'{name}' is no limit: they are set as 'limits'"))),
@@ -148,7 +147,7 @@ pub(crate) async fn delete(request: &Request) -> Result<Answer, Failure> {
     let (vhost, name) = (request.part("vhost"), request.part("name"));
     match request.part("component") {
         VHOST_LIMITS if name == "limits" && limits_of_vhost(&request.admin, vhost).is_some() => {
-            set_limits(&request.admin, vhost, &Limited::default()).await?;
+            request.admin.replace_vhost_limits(vhost, Limits::default()).await?;
             Answer::done()
         }
         POLICY | OPERATOR_POLICY => {
@@ -158,14 +157,23 @@ pub(crate) async fn delete(request: &Request) -> Result<Answer, Failure> {
     }
 }
 
-/// What can be limited of a vhost, and is.
-#[derive(Clone, Debug, Default)]
-struct Limited(Vec<(LimitName, i64)>);
-
 /// The limits that a vhost can have.
 const LIMITS: [LimitName; 2] = [LimitName::MaxConnections, LimitName::MaxQueues];
 
-fn read_limits(value: &Value) -> Result<Limited, Failure> {
+/// What a file of definitions says of the limits of a vhost.
+///
+/// # Errors
+/// 400 in RabbitMQ's words.
+pub(crate) fn limits_defined(parameter: &Document) -> Result<Limits, Failure> {
+    match parameter.raw("value") {
+        None => Ok(Limits::default()),
+        // Some tools write an empty list for nothing.
+        Some(Value::Array(none)) if none.is_empty() => Ok(Limits::default()),
+        Some(value) => read_limits(value),
+    }
+}
+
+fn read_limits(value: &Value) -> Result<Limits, Failure> {
     let Value::Object(object) = value else {
         return Err(refused(format!("limits not a list {}", to_erlang(value))));
     };
@@ -174,7 +182,7 @@ fn read_limits(value: &Value) -> Result<Limited, Failure> {
     if !unknown.is_empty() {
         return Err(refused(format!("Unrecognised terms [{}] in limits", unknown.join(","))));
     }
-    let mut limited = Limited::default();
+    let mut limits = Limits::default();
     let document = Document::part(value)?;
     for limit in LIMITS {
         let Some(value) = document.raw(limit.as_str()) else { continue };
@@ -182,25 +190,14 @@ fn read_limits(value: &Value) -> Result<Limited, Failure> {
             let term = to_erlang(value);
             refused(format!("{} should be a number, actually was {term}", limit.as_str()))
         })?;
-        limited.0.push((limit, number));
+        *limits.value_mut(limit) = Some(number);
     }
-    Ok(limited)
+    Ok(limits)
 }
 
 fn unknown(object: &Map<String, Value>, is_known: impl Fn(&str) -> bool) -> Vec<String> {
     let unknown = object.iter().filter(|(key, _)| !is_known(key));
     unknown.map(|(key, value)| format!("{{<<\"{key}\">>,{}}}", to_erlang(value))).collect()
-}
-
-/// Sets these limits, and takes the others away.
-async fn set_limits(admin: &Admin, vhost: &str, limited: &Limited) -> Result<(), Failure> {
-    for limit in LIMITS {
-        match limited.0.iter().find(|(name, _)| *name == limit) {
-            Some((name, value)) => admin.put_vhost_limit(vhost, *name, *value).await?,
-            None => admin.delete_vhost_limit(vhost, limit).await?,
-        }
-    }
-    Ok(())
 }
 
 fn refused(fault: String) -> Failure {

@@ -36,6 +36,7 @@ pub(crate) fn show(request: &Request) -> Result<Answer, Failure> {
         "compat": compat(request, &settings),
         "management": {
             "bind": texts(&shown.addresses),
+            "tls_bind": texts(&shown.tls_addresses),
             "metrics_bind": texts(&shown.metrics_addresses),
         },
     }))

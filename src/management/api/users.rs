@@ -68,11 +68,6 @@ pub(crate) fn check_one<'a>(
     Ok((name, has_password && tags.may_administrate()))
 }
 
-/// Whether a user can log in and do everything.
-pub(crate) fn can_administrate(user: &User) -> bool {
-    user.password.is_some() && user.tags.may_administrate()
-}
-
 fn new_password(document: &Document) -> Result<NewPassword, Failure> {
     let password = document.text_or("password", "")?;
     if !password.is_empty() {

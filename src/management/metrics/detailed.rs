@@ -9,7 +9,7 @@ mod families;
 use std::collections::BTreeSet;
 
 use server::admin::{
-    Admin, ChannelInfo, ConnectionInfo, ExchangeInfo, NodeInfo, Overview, QueueInfo,
+    Admin, ChannelInfo, ChurnRates, ConnectionInfo, ExchangeInfo, NodeInfo, QueueInfo, QueueKey,
 };
 
 use super::exposition::{Exposition, write_line};
@@ -28,7 +28,7 @@ struct Metric<T> {
 }
 
 /// Metrics of one kind of things, as they were when they were asked for.
-struct Table {
+pub(super) struct Table {
     /// Name, type and help of each column.
     metrics: Vec<(String, &'static str, &'static str)>,
     rows: Vec<Row>,
@@ -65,6 +65,34 @@ pub(crate) fn show(admin: &Admin, shown: &Shown, query: &Query) -> Answer {
     Answer::pieces(CONTENT_TYPE, pieces, held_bytes)
 }
 
+/// What is told of each queue beside the metrics of the node, without being asked for by family.
+pub(super) fn per_queue(admin: &Admin) -> (Table, Vec<Times>) {
+    let families = ["queue_coarse_metrics", "queue_metrics"].into();
+    let mut columns = Wish { families, vhosts: BTreeSet::new() }.columns(families::QUEUES);
+    columns.extend(families::COUNTERS_OF_QUEUE);
+    of_queues(admin, PER_OBJECT, &admin.queue_keys(None), &columns, true)
+}
+
+fn of_queues(
+    admin: &Admin,
+    prefix: &str,
+    keys: &[QueueKey],
+    columns: &[&'static Metric<QueueInfo>],
+    with_times: bool,
+) -> (Table, Vec<Times>) {
+    let mut table = Table::new(prefix, columns);
+    let mut times = Vec::new();
+    for key in keys {
+        let Some(queue) = admin.queue_at(key) else { continue };
+        if with_times {
+            times.push(Times::of(&queue));
+        }
+        let labels = vec![("vhost", key.vhost.to_string()), ("queue", key.name.to_string())];
+        table.push(labels, columns, &queue);
+    }
+    (table, times)
+}
+
 impl Wish<'_> {
     fn has(&self, family: &str) -> bool {
         self.families.contains(&family)
@@ -88,20 +116,13 @@ impl Wish<'_> {
     /// Each queue is looked at once.
     fn of_queues(&self, admin: &Admin) -> (Vec<Table>, Vec<Times>) {
         let columns = self.columns(families::QUEUES);
-        let mut table = Table::new(DETAILED, &columns);
-        let mut times = Vec::new();
         let wants_times = self.has("queue_times");
         if columns.is_empty() && !wants_times {
-            return (Vec::new(), times);
+            return (Vec::new(), Vec::new());
         }
-        for key in admin.queue_keys(None).into_iter().filter(|key| self.is_in(&key.vhost)) {
-            let Some(queue) = admin.queue_at(&key) else { continue };
-            if wants_times {
-                times.push(Times::of(&queue));
-            }
-            let labels = vec![("vhost", key.vhost.to_string()), ("queue", key.name.to_string())];
-            table.push(labels, &columns, &queue);
-        }
+        let mut keys = admin.queue_keys(None);
+        keys.retain(|key| self.is_in(&key.vhost));
+        let (table, times) = of_queues(admin, DETAILED, &keys, &columns, wants_times);
         (vec![table], times)
     }
 
@@ -173,13 +194,14 @@ impl Wish<'_> {
             let columns = self.columns(&known);
             if !columns.is_empty() {
                 let mut table = Table::new(DETAILED, &columns);
-                table.push(label, &columns, &admin.overview());
+                table.push(label, &columns, &admin.churn());
                 tables.push(table);
             }
         }
     }
 }
 
+const PER_OBJECT: &str = "rabbitmq";
 const DETAILED: &str = "rabbitmq_detailed";
 const CLUSTER: &str = "rabbitmq_cluster";
 
@@ -206,12 +228,12 @@ impl Table {
     }
 
     /// What it holds of memory until it is sent.
-    fn held_bytes(&self) -> usize {
+    pub(super) fn held_bytes(&self) -> usize {
         self.rows.iter().map(Row::held_bytes).sum()
     }
 
     /// Metric by metric, made while they are sent.
-    fn pieces(self) -> impl Iterator<Item = Vec<u8>> + Send {
+    pub(super) fn pieces(self) -> impl Iterator<Item = Vec<u8>> + Send {
         let (mut column, mut next) = (0, 0);
         std::iter::from_fn(move || {
             let (name, kind, help) = self.metrics.get(column)?;

@@ -1,7 +1,5 @@
 //! Consumers as an operator sees them, and why one gets nothing.
 
-use std::sync::Arc;
-
 use amqp::FieldTable;
 use broker::queue::{ConsumerStatus, ConsumerWait as QueueWait};
 use broker::{ConsumerTag, QueueName, Timestamp, VhostName};
@@ -9,7 +7,6 @@ use connection::ChannelNumber;
 
 use super::Admin;
 use super::connections::name_of;
-use crate::node::Node;
 use crate::queue_cell::{ConsumerLink, QueueCell};
 
 /// A consumer.
@@ -77,7 +74,7 @@ impl Admin {
         let mut infos = Vec::new();
         for vhost in self.vhosts_named(vhost) {
             for cell in self.queue_cells(&vhost.name) {
-                infos.extend(of_queue(&self.node, &vhost.name, &cell));
+                infos.extend(of_queue(&vhost.name, &cell));
             }
         }
         infos
@@ -85,7 +82,7 @@ impl Admin {
 }
 
 /// The consumers of one queue.
-pub(super) fn of_queue(node: &Node, vhost: &VhostName, cell: &QueueCell) -> Vec<ConsumerInfo> {
+pub(super) fn of_queue(vhost: &VhostName, cell: &QueueCell) -> Vec<ConsumerInfo> {
     let single = cell.definition.settings.single_active_consumer;
     let seen = cell.look(|look| {
         let active = look.queue.single_active_consumer();
@@ -96,12 +93,12 @@ pub(super) fn of_queue(node: &Node, vhost: &VhostName, cell: &QueueCell) -> Vec<
         look.queue.consumers().filter_map(linked).collect::<Vec<_>>()
     });
     let describe = |(status, link, is_active): (ConsumerStatus, ConsumerLink, bool)| {
-        let entry = node.connections.get(&link.connection).map(|entry| Arc::clone(&entry))?;
+        let entry = &link.entry;
         let user = entry.facts.introduction.get().map_or("", |known| known.user.as_str());
         Some(ConsumerInfo {
             vhost: vhost.clone(),
             queue: cell.name.clone(),
-            connection: name_of(&entry),
+            connection: name_of(entry),
             user: user.to_owned(),
             channel: link.channel_number,
             ack_required: !link.no_ack,

@@ -149,7 +149,7 @@ impl Admin {
                     break;
                 }
                 compared += 1;
-                page.consider(self, &cell, position, found);
+                page.consider(&cell, position, found);
             }
             passed = end;
             match (cut_at, reader.is_at_end()) {
@@ -185,7 +185,7 @@ impl Page<'_> {
     }
 
     /// Shows a message, if it is one of those that are asked for.
-    fn consider(&mut self, admin: &Admin, cell: &QueueCell, position: u64, found: Found) {
+    fn consider(&mut self, cell: &QueueCell, position: u64, found: Found) {
         let Found { seen, message, arrived_at } = found;
         if message.is_none() && self.has_filter() {
             return;
@@ -217,7 +217,7 @@ impl Page<'_> {
             id: seen.sequence.0,
             position,
             state: self.query.state,
-            consumer: holder.and_then(|id| admin.holder(cell, id)),
+            consumer: holder.and_then(|id| self::holder(cell, id)),
             redelivered: seen.redelivered,
             returns: seen.returns,
             level: seen.level,
@@ -256,13 +256,11 @@ fn contains(body: &[u8], text: &[u8]) -> bool {
     memchr::memmem::find(body, text).is_some()
 }
 
-impl Admin {
-    /// The tag of a consumer, and the name of its connection.
-    fn holder(&self, cell: &QueueCell, id: ConsumerId) -> Option<(ConsumerTag, String)> {
-        let ConsumerLink { tag, connection, .. } = cell.look(|look| look.link(id).cloned())??;
-        let entry = self.node.connections.get(&connection).map(|entry| Arc::clone(&entry))?;
-        Some((tag, name_of(&entry)))
-    }
+/// The tag of a consumer, and the name of its connection.
+fn holder(cell: &QueueCell, id: ConsumerId) -> Option<(ConsumerTag, String)> {
+    let found = |link: &ConsumerLink| (link.tag.clone(), Arc::clone(&link.entry));
+    let (tag, entry) = cell.look(|look| look.link(id).map(found))??;
+    Some((tag, name_of(&entry)))
 }
 
 /// Reads a queue from one end to the other, in portions.

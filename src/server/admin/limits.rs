@@ -28,6 +28,11 @@ impl Admin {
         self.node.rights.read().vhost_limits().map(LimitInfo::of).collect()
     }
 
+    /// The limits of a vhost: none if there are none, or no such vhost.
+    pub fn vhost_limits_of(&self, vhost: &str) -> Limits {
+        self.node.rights.read().vhost_limits_of(vhost)
+    }
+
     /// The users who are limited, by name.
     pub fn user_limits(&self) -> Vec<LimitInfo> {
         self.node.rights.read().user_limits().map(LimitInfo::of).collect()
@@ -44,7 +49,20 @@ impl Admin {
         value: i64,
     ) -> Result<(), AdminError> {
         check_vhost_limit(name)?;
-        self.change_vhost_limit(vhost, name, Some(value)).await
+        self.change_vhost_limits(vhost, |all| *all.value_mut(name) = Some(value)).await
+    }
+
+    /// Limits a vhost by these and nothing else.
+    ///
+    /// # Errors
+    /// As of [`put_vhost_limit`](Self::put_vhost_limit).
+    pub async fn replace_vhost_limits(
+        &self,
+        vhost: &str,
+        limits: Limits,
+    ) -> Result<(), AdminError> {
+        limits.iter().try_for_each(|(name, _)| check_vhost_limit(name))?;
+        self.change_vhost_limits(vhost, |all| *all = limits).await
     }
 
     /// Takes a limit of a vhost away; it need not have had it.
@@ -52,7 +70,7 @@ impl Admin {
     /// # Errors
     /// [`AdminError::NotFound`] if there is no such vhost.
     pub async fn delete_vhost_limit(&self, vhost: &str, name: LimitName) -> Result<(), AdminError> {
-        self.change_vhost_limit(vhost, name, None).await
+        self.change_vhost_limits(vhost, |all| *all.value_mut(name) = None).await
     }
 
     /// Limits a user. What they have already may exceed it.
@@ -77,16 +95,15 @@ impl Admin {
         self.change_user_limit(user, name, None).await
     }
 
-    async fn change_vhost_limit(
+    async fn change_vhost_limits(
         &self,
         vhost: &str,
-        name: LimitName,
-        value: Option<i64>,
+        change_them: impl FnOnce(&mut Limits),
     ) -> Result<(), AdminError> {
         let change = |rights: &mut Rights| {
             self.node.vhost(vhost).ok_or_else(|| no_such("vhost", vhost))?;
             let mut limits = rights.vhost_limits_of(vhost);
-            *limits.value_mut(name) = value;
+            change_them(&mut limits);
             Ok((limits, self.set_vhost_limits(rights, vhost.into(), limits)))
         };
         let limits = self.change(None, change).await?;
@@ -154,7 +171,7 @@ impl Admin {
 ///
 /// # Errors
 /// [`AdminError::Invalid`].
-pub fn check_vhost_limit(name: LimitName) -> Result<(), AdminError> {
+fn check_vhost_limit(name: LimitName) -> Result<(), AdminError> {
     if name == LimitName::MaxChannels { Err(not_limited(name, "vhosts")) } else { Ok(()) }
 }
 

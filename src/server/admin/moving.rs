@@ -160,7 +160,7 @@ fn spot(seen: &Seen) -> Option<(Sequence, ReadySpot)> {
 }
 
 /// Messages of one queue that are being worked through.
-struct Work<'a> {
+struct Work {
     client: Client,
     cell: Arc<QueueCell>,
     reader: Reader,
@@ -168,7 +168,6 @@ struct Work<'a> {
     before: Sequence,
     /// Those that were not found yet; `None`: all are meant.
     wanted: Option<BTreeSet<u64>>,
-    chosen: Chosen<'a>,
     give_up: Instant,
     /// Whether it may be published to a place.
     permitted: BTreeMap<Place, Result<(), String>>,
@@ -178,12 +177,12 @@ struct Work<'a> {
 /// An exchange, and the routing key that something goes there with.
 type Place = (String, Bytes);
 
-impl<'a> Work<'a> {
+impl Work {
     fn begin(
         admin: &Admin,
         authority: &Authority,
         queue: &str,
-        chosen: Chosen<'a>,
+        chosen: Chosen<'_>,
     ) -> Result<Self, AdminError> {
         let client = admin.act_for(authority)?;
         let cell = client.readable_queue(queue)?;
@@ -195,7 +194,6 @@ impl<'a> Work<'a> {
                 Chosen::Ids(ids) => Some(ids.clone()),
                 Chosen::All => None,
             },
-            chosen,
             give_up: Instant::now() + GO_ON,
             permitted: BTreeMap::new(),
             moved: Moved::default(),
@@ -316,10 +314,11 @@ impl<'a> Work<'a> {
         cell.visit(&vhost, now, self.client.effects_mut(), |machine, sink| {
             for (slot, is_accepted) in settled {
                 match is_accepted {
-                    true => machine.drop_taken(now, slot, sink),
-                    false => machine.put_back(now, slot, sink),
+                    true => machine.drop_taken(slot, sink),
+                    false => machine.put_back(slot),
                 }
             }
+            machine.after_taken(now, sink);
         });
     }
 
@@ -375,8 +374,8 @@ impl<'a> Work<'a> {
     }
 
     /// Whether a message would be accepted, as far as that can be known before.
-    fn check_room(&self, letter: &Letter) -> Result<(), String> {
-        let (vhost, message) = (self.client.entered(), &letter.message);
+    fn check_room(&mut self, letter: &Letter) -> Result<(), String> {
+        let (vhost, message) = (Arc::clone(self.client.entered()), &letter.message);
         let queues = match &letter.queue {
             Some(queue) => vec![Arc::clone(queue)],
             None => {
@@ -399,6 +398,8 @@ impl<'a> Work<'a> {
         let is_full = |queue: &&Arc<QueueCell>| {
             queue.look(|look| look.queue.is_full_for(size)).unwrap_or_default()
         };
+        // Who moves messages into a queue that holds too much is slowed like who publishes there.
+        self.client.is_slowed |= queues.iter().any(|queue| queue.is_crowded());
         match queues.iter().find(is_full) {
             Some(queue) => Err(format!("queue '{}' is full", queue.name)),
             None => Ok(()),
@@ -426,23 +427,27 @@ impl<'a> Work<'a> {
 
     /// What is left of the ids that somebody named is not in the queue, or is with a consumer.
     fn finish(mut self) -> Moved {
-        if !self.moved.is_done && !matches!(self.chosen, Chosen::All) {
+        if !self.moved.is_done {
             return self.moved;
         }
         let wanted = std::mem::take(&mut self.wanted).unwrap_or_default();
         if wanted.is_empty() {
             return self.moved;
         }
-        let limits = LookLimits { passed_max: usize::MAX, seen_max: 0, bytes_max: 0 };
+        let limits = LookLimits { seen_max: 0, bytes_max: 0, ..PORTION };
         let mut unacked = BTreeSet::new();
-        let _ = self.cell.look(|look| {
-            look.queue.look(Bookmark::Unacked(0), 0, limits, |sequence| {
-                if wanted.contains(&sequence.0) {
-                    unacked.insert(sequence.0);
-                }
-                false
-            })
-        });
+        let mut from = Some(Bookmark::Unacked(0));
+        while let Some(bookmark) = from.filter(|_| unacked.len() < wanted.len()) {
+            let portion = self.cell.look(|look| {
+                look.queue.look(bookmark, 0, limits, |sequence| {
+                    if wanted.contains(&sequence.0) {
+                        unacked.insert(sequence.0);
+                    }
+                    false
+                })
+            });
+            from = portion.and_then(|portion| portion.next);
+        }
         for id in wanted {
             let is_out = unacked.contains(&id);
             self.moved

@@ -9,7 +9,7 @@ use broker::queue::{Counters, Queue};
 use super::{Admin, Counter, Gauge, MessageStats};
 use crate::message_counts::MessageCounts;
 use crate::node::Node;
-use crate::totals::{Gone, NodeCounts};
+use crate::totals::{ChurnCounts, Gone, NodeCounts};
 use crate::window::Base;
 
 /// The node at a glance.
@@ -181,9 +181,15 @@ impl Admin {
             messages: MessageStats::since(&base, &now.messages, &before.messages),
             classic: sums.classic,
             quorum: sums.quorum,
-            churn: churn(&base, now),
+            churn: churn(&base, &now.churn),
             listeners: self.listeners(),
         }
+    }
+
+    /// What came and went: of the overview what nothing else has to be looked at for.
+    pub fn churn(&self) -> ChurnRates {
+        let totals = &self.node.shared.totals;
+        churn(&totals.with_window(|window| window.base(self.now())), &totals.churn.read())
     }
 
     /// Where clients are listened for; nowhere while none are served.
@@ -209,8 +215,8 @@ impl Admin {
     }
 }
 
-fn churn(base: &Base<NodeCounts>, now: &NodeCounts) -> ChurnRates {
-    let (now, before) = (&now.churn, &base.counts.churn);
+fn churn(base: &Base<NodeCounts>, now: &ChurnCounts) -> ChurnRates {
+    let before = &base.counts.churn;
     let counter = |now, before| Counter::since(base, now, before);
     ChurnRates {
         connections_created: counter(now.connections_created, before.connections_created),

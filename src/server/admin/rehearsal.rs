@@ -8,13 +8,13 @@ use std::collections::hash_map::Entry;
 
 use broker::arguments::{QueueDeclaration, QueueDefinition};
 use broker::exchange::{Destination, Exchange, ExchangeKind, ExchangeSpec};
-use broker::limits::{LimitName, Limits, check_queues};
+use broker::limits::{Limits, check_queues};
 use broker::vhost::predeclared_exchanges;
 use broker::{ExchangeName, QueueKind, QueueName, Refusal, ResourceKind, VhostName};
 
 use super::topology::{Arguments, check_length, check_name};
 use super::{Admin, AdminError, BindingKey, NewExchange, NewQueue};
-use crate::client::RESERVED;
+use crate::client::refuse_reserved;
 
 /// What there would be.
 #[derive(Debug)]
@@ -52,9 +52,9 @@ impl Rehearsal<'_> {
         }
     }
 
-    /// A limit that a vhost will have.
-    pub fn set_limit(&mut self, vhost: &str, name: LimitName, value: i64) {
-        *self.stage_of(vhost).limits.value_mut(name) = Some(value);
+    /// The limits that a vhost will have.
+    pub fn set_limits(&mut self, vhost: &str, limits: Limits) {
+        self.stage_of(vhost).limits = limits;
     }
 
     /// Whether a queue could be declared.
@@ -195,13 +195,6 @@ impl Rehearsal<'_> {
             }
         })
     }
-}
-
-fn refuse_reserved(kind: ResourceKind, name: &str) -> Result<(), Refusal> {
-    if name.starts_with(RESERVED) {
-        return Err(Refusal::ReservedName { kind, name: name.to_owned() });
-    }
-    Ok(())
 }
 
 fn no_such_exchange(vhost: &str, name: &str) -> Refusal {

@@ -117,7 +117,7 @@ impl Admin {
                     Hashed::AsBefore => known.and_then(|known| known.password.clone()),
                 },
             };
-            if !can_administrate(&user) && !self.has_another_way_in {
+            if !user.can_administrate() && !self.has_another_way_in {
                 check_last_administrator(rights, name)?;
             }
             let is_other = before.is_some_and(|before| before != user.password);
@@ -220,14 +220,9 @@ fn check_user_name(name: &str) -> Result<(), AdminError> {
     Err(AdminError::Invalid { reason })
 }
 
-/// Whether a user can log in and do everything.
-fn can_administrate(user: &User) -> bool {
-    user.tags.may_administrate() && user.password.is_some()
-}
-
 /// Checks that somebody else can administrate if this user can: or the broker could not be operated any more.
 fn check_last_administrator(rights: &Rights, name: &str) -> Result<(), AdminError> {
-    let mut administrators = rights.users().filter(|user| can_administrate(user)).peekable();
+    let mut administrators = rights.users().filter(|user| user.can_administrate()).peekable();
     let is_last = administrators.peek().is_some() && administrators.all(|user| user.name == *name);
     if !is_last {
         return Ok(());

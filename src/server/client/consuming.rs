@@ -42,7 +42,7 @@ impl Client {
             "" => generated_tag(&self.shared),
             tag => ConsumerTag::from(tag),
         };
-        let Self { id, entry, channels, outbox, effects, .. } = self;
+        let Self { entry, channels, outbox, effects, .. } = self;
         let Some(open) = channels.get_mut(&channel) else { return Ok(()) };
         let settings = ConsumerSettings {
             no_ack: request.no_ack,
@@ -72,7 +72,6 @@ impl Client {
                 link,
                 tag: tag.clone(),
                 no_ack: request.no_ack,
-                connection: *id,
                 entry: Arc::clone(entry),
                 arguments: request.arguments.to_owned(),
             }

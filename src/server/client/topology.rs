@@ -34,7 +34,18 @@ pub(super) struct Waiting {
 const WAIT_MS_MAX: u64 = 20_000;
 
 /// What begins the names that only the broker gives.
-pub(crate) const RESERVED: &str = "amq.";
+const RESERVED: &str = "amq.";
+
+/// Nobody declares what only the broker gives a name.
+///
+/// # Errors
+/// [`Refusal::ReservedName`].
+pub(crate) fn refuse_reserved(kind: ResourceKind, name: &str) -> Result<(), Refusal> {
+    if name.starts_with(RESERVED) {
+        return Err(Refusal::ReservedName { kind, name: name.to_owned() });
+    }
+    Ok(())
+}
 
 impl Client {
     pub(super) fn authorize(&self, action: Action, resource: Resource) -> Result<(), Refusal> {
@@ -115,10 +126,7 @@ impl Client {
         if let Some(there) = vhost.exchange(&spec.name) {
             return redeclare_exchange(vhost, &there, &spec);
         }
-        if spec.name.starts_with(RESERVED) {
-            let (kind, name) = (ResourceKind::Exchange, spec.name.to_string());
-            return Err(Refusal::ReservedName { kind, name });
-        }
+        refuse_reserved(ResourceKind::Exchange, &spec.name)?;
         if let Some((_, extra)) = alternate_exchange(&spec.arguments, &vhost.name, &spec.name)? {
             for (action, resource) in extra.needed {
                 self.authorize(action, resource)?;
@@ -244,11 +252,8 @@ impl Client {
                     // It was deleted in this moment.
                     None => continue,
                 },
-                None if !name.is_empty() && name.starts_with(RESERVED) => {
-                    let (kind, name) = (ResourceKind::Queue, name.to_string());
-                    return Err(Refusal::ReservedName { kind, name }.into());
-                }
                 None => {
+                    refuse_reserved(ResourceKind::Queue, &name)?;
                     if let Some(queue) = self.create_queue(&vhost, &declaration)? {
                         return Ok(self.declared(&vhost, &queue)?);
                     }
@@ -294,7 +299,8 @@ impl Client {
         let compat = self.shared.options.compat;
         let definition = declaration.define(vhost.default_queue_type(), compat)?;
         let owner = declaration.exclusive.then_some(self.id);
-        let policy = vhost.policies().of_queue(declaration.name, definition.settings.kind);
+        let policies = vhost.policies();
+        let policy = policies.of_queue(declaration.name, definition.settings.kind);
         let make = || {
             let settings = Effective::settings_of(policy.as_deref(), &definition);
             let pool = self.shared.pool.clone();
@@ -326,7 +332,9 @@ impl Client {
             self.own(&queue);
         }
         let now = self.now;
-        vhost.apply_policies_to_queue(now, &queue, &mut self.effects);
+        if !Arc::ptr_eq(&policies, &vhost.policies()) {
+            vhost.apply_policies_to_queue(now, &queue, &mut self.effects);
+        }
         // The time that it may live unused begins now.
         queue.visit(vhost, now, &mut self.effects, |machine, _| machine.touch(now));
         Ok(Some(queue))

@@ -116,9 +116,7 @@ impl Definitions {
 
     fn mend_users(&mut self, options: &Options, journal: &Journal) {
         let is_nobody_left = self.users.is_empty();
-        let can_administrate =
-            |user: &User| user.tags.may_administrate() && user.password.is_some();
-        let has_administrator = self.users.iter().any(|(_, user)| can_administrate(user));
+        let has_administrator = self.users.iter().any(|(_, user)| user.can_administrate());
         for named in &options.accounts {
             let name = &named.account.user.name;
             let is_known = self.users.iter().any(|(_, user)| user.name == *name);

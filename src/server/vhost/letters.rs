@@ -1,6 +1,8 @@
-//! What is published from within the broker: dead letters, and what an operator moves.
+//! What is published from within the broker: dead letters, what an operator moves, and what the broker tells of itself.
 
+use amqp::RawProperties;
 use broker::Timestamp;
+use broker::exchange::RoutingInput;
 use broker::message::{Message, Sequence};
 use broker::queue::DeadLetter;
 
@@ -45,6 +47,28 @@ impl Vhost {
     ) -> bool {
         let copied = Copied { letter: None, replaces: None };
         self.publish_from_within(now, message, &[], copied, effects)
+    }
+
+    /// Publishes what the broker tells of itself. Queues that hold too much do without, as there is nobody to slow down;
+    /// whether there were none of these.
+    pub(crate) fn publish_told(
+        &self,
+        now: Timestamp,
+        message: &Message,
+        effects: &mut Effects,
+    ) -> bool {
+        let properties = RawProperties::from_bytes(&message.properties);
+        let input = RoutingInput {
+            headers: properties.headers().ok().flatten(),
+            properties,
+            seed: self.shared.random.next(),
+            ..RoutingInput::of_key(&message.routing_key)
+        };
+        let (mut queues, _) = self.route(&message.exchange, &input);
+        let routed = queues.len();
+        queues.retain(|queue| !queue.is_crowded());
+        self.publish(now, &message.arrival(Sequence(0)), &queues, None, effects);
+        queues.len() == routed
     }
 
     /// Publishes a message as if a client did: its exchange may hold it back, or remember it.

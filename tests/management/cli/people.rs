@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::Shell;
 use crate::broker::Broker;
 use crate::http::Client;
+use crate::scene::Scene;
 
 fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
@@ -207,6 +208,12 @@ fn connections_are_closed_with_a_reason() {
     let said = shell.refused(&["close", "connections"]);
     assert!(said.contains("--all"), "{said}");
     assert_eq!(shell.ok(&["close", "connections", "--all"]), "0 connections are being closed\n");
+    let scene = Scene::play(&broker.uri());
+    let listed = shell.ok(&["list", "connections", "--columns", "user,recv_oct_details.rate"]);
+    let row = listed.lines().find(|line| line.starts_with("guest")).unwrap_or_default();
+    assert!(row.ends_with('B'), "a rate of bytes: {listed}");
+    assert_eq!(shell.ok(&["close", "connections", "--all"]), "1 connections are being closed\n");
+    drop(scene);
     let said = shell.refused(&["close", "connection", "127.0.0.1:1 -> 127.0.0.1:2"]);
     assert!(said.contains("there is no connection"), "{said}");
     let status = json(&shell.ok(&["status", "--json"]));

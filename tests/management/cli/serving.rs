@@ -1,4 +1,4 @@
-//! Stopping and starting to serve, the token of the administrator, and the first user.
+//! Stopping and starting to serve, and the token of the administrator.
 
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;

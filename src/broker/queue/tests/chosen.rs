@@ -33,7 +33,13 @@ impl Stage {
     }
 
     fn put_back(&mut self, slot: Slot) {
-        self.queue.put_back(self.now, slot, &mut self.sink);
+        self.queue.put_back(slot);
+        self.queue.after_taken(self.now, &mut self.sink);
+    }
+
+    fn drop_taken(&mut self, slot: Slot) {
+        self.queue.drop_taken(slot, &mut self.sink);
+        self.queue.after_taken(self.now, &mut self.sink);
     }
 
     /// Fetches and acks all that is left: nothing of it may be left in storage afterwards.
@@ -199,7 +205,7 @@ fn what_was_asked_for_may_come_while_its_message_is_away() {
             stage.put_back(slot);
             assert_eq!(stage.sequences(), left);
         } else {
-            stage.queue.drop_taken(stage.now, slot, &mut stage.sink);
+            stage.drop_taken(slot);
         }
         let first = left[usize::from(!is_back)];
         let drained = stage.drain();
@@ -270,7 +276,7 @@ fn a_message_that_was_taken_is_dropped_without_being_counted_as_acked() {
     let (first, last) = (stage.spot(1), stage.spot(60));
     for (sequence, spot) in [(1, first), (60, last)] {
         let slot = stage.queue.take(Sequence(sequence), spot).unwrap();
-        stage.queue.drop_taken(stage.now, slot, &mut stage.sink);
+        stage.drop_taken(slot);
     }
     assert_eq!((stage.counts(), stage.queue.counters().ack), ((58, 0), 0));
     assert_eq!(stage.drain().len(), 58);

@@ -222,7 +222,8 @@ impl Pair {
             model.returned.retain(|message| message.number != seen.sequence.0);
         } else {
             let slot = queue.take(seen.sequence, spot).expect("it waits");
-            queue.put_back(*now, slot, sink);
+            queue.put_back(slot);
+            queue.after_taken(*now, sink);
             model.put_back(seen.sequence.0);
         }
         model.dispatch();

@@ -1,13 +1,13 @@
 //! Whether everything that a document brings can be made: asked before any of it is, and all that is wrong is named.
 
-use std::collections::BTreeSet;
-use std::fmt::Display;
+use std::collections::{BTreeSet, HashSet};
+use std::fmt::{self, Display, Formatter};
 
-use server::admin::{Admin, Rehearsal, check_user_limit, check_vhost_limit};
+use server::admin::{Admin, Rehearsal, check_user_limit};
 
 use super::Import;
 use crate::api::{
-    bindings, exchanges, limits, permissions, queues, topic_permissions, users, vhosts,
+    bindings, exchanges, limits, parameters, permissions, queues, topic_permissions, users, vhosts,
 };
 use crate::document::Document;
 use crate::failure::Failure;
@@ -57,18 +57,65 @@ impl Findings {
     }
 }
 
-/// How something is called that the document names, as far as it does.
-pub(super) fn called(kind: &str, entry: &Document, vhost: Option<&str>) -> String {
-    let text = |key| entry.text(key).unwrap_or("?");
-    let name = match kind {
-        "binding" => {
-            format!("binding from '{}' to '{}'", text("source"), text("destination"))
+/// How something is called that the document names, as far as it does: written only if something is wrong with it.
+pub(super) struct Called<'a> {
+    kind: &'a str,
+    entry: &'a Document,
+    vhost: Option<&'a str>,
+}
+
+pub(super) fn called<'a>(kind: &'a str, entry: &'a Document, vhost: Option<&'a str>) -> Called<'a> {
+    Called { kind, entry, vhost }
+}
+
+impl Display for Called<'_> {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        let Self { kind, entry, vhost } = self;
+        let text = |key| entry.text(key).unwrap_or("?");
+        match *kind {
+            "binding" => {
+                write!(out, "binding from '{}' to '{}'", text("source"), text("destination"))
+            }
+            "permission" | "topic permission" => write!(out, "{kind} of user '{}'", text("user")),
+            "limits" => out.write_str(kind),
+            _ => write!(out, "{kind} '{}'", text("name")),
+        }?;
+        vhost.map_or(Ok(()), |vhost| write!(out, " in vhost '{vhost}'"))
+    }
+}
+
+/// Who and what is there, or will be by then.
+struct Known<'a> {
+    admin: &'a Admin,
+    /// Those that the document brings.
+    vhosts: HashSet<&'a str>,
+    users: HashSet<&'a str>,
+}
+
+impl<'a> Known<'a> {
+    fn of(admin: &'a Admin, import: &'a Import) -> Self {
+        let names = |entries: &'a [Document]| {
+            entries.iter().filter_map(|entry| entry.text("name").ok()).collect()
+        };
+        Self { admin, vhosts: names(&import.vhosts), users: names(&import.users) }
+    }
+
+    fn check_vhost(&self, vhost: &str) -> Result<(), Failure> {
+        if self.vhosts.contains(vhost) || self.admin.vhost(vhost).is_some() {
+            return Ok(());
         }
-        "permission" | "topic permission" => format!("{kind} of user '{}'", text("user")),
-        "limits" => kind.to_owned(),
-        _ => format!("{kind} '{}'", text("name")),
-    };
-    vhost.map_or_else(|| name.clone(), |vhost| format!("{name} in vhost '{vhost}'"))
+        Err(Failure::bad_request(format!("there is no vhost '{vhost}'")))
+    }
+
+    /// Whom and what a permission is for.
+    fn owners<'e>(&self, entry: &'e Document) -> Result<(&'e str, &'e str), Failure> {
+        let (user, vhost) = (entry.text("user")?, entry.text("vhost")?);
+        if !self.users.contains(user) && self.admin.user(user).is_none() {
+            return Err(Failure::bad_request(format!("there is no user '{user}'")));
+        }
+        self.check_vhost(vhost)?;
+        Ok((user, vhost))
+    }
 }
 
 impl Import {
@@ -81,13 +128,15 @@ impl Import {
         let mut rehearsal = admin.rehearse();
         self.check_vhosts(admin, &mut rehearsal, &mut findings);
         self.check_users(admin, &mut findings);
-        self.check_permissions(admin, &mut findings);
-        self.check_limits(admin, &mut rehearsal, &mut findings);
+        let known = Known::of(admin, self);
+        self.check_permissions(&known, &mut findings);
+        self.check_limits(&known, &mut rehearsal, &mut findings);
         for policy in &self.policies {
-            let checked = self.check_vhost(admin, &policy.vhost);
-            findings.note(format!("policy '{}' in vhost '{}'", policy.name, policy.vhost), checked);
+            let checked = known.check_vhost(&policy.vhost);
+            let what = format_args!("policy '{}' in vhost '{}'", policy.name, policy.vhost);
+            findings.note(what, checked);
         }
-        let topology = Topology { import: self, admin };
+        let topology = Topology { known: &known };
         topology.check(&self.exchanges, "exchange", &mut findings, |vhost, entry| {
             exchanges::rehearse_one(&mut rehearsal, vhost, entry)
         });
@@ -111,12 +160,12 @@ impl Import {
 
     fn check_users(&self, admin: &Admin, findings: &mut Findings) {
         let known = admin.users();
-        let known = known.iter().filter(|user| users::can_administrate(user));
+        let known = known.iter().filter(|user| user.can_administrate());
         let mut administrators: BTreeSet<&str> = known.map(|user| user.name.as_str()).collect();
-        let had_any = !administrators.is_empty();
+        let needs_one = !administrators.is_empty() && !admin.has_another_way_in();
         for entry in &self.users {
             let what = called("user", entry, None);
-            let limits = limits::read_all(entry, "limits").and_then(|limits| {
+            let limits = limits::read_of_user(entry).and_then(|limits| {
                 limits.iter().try_for_each(|(name, _)| Ok(check_user_limit(*name)?))
             });
             findings.note(&what, limits);
@@ -126,21 +175,21 @@ impl Import {
                 None => false,
             };
         }
-        if had_any && administrators.is_empty() {
+        if needs_one && administrators.is_empty() {
             let reason = "nobody would be left who can administrate";
             findings.note("the users", Err::<(), _>(Failure::bad_request(reason)));
         }
     }
 
-    fn check_permissions(&self, admin: &Admin, findings: &mut Findings) {
+    fn check_permissions(&self, known: &Known<'_>, findings: &mut Findings) {
         let read = |entry: &Document| -> Result<(), Failure> {
-            let (user, vhost) = self.owners(admin, entry)?;
-            admin.check_permission(&permissions::read(user, vhost, entry)?)?;
+            let (user, vhost) = known.owners(entry)?;
+            known.admin.check_permission(&permissions::read(user, vhost, entry)?)?;
             Ok(())
         };
         let read_topic = |entry: &Document| -> Result<(), Failure> {
-            let (user, vhost) = self.owners(admin, entry)?;
-            admin.check_topic_permission(&topic_permissions::read(user, vhost, entry)?)?;
+            let (user, vhost) = known.owners(entry)?;
+            known.admin.check_topic_permission(&topic_permissions::read(user, vhost, entry)?)?;
             Ok(())
         };
         for entry in &self.permissions {
@@ -153,39 +202,17 @@ impl Import {
         }
     }
 
-    /// Whom and what a permission is for, which have to be there by then.
-    fn owners<'a>(
+    fn check_limits(
         &self,
-        admin: &Admin,
-        entry: &'a Document,
-    ) -> Result<(&'a str, &'a str), Failure> {
-        let (user, vhost) = (entry.text("user")?, entry.text("vhost")?);
-        let is_brought = |entry: &Document| entry.text("name") == Ok(user);
-        if admin.user(user).is_none() && !self.users.iter().any(is_brought) {
-            return Err(Failure::bad_request(format!("there is no user '{user}'")));
-        }
-        self.check_vhost(admin, vhost)?;
-        Ok((user, vhost))
-    }
-
-    /// Checks that a vhost will be there.
-    fn check_vhost(&self, admin: &Admin, vhost: &str) -> Result<(), Failure> {
-        let is_brought = |entry: &Document| entry.text("name") == Ok(vhost);
-        if admin.vhost(vhost).is_some() || self.vhosts.iter().any(is_brought) {
-            return Ok(());
-        }
-        Err(Failure::bad_request(format!("there is no vhost '{vhost}'")))
-    }
-
-    fn check_limits(&self, admin: &Admin, rehearsal: &mut Rehearsal<'_>, findings: &mut Findings) {
+        known: &Known<'_>,
+        rehearsal: &mut Rehearsal<'_>,
+        findings: &mut Findings,
+    ) {
         for (vhost, entry) in &self.limits {
             let what = called("limits", entry, Some(vhost));
-            findings.note(&what, self.check_vhost(admin, vhost));
-            let read = limits::read_all(entry, "value");
-            for (name, value) in findings.note(&what, read).unwrap_or_default() {
-                if findings.note(&what, check_vhost_limit(name)).is_some() {
-                    rehearsal.set_limit(vhost, name, value);
-                }
+            findings.note(&what, known.check_vhost(vhost));
+            if let Some(limits) = findings.note(&what, parameters::limits_defined(entry)) {
+                rehearsal.set_limits(vhost, limits);
             }
         }
     }
@@ -193,8 +220,7 @@ impl Import {
 
 /// What is declared in vhosts.
 struct Topology<'a> {
-    import: &'a Import,
-    admin: &'a Admin,
+    known: &'a Known<'a>,
 }
 
 impl Topology<'_> {
@@ -207,7 +233,7 @@ impl Topology<'_> {
     ) {
         let mut missing = BTreeSet::new();
         for (vhost, entry) in entries {
-            let result = match self.import.check_vhost(self.admin, vhost) {
+            let result = match self.known.check_vhost(vhost) {
                 // Said once of each kind: it is one mistake.
                 Err(_) if !missing.insert(vhost) => continue,
                 Err(failure) => Err(failure),

@@ -1,6 +1,6 @@
 //! Which metrics each family has.
 
-use super::{ChannelInfo, ConnectionInfo, ExchangeInfo, Metric, NodeInfo, Overview, QueueInfo};
+use super::{ChannelInfo, ChurnRates, ConnectionInfo, ExchangeInfo, Metric, NodeInfo, QueueInfo};
 
 /// Families by their names.
 type Families<T> = &'static [(&'static str, &'static [Metric<T>])];
@@ -38,6 +38,18 @@ fn capacity(queue: &QueueInfo) -> Option<f64> {
 fn resident(queue: &QueueInfo) -> u64 {
     queue.messages.total.value.saturating_sub(queue.messages.paged_out)
 }
+
+/// What RabbitMQ counts for each pair of a channel and a queue, here of the queue: told of each without being asked for, as
+/// `queue_delivery_metrics` has other numbers by these names.
+pub(super) const COUNTERS_OF_QUEUE: &[Metric<QueueInfo>] = &[
+    counter("queue_messages_published_total", "Messages published to a queue", |queue| {
+        some(queue.stats.publish.count)
+    }),
+    counter("queue_messages_delivered_total", "Messages delivered or fetched", |queue| {
+        some(queue.stats.deliver_get.count)
+    }),
+    counter("queue_messages_acked_total", "Messages acked", |queue| some(queue.stats.ack.count)),
+];
 
 pub(super) const QUEUES: Families<QueueInfo> = &[
     (
@@ -293,45 +305,44 @@ pub(super) const NODE: Families<NodeInfo> = &[
     ),
 ];
 
-pub(super) const CHURN: Families<Overview> = &[
+pub(super) const CHURN: Families<ChurnRates> = &[
     (
         "connection_churn_metrics",
         &[
-            counter("connections_opened_total", "Total connections opened", |overview| {
-                some(overview.churn.connections_created.count)
+            counter("connections_opened_total", "Total connections opened", |churn| {
+                some(churn.connections_created.count)
             }),
-            counter("connections_closed_total", "Total connections closed", |overview| {
-                some(overview.churn.connections_closed.count)
+            counter("connections_closed_total", "Total connections closed", |churn| {
+                some(churn.connections_closed.count)
             }),
-            counter("channels_opened_total", "Total channels opened", |overview| {
-                some(overview.churn.channels_created.count)
+            counter("channels_opened_total", "Total channels opened", |churn| {
+                some(churn.channels_created.count)
             }),
-            counter("channels_closed_total", "Total channels closed", |overview| {
-                some(overview.churn.channels_closed.count)
+            counter("channels_closed_total", "Total channels closed", |churn| {
+                some(churn.channels_closed.count)
             }),
-            counter("queues_declared_total", "Total queues declared", |overview| {
-                some(overview.churn.queues_declared.count)
+            counter("queues_declared_total", "Total queues declared", |churn| {
+                some(churn.queues_declared.count)
             }),
-            counter("queues_created_total", "Total queues created", |overview| {
-                some(overview.churn.queues_created.count)
+            counter("queues_created_total", "Total queues created", |churn| {
+                some(churn.queues_created.count)
             }),
-            counter("queues_deleted_total", "Total queues deleted", |overview| {
-                some(overview.churn.queues_deleted.count)
+            counter("queues_deleted_total", "Total queues deleted", |churn| {
+                some(churn.queues_deleted.count)
             }),
         ],
     ),
     (
         "auth_attempt_metrics",
         &[
-            counter("auth_attempts_total", "Logins tried", |overview| {
-                let churn = &overview.churn;
+            counter("auth_attempts_total", "Logins tried", |churn| {
                 some(churn.logins_accepted.count + churn.logins_refused.count)
             }),
-            counter("auth_attempts_succeeded_total", "Logins accepted", |overview| {
-                some(overview.churn.logins_accepted.count)
+            counter("auth_attempts_succeeded_total", "Logins accepted", |churn| {
+                some(churn.logins_accepted.count)
             }),
-            counter("auth_attempts_failed_total", "Logins refused", |overview| {
-                some(overview.churn.logins_refused.count)
+            counter("auth_attempts_failed_total", "Logins refused", |churn| {
+                some(churn.logins_refused.count)
             }),
         ],
     ),
