@@ -1,6 +1,9 @@
 //! A log that nobody opens again.
 
+use std::collections::BTreeSet;
 use std::io::ErrorKind;
+
+use proptest::prelude::*;
 
 use super::*;
 use crate::Sync;
@@ -160,4 +163,88 @@ fn a_content_that_moves_is_read_whole_whoever_has_come_to_it_since() {
     assert_eq!(log.stats().segments_emptied, 1, "{:?}", log.stats());
     assert_eq!(read(&log, 1).unwrap(), [1; 100]);
     assert_eq!(live(&log)[&1].0.len(), 20);
+}
+
+/// What queues do with messages that they share, or nobody.
+#[derive(Debug, Clone)]
+enum Step {
+    /// A queue puts one of the newest messages there, or the next one.
+    Put {
+        owner: u64,
+        back: u64,
+    },
+    /// A queue has no use for some of the oldest that it has.
+    Forget {
+        owner: u64,
+        count: usize,
+    },
+    Turn,
+    Tidy,
+    ReadAll,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        12 => (1..9_u64, 0..6_u64).prop_map(|(owner, back)| Step::Put { owner, back }),
+        4 => (1..9_u64, 1..20_usize).prop_map(|(owner, count)| Step::Forget { owner, count }),
+        4 => Just(Step::Turn),
+        4 => Just(Step::Tidy),
+        2 => Just(Step::ReadAll),
+    ]
+}
+
+/// A message's payload, whoever brings it: some are short, few are longer than a segment.
+fn payload_of(sequence: u64) -> Vec<u8> {
+    let len = [30, 100, 700, 2000, 50, 400, 80, 9000][usize::try_from(sequence % 8).unwrap()];
+    sequence.to_le_bytes().into_iter().cycle().take(len).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Owners come to a content and leave it in any order, while it moves from segment to segment.
+    #[test]
+    fn what_queues_share_is_there_for_each_until_it_is_done(steps in prop::collection::vec(step(), 1..300)) {
+        let log = open_with(&SimDisk::new(), passing());
+        let mut expected: BTreeMap<u64, BTreeSet<u64>> = BTreeMap::new();
+        let mut newest = 0;
+        for step in steps {
+            match step {
+                Step::Put { owner, back } => {
+                    let sequence = (newest + 1_u64).saturating_sub(back).max(1);
+                    newest = newest.max(sequence);
+                    append(&log, sequence, &[owner], &payload_of(sequence));
+                    expected.entry(sequence).or_default().insert(owner);
+                }
+                Step::Forget { owner, count } => {
+                    let held = expected.iter().filter(|(_, owners)| owners.contains(&owner));
+                    let oldest: Vec<u64> = held.map(|(sequence, _)| *sequence).take(count).collect();
+                    log.append().forget(owner, &oldest);
+                    for sequence in oldest {
+                        let owners = expected.get_mut(&sequence).unwrap();
+                        owners.remove(&owner);
+                        if owners.is_empty() {
+                            expected.remove(&sequence);
+                        }
+                    }
+                }
+                Step::Turn => assert_ne!(log.turn().unwrap(), Turn::Full),
+                Step::Tidy => {
+                    log.tidy();
+                }
+                Step::ReadAll => {
+                    for sequence in expected.keys() {
+                        prop_assert_eq!(read(&log, *sequence), Some(payload_of(*sequence)));
+                    }
+                }
+            }
+        }
+        settle(&log);
+        let found: BTreeMap<u64, BTreeSet<u64>> =
+            live(&log).into_iter().map(|(sequence, (owners, payload))| {
+                assert_eq!(payload, payload_of(sequence));
+                (sequence, owners.into_iter().collect())
+            }).collect();
+        prop_assert_eq!(found, expected);
+    }
 }
