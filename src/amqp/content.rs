@@ -46,13 +46,16 @@ fn header_head(channel: u16, body_size: u64, properties: &[u8]) -> [u8; HEADER_H
 #[inline]
 pub fn encode_body_frames(out: &mut Vec<u8>, channel: u16, frame_max: u32, body: &[u8]) {
     let payload_max = payload_max(frame_max);
-    if body.len() <= payload_max {
-        if !body.is_empty() {
-            out.reserve(body.len() + FRAME_OVERHEAD);
-            push_body_frame(out, channel, body);
-        }
-        return;
+    if body.len() > payload_max {
+        encode_many_frames(out, channel, payload_max, body);
+    } else if !body.is_empty() {
+        out.reserve(body.len() + FRAME_OVERHEAD);
+        push_body_frame(out, channel, body);
     }
+}
+
+#[inline(never)]
+fn encode_many_frames(out: &mut Vec<u8>, channel: u16, payload_max: usize, body: &[u8]) {
     out.reserve(body.len() + FRAME_OVERHEAD * body.len().div_ceil(payload_max));
     for payload in body.chunks(payload_max) {
         push_body_frame(out, channel, payload);

@@ -133,15 +133,20 @@ impl Ready {
     }
 
     /// Takes the head of a line.
-    #[inline]
+    // A call would cost each delivery an instruction in a hundred: only what few queues need is one.
+    #[inline(always)]
     pub(super) fn pop(&mut self, line: Line) -> Option<Entry> {
-        let entry = match line {
-            Line::Returned => self.returned.as_mut()?.pop_front(),
-            Line::Level(0) => self.base.pop(),
-            Line::Level(level) => self.upper.as_mut()?.pop(level),
-        }?;
+        let entry = if line == Line::Level(0) { self.base.pop() } else { self.pop_upper(line) }?;
         self.len -= 1;
         Some(entry)
+    }
+
+    #[inline(never)]
+    fn pop_upper(&mut self, line: Line) -> Option<Entry> {
+        match line {
+            Line::Returned => self.returned.as_mut()?.pop_front(),
+            Line::Level(level) => self.upper.as_mut()?.pop(level),
+        }
     }
 
     /// Whether new messages of this level stand behind one that is paged out.
@@ -291,9 +296,12 @@ impl Lane {
 
     #[inline]
     fn pop(&mut self) -> Option<Entry> {
-        if self.returned.is_empty() {
-            return self.fifo.pop_front();
-        }
+        if self.returned.is_empty() { self.fifo.pop_front() } else { self.pop_oldest() }
+    }
+
+    /// The rest of [`pop`](Self::pop), if any came back.
+    #[inline(never)]
+    fn pop_oldest(&mut self) -> Option<Entry> {
         let first = self.front()?;
         match self.returned.remove(&first.sequence.0) {
             Some(entry) => {
