@@ -4,7 +4,9 @@ use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustls::pki_types::pem::PemObject as _;
@@ -143,6 +145,29 @@ fn who_has_to_bring_a_certificate_is_asked_for_it_here_too() {
     assert!(secured.ask(&login, Some(&own)).unwrap().starts_with("HTTP/1.1 200"));
     // It opens the connection, but is no login.
     assert!(secured.ask(WHOAMI, Some(&own)).unwrap().starts_with("HTTP/1.1 401"));
+}
+
+#[test]
+fn a_new_certificate_is_for_new_connections_here_too() {
+    let mut secured = Secured::start("renewed", "");
+    let login = format!("{WHOAMI}\r\n{LOGIN}");
+    let next = Authority::new("the next CA");
+    next.issue(BROKER).write(&secured.folder);
+    let before = std::mem::replace(&mut secured.ca, next);
+    assert!(secured.ask(&login, None).is_err(), "nobody was told");
+    let pid = secured.broker.pid().unwrap().to_string();
+    assert!(Command::new("kill").args(["-HUP", &pid]).status().unwrap().success());
+    let begun = Instant::now();
+    let answer = loop {
+        match secured.ask(&login, None) {
+            Ok(answer) => break answer,
+            Err(error) => assert!(begun.elapsed() < Duration::from_secs(30), "{error}"),
+        }
+        thread::sleep(Duration::from_millis(20));
+    };
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    secured.ca = before;
+    assert!(secured.ask(&login, None).is_err());
 }
 
 #[test]
