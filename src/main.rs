@@ -182,6 +182,7 @@ fn serve(arguments: Serve, started: Instant) -> Result<()> {
             name = signals.stop(&server) => name,
             () = server.stop_asked() => "an operator's",
             failure = server.failed() => return Err(failure.into()),
+            failure = server.task_failed() => return Err(failure.into()),
         };
         info!(signal = name, "stopping; a second signal ends it at once");
         management.stop().await;

@@ -49,6 +49,7 @@ mod totals;
 mod trace;
 mod unroutable;
 mod vhost;
+mod vital;
 mod window;
 
 use std::net::SocketAddr;
@@ -72,6 +73,8 @@ use self::pager::Pager;
 use self::spill::Spill;
 pub use self::start_error::{DataDirError, StartError};
 use self::tls::Tls;
+pub use self::vital::TaskFailure;
+use self::vital::VitalTasks;
 pub use store::Sync;
 
 /// A running node.
@@ -82,6 +85,7 @@ pub struct Server {
     tls_addresses: Vec<SocketAddr>,
     tls: Option<Arc<Tls>>,
     connections: TaskTracker,
+    vital: VitalTasks,
     stop: CancellationToken,
 }
 
@@ -126,10 +130,11 @@ impl Server {
             }
         };
         let (timers, clock) = (Arc::clone(&node.shared.timers), Arc::clone(&node.shared.clock));
-        tokio::spawn(timers.run(clock));
-        tokio::spawn(alarms::watch_memory(Arc::clone(&node)));
-        tokio::spawn(admin::sample_for_ever(Arc::clone(&node)));
-        tokio::spawn(events::publish_for_ever(Arc::clone(&node)));
+        let vital = VitalTasks::new();
+        vital.spawn("keeps the time", timers.run(clock));
+        vital.spawn("watches the memory", alarms::watch_memory(Arc::clone(&node)));
+        vital.spawn("counts", admin::sample_for_ever(Arc::clone(&node)));
+        vital.spawn("tells events", events::publish_for_ever(Arc::clone(&node)));
         alarms::watch_disk(&node).map_err(StartError::Thread)?;
         if let Some(control) = Control::bind(&node) {
             tokio::spawn(control.run(stop.clone()));
@@ -141,12 +146,12 @@ impl Server {
             node.listeners.lock().extend(known);
         }
         for listener in listeners {
-            tokio::spawn(listener.run());
+            vital.spawn("accepts connections", listener.run());
         }
         if let Some(tls) = &tls {
             tokio::spawn(Arc::clone(tls).watch(stop.clone()));
         }
-        Ok(Self { node, addresses, tls_addresses, tls, connections, stop })
+        Ok(Self { node, addresses, tls_addresses, tls, connections, vital, stop })
     }
 
     /// What a client may rely on, in words.
@@ -171,6 +176,11 @@ impl Server {
             Some(fault) => LogFailure(fault),
             None => std::future::pending().await,
         }
+    }
+
+    /// Waits until a task fails that the node cannot do without, if one ever does.
+    pub async fn task_failed(&self) -> TaskFailure {
+        self.vital.failed().await
     }
 
     /// What an operator sees and changes.
