@@ -78,7 +78,7 @@ fn choose(arguments: &Arguments, root: &Path) -> anyhow::Result<Vec<&'static Par
             position += 1;
             position % ROTATION == turn
         } else {
-            true
+            !part.only_if_needed
         };
         if wanted {
             names.push(part.name);
@@ -106,19 +106,23 @@ fn turn(root: &Path) -> anyhow::Result<u64> {
 
 fn list() -> anyhow::Result<()> {
     for part in PARTS {
-        let long = if part.long { " (long: runs in turn)" } else { "" };
-        writeln!(io::stdout(), "{:<18} {}{long}", part.name, part.about)?;
+        let when = match part {
+            Part { long: true, .. } => " (long: runs in turn)",
+            Part { only_if_needed: true, .. } => " (runs if needed)",
+            _ => "",
+        };
+        writeln!(io::stdout(), "{:<19} {}{when}", part.name, part.about)?;
     }
     Ok(())
 }
 
 fn print_table(parts: &[&Part], reports: &[Report]) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    writeln!(out, "\n{:<18} {:>8}  {:<8} what the runner counted", "part", "seconds", "result")?;
+    writeln!(out, "\n{:<19} {:>8}  {:<8} what the runner counted", "part", "seconds", "result")?;
     for (part, report) in parts.iter().zip(reports) {
         let counted = report.counted.as_deref().unwrap_or("");
         let secs = report.elapsed.as_secs_f32();
-        writeln!(out, "{:<18} {secs:>8.1}  {:<8} {counted}", part.name, report.outcome.word())?;
+        writeln!(out, "{:<19} {secs:>8.1}  {:<8} {counted}", part.name, report.outcome.word())?;
     }
     let mut telling: Vec<(&&Part, &Report)> =
         parts.iter().zip(reports).filter(|(_, report)| !report.told.is_empty()).collect();

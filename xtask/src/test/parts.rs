@@ -22,6 +22,8 @@ pub(super) struct Part {
     pub(super) lane: Lane,
     /// It may run with every third commit only.
     pub(super) long: bool,
+    /// It runs with a part that needs it, and not without one.
+    pub(super) only_if_needed: bool,
     /// How its closing lines read.
     pub(super) runner: Runner,
 }
@@ -45,6 +47,7 @@ const PLAIN: Part = Part {
     programs: &[],
     lane: Lane::Own,
     long: false,
+    only_if_needed: false,
     runner: Runner::ExitCode,
 };
 
@@ -168,15 +171,51 @@ pub(super) const PARTS: &[Part] = &[
     },
     Part {
         name: "tools",
-        about: "RabbitMQ's rabbitmqadmin through all its commands, its definitions there and back, Flower beside a worker",
+        about: "RabbitMQ's older rabbitmqadmin through all its commands, its definitions there and back, Flower beside a worker",
         folder: "tests/clients/python",
         command: &[
             ".venv/bin/pytest",
             "-k",
-            "test_flower or test_rabbitmqadmin or test_definitions",
+            "(test_flower or test_rabbitmqadmin or test_definitions) and not test_rabbitmqadmin_rust",
         ],
         after: &["broker", "python-setup"],
         programs: &["rabbitmqadmin", "erl"],
+        runner: Runner::Pytest,
+        long: true,
+        ..PLAIN
+    },
+    Part {
+        name: "rabbitmqadmin-setup",
+        about: "RabbitMQ's newer rabbitmqadmin, which is written in Rust, built and kept",
+        command: &[
+            "nice",
+            "cargo",
+            "install",
+            "rabbitmqadmin",
+            "--version",
+            "2.35.0",
+            "--locked",
+            "--debug",
+            "--root",
+            "target/tools",
+        ],
+        // With debug assertions its `import definitions` panics, which no user's build does.
+        env: &[
+            ("CARGO_TARGET_DIR", "target/tools/build"),
+            ("CARGO_PROFILE_DEV_DEBUG_ASSERTIONS", "false"),
+            ("CARGO_PROFILE_DEV_DEBUG", "false"),
+        ],
+        lane: Lane::Cargo,
+        only_if_needed: true,
+        ..PLAIN
+    },
+    Part {
+        name: "rabbitmqadmin",
+        about: "RabbitMQ's newer rabbitmqadmin through all its commands",
+        folder: "tests/clients/python",
+        command: &[".venv/bin/pytest", "-k", "test_rabbitmqadmin_rust"],
+        env: &[("RABBITMQADMIN_RUST", "../../../target/tools/bin/rabbitmqadmin")],
+        after: &["broker", "python-setup", "rabbitmqadmin-setup"],
         runner: Runner::Pytest,
         long: true,
         ..PLAIN

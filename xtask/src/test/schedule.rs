@@ -144,7 +144,7 @@ fn next_ready(parts: &[&Part], progress: &[Progress]) -> Option<usize> {
 /// Runs one part, and shows the end of its log if it failed.
 fn run_part(part: &Part, folders: &Folders) -> Report {
     let path = folders.logs.join(format!("{}.log", part.name));
-    say(&format!("start  {:<18} {}", part.name, part.about));
+    say(&format!("start  {:<19} {}", part.name, part.about));
     let started = Instant::now();
     let ended = spawn_and_wait(part, folders, &path);
     let elapsed = started.elapsed();
@@ -163,7 +163,7 @@ fn run_part(part: &Part, folders: &Folders) -> Report {
         let end = lines[lines.len().saturating_sub(LINES_SHOWN)..].join("\n");
         say(&format!("---- {}: {trouble}; the end of {}:\n{end}\n----", part.name, path.display()));
     }
-    say(&format!("{:<6} {:<18} {:.1} s", outcome.word(), part.name, elapsed.as_secs_f32()));
+    say(&format!("{:<6} {:<19} {:.1} s", outcome.word(), part.name, elapsed.as_secs_f32()));
     let told =
         if outcome == Outcome::Failed { closing::failures(&log) } else { closing::told(&log) };
     Report { outcome, elapsed, counted: counts.map(in_words), told }
