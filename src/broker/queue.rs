@@ -241,7 +241,7 @@ impl Queue {
         let is_empty = self.ready() == 0 && self.unacked.len() == 0;
         if is_empty && self.held.is_none() && self.paging.is_none() {
             self.ready = Ready::default();
-            self.content.clear();
+            self.content.rest();
         }
     }
 

@@ -58,6 +58,8 @@ endpoints! {
     Extensions "/extensions" { Get Management => about::extensions }
     Version "/version" { Get Management => about::version }
     FeatureFlags "/feature-flags" { Get Administrator => about::feature_flags }
+    FeatureFlag "/feature-flags/{name}/enable" { Put Administrator => about::enable_feature_flag }
+    Rebalance "/rebalance/queues" { Post Administrator => about::rebalance }
     Auth "/auth" { Get Management => about::auth }
     AuthAttempts "/auth/attempts/{node}" { Get Monitoring => about::auth_attempts }
     HashPassword "/auth/hash_password/{password}" { Get Management => about::hash_password }

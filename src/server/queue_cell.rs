@@ -27,6 +27,7 @@ pub(crate) use self::timings::TimingsBudget;
 use crate::histogram::Durations;
 use crate::journal::{Logged, Owner};
 use crate::node::{ConnectionEntry, ConnectionId};
+use crate::options::Options;
 use crate::outbox::{ChannelIndex, ClientEvent, ClientOutbox, ConsumerIndex, LinkIndex};
 use crate::spill::Spilled;
 use crate::timer::Due;
@@ -108,6 +109,8 @@ pub(crate) struct ConsumerLink {
     pub(crate) link: LinkIndex,
     pub(crate) tag: ConsumerTag,
     pub(crate) no_ack: bool,
+    /// How long it may keep a delivery by its own arguments.
+    pub(crate) timeout_ms: Option<u64>,
     /// Whose it is.
     pub(crate) entry: Arc<ConnectionEntry>,
     /// As received.
@@ -218,10 +221,12 @@ impl QueueCell {
         self.policy.read().clone()
     }
 
-    /// How long its consumers may keep a delivery, if its arguments or policies say so.
-    pub(crate) fn consumer_timeout_ms(&self) -> Option<u64> {
-        let timeout_ms = self.consumer_timeout_ms.load(Ordering::Relaxed);
-        (timeout_ms != u64::MAX).then_some(timeout_ms)
+    /// How long a consumer may keep a delivery, as of now: as its `own` arguments say, or those of the queue or its
+    /// policies, or the settings. `None`: for ever.
+    pub(crate) fn consumer_timeout_ms(&self, own: Option<u64>, options: &Options) -> Option<u64> {
+        let of_queue = self.consumer_timeout_ms.load(Ordering::Relaxed);
+        let of_queue = (of_queue != u64::MAX).then_some(of_queue);
+        own.or(of_queue).or(options.consumer_timeout_ms).filter(|&ms| ms > 0)
     }
 
     /// Follows these policies from now on, if they are others than those which it follows.

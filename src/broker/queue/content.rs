@@ -202,6 +202,12 @@ impl Content {
         *self = Self::new(self.pool.clone());
     }
 
+    /// As [`clear`](Self::clear), but nothing is kept for other queues: what many have that are at rest is seldom of use.
+    pub(super) fn rest(&mut self) {
+        self.segments.drain(..).for_each(|segment| self.pool.give_up(segment.bytes));
+        self.clear();
+    }
+
     /// Whether what [`relocate`](Self::relocate) would give back is worth calling it for every entry, and looking at
     /// `others` to find them.
     ///

@@ -138,6 +138,12 @@ impl SegmentPool {
         }
     }
 
+    /// Frees a segment, which nobody will need for a while.
+    pub(super) fn give_up(&self, segment: Box<[u8]>) {
+        self.let_go(segment.len());
+        drop(segment);
+    }
+
     fn lock(&self) -> MutexGuard<'_, Shelves> {
         // Nothing in here can be left half done, so a panic elsewhere does not matter.
         self.0.shelves.lock().unwrap_or_else(PoisonError::into_inner)

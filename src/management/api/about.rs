@@ -30,6 +30,19 @@ pub(crate) fn feature_flags(_: &Request) -> Result<Answer, Failure> {
     Answer::json(&FLAGS.map(flag))
 }
 
+/// They are on already.
+pub(crate) fn enable_feature_flag(request: &Request) -> Result<Answer, Failure> {
+    match FLAGS.contains(&request.part("name")) {
+        true => Answer::done(),
+        false => Err(Failure::bad_request("unsupported")),
+    }
+}
+
+/// The leaders of all queues are where they belong: there is one node.
+pub(crate) fn rebalance(_: &Request) -> Result<Answer, Failure> {
+    Answer::done()
+}
+
 const FLAGS: [&str; 9] = [
     "classic_queue_type_delivery_support",
     "direct_exchange_routing_v2",

@@ -47,6 +47,8 @@ pub(crate) fn fields(node: &str, consumer: &ConsumerInfo, wanted: &Wanted) -> Fi
             })
         })
         .put(wanted, "consumer_tag", consumer.tag.as_str())
+        // In RabbitMQ 4's tool it is a number; no limit is 0, as in the settings.
+        .put(wanted, "consumer_timeout", consumer.timeout_ms.unwrap_or(0))
         .put(wanted, "exclusive", consumer.exclusive)
         .put(wanted, "prefetch_count", consumer.prefetch)
         .put_with(

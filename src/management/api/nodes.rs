@@ -1,6 +1,6 @@
 //! `/api/nodes`: what the process uses of the machine.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use server::admin::Overview;
 
 use crate::answer::Answer;
@@ -25,16 +25,42 @@ pub(crate) fn show(request: &Request) -> Result<Answer, Failure> {
 pub(crate) fn memory(request: &Request) -> Result<Answer, Failure> {
     this_node(request)?;
     let memory = request.admin.node().memory;
-    let other = memory.used.saturating_sub(memory.queued);
-    Answer::json(&json!({
-        "memory": {
-            "queue_procs": memory.queued,
-            "other_proc": other,
-            "strategy": "rss",
-            "total": { "rss": memory.used, "allocated": memory.used, "erlang": 0 },
-        }
-    }))
+    let nothing = NOT_HERE.map(|part| (part.to_owned(), 0.into()));
+    let mut parts: Map<String, Value> = nothing.into_iter().collect();
+    parts.insert("queue_procs".to_owned(), memory.queued.into());
+    parts.insert("other_proc".to_owned(), memory.used.saturating_sub(memory.queued).into());
+    parts.insert("strategy".to_owned(), "rss".into());
+    let total = json!({ "rss": memory.used, "allocated": memory.used, "erlang": 0 });
+    parts.insert("total".to_owned(), total);
+    Answer::json(&json!({ "memory": parts }))
 }
+
+/// What RabbitMQ's memory is divided into, and tools add up. Here it is either queued or not.
+const NOT_HERE: [&str; 23] = [
+    "allocated_unused",
+    "atom",
+    "binary",
+    "code",
+    "connection_channels",
+    "connection_other",
+    "connection_readers",
+    "connection_writers",
+    "metadata_store",
+    "metadata_store_ets",
+    "metrics",
+    "mgmt_db",
+    "mnesia",
+    "msg_index",
+    "other_ets",
+    "other_system",
+    "plugins",
+    "quorum_ets",
+    "quorum_queue_procs",
+    "reserved_unallocated",
+    "stream_queue_coordinator_procs",
+    "stream_queue_procs",
+    "stream_queue_replica_reader_procs",
+];
 
 /// Checks that the path names this node.
 pub(crate) fn this_node(request: &Request) -> Result<(), Failure> {

@@ -8,6 +8,7 @@ use connection::ChannelNumber;
 use super::Admin;
 use super::connections::name_of;
 use crate::queue_cell::{ConsumerLink, QueueCell};
+use crate::vhost::Vhost;
 
 /// A consumer.
 #[derive(Clone, Debug)]
@@ -34,6 +35,8 @@ pub struct ConsumerInfo {
     pub prefetch: u32,
     /// How many it holds.
     pub unacked: u32,
+    /// How long it may keep one; `None`: for ever.
+    pub timeout_ms: Option<u64>,
     /// What it waits for.
     pub waits_for: ConsumerWait,
     /// Whether it is the single active consumer; `None` where everyone is served.
@@ -74,7 +77,7 @@ impl Admin {
         let mut infos = Vec::new();
         for vhost in self.vhosts_named(vhost) {
             for cell in self.queue_cells(&vhost.name) {
-                infos.extend(of_queue(&vhost.name, &cell));
+                infos.extend(of_queue(&vhost, &cell));
             }
         }
         infos
@@ -82,7 +85,7 @@ impl Admin {
 }
 
 /// The consumers of one queue.
-pub(super) fn of_queue(vhost: &VhostName, cell: &QueueCell) -> Vec<ConsumerInfo> {
+pub(super) fn of_queue(vhost: &Vhost, cell: &QueueCell) -> Vec<ConsumerInfo> {
     let single = cell.definition.settings.single_active_consumer;
     let seen = cell.look(|look| {
         let active = look.queue.single_active_consumer();
@@ -96,7 +99,7 @@ pub(super) fn of_queue(vhost: &VhostName, cell: &QueueCell) -> Vec<ConsumerInfo>
         let entry = &link.entry;
         let user = entry.facts.introduction.get().map_or("", |known| known.user.as_str());
         Some(ConsumerInfo {
-            vhost: vhost.clone(),
+            vhost: vhost.name.clone(),
             queue: cell.name.clone(),
             connection: name_of(entry),
             user: user.to_owned(),
@@ -106,6 +109,9 @@ pub(super) fn of_queue(vhost: &VhostName, cell: &QueueCell) -> Vec<ConsumerInfo>
             priority: status.settings.priority,
             prefetch: status.settings.prefetch,
             unacked: status.unacked,
+            timeout_ms: cell
+                .consumer_timeout_ms(link.timeout_ms, &vhost.shared.options)
+                .filter(|_| !link.no_ack),
             waits_for: wait(&status, &link),
             is_single_active: single.then_some(is_active),
             delivered_at: status.delivered_at,

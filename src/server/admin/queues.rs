@@ -167,7 +167,7 @@ impl Admin {
         let vhost = self.node.vhost(vhost)?;
         let cell = vhost.queue(name)?;
         let mut info = self.describe(self.now(), &vhost.name, &cell)?;
-        info.consumer_details = consumers::of_queue(&vhost.name, &cell);
+        info.consumer_details = consumers::of_queue(&vhost, &cell);
         Some(info)
     }
 

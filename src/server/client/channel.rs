@@ -52,8 +52,8 @@ pub(super) struct ClientConsumer {
 impl ClientConsumer {
     /// How long it may keep a delivery, as of now; `None`: for ever.
     pub(super) fn timeout_ms(&self, options: &Options) -> Option<u64> {
-        let own = self.timeout_ms.or_else(|| self.queue.consumer_timeout_ms());
-        own.or(options.consumer_timeout_ms).filter(|&ms| ms > 0 && !self.no_ack)
+        let timeout_ms = self.queue.consumer_timeout_ms(self.timeout_ms, options);
+        timeout_ms.filter(|_| !self.no_ack)
     }
 }
 

@@ -72,6 +72,7 @@ impl Client {
                 link,
                 tag: tag.clone(),
                 no_ack: request.no_ack,
+                timeout_ms: arguments.timeout_ms,
                 entry: Arc::clone(entry),
                 arguments: request.arguments.to_owned(),
             }

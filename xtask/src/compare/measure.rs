@@ -186,7 +186,7 @@ async fn operated(
     }
     if wanted.has("statistics") {
         tell("statistics")?;
-        rows.push(operating::statistics_memory(binary, effort).await?);
+        rows.push(operating::statistics_memory(binary).await?);
     }
     tell("rates beside the page")?;
     let is_rate_wanted = |load: &str| wanted.has(&format!("beside page, {load}"));
