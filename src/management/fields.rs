@@ -1,13 +1,31 @@
 //! One thing of a list, as named fields; only those are made that somebody asked for.
 
-use std::collections::BTreeSet;
-
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value};
 
 /// Which fields are asked for.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Wanted(Option<BTreeSet<String>>);
+pub(crate) struct Wanted(Option<Names>);
+
+/// Of a long list each name that there is is looked for in each item: most that are not here are told so by one look.
+#[derive(Clone, Debug, Default)]
+struct Names {
+    names: Vec<String>,
+    /// A bit for each of them, which others may share.
+    bits: u64,
+}
+
+impl Names {
+    fn bit(name: &str) -> u64 {
+        let last = name.as_bytes().last().copied().unwrap_or_default();
+        1 << ((name.len() * 11 + usize::from(last)) % 64)
+    }
+
+    #[inline]
+    fn has(&self, name: &str) -> bool {
+        self.bits & Self::bit(name) != 0 && self.names.iter().any(|known| known == name)
+    }
+}
 
 impl Wanted {
     /// All.
@@ -15,13 +33,21 @@ impl Wanted {
 
     /// The parts before the first dot of these paths.
     pub(crate) fn only<'a>(paths: impl IntoIterator<Item = &'a str>) -> Self {
-        let firsts = paths.into_iter().map(|path| path.split('.').next().unwrap_or(path));
-        Self(Some(firsts.map(str::to_owned).collect()))
+        let mut wanted = Names::default();
+        for path in paths {
+            let first = path.split('.').next().unwrap_or(path);
+            if !wanted.has(first) {
+                wanted.bits |= Names::bit(first);
+                wanted.names.push(first.to_owned());
+            }
+        }
+        Self(Some(wanted))
     }
 
     /// Whether this one is.
+    #[inline]
     pub(crate) fn has(&self, field: &str) -> bool {
-        self.0.as_ref().is_none_or(|fields| fields.contains(field))
+        self.0.as_ref().is_none_or(|names| names.has(field))
     }
 }
 

@@ -103,7 +103,8 @@ impl Listing {
         let wanted = self.wanted();
         let Some(page) = &self.page else {
             self.sort(&mut items, &show);
-            let columns = self.columns;
+            // Only what is wanted is made: a path without a dot leads to all of that.
+            let columns = self.columns.filter(|paths| paths.iter().any(|path| path.contains('.')));
             let held_bytes = items.iter().map(|item| size_of::<T>() + item.heap_bytes()).sum();
             let lines = items.into_iter().filter_map(move |item| {
                 let fields = show(&item, &wanted)?;

@@ -252,8 +252,13 @@ mod tests {
     use super::*;
 
     /// POSTs that bring nothing.
-    const WITHOUT_BODY: &[Endpoint] =
-        &[Endpoint::VhostProtection, Endpoint::StartVhost, Endpoint::Shutdown];
+    const WITHOUT_BODY: &[Endpoint] = &[
+        Endpoint::FeatureFlag,
+        Endpoint::Rebalance,
+        Endpoint::Shutdown,
+        Endpoint::StartVhost,
+        Endpoint::VhostProtection,
+    ];
 
     #[test]
     fn every_path_is_described_with_what_it_takes() {
