@@ -93,8 +93,8 @@ fn ended(done: Result<ExitCode>) -> ExitCode {
     }
 }
 
-/// The data folder that the broker takes with a settings file, or without any; then `PILLARBOX_DATA_DIR` tells commands
-/// of another one.
+/// The data folder that a command looks at: that of the broker with this settings file; without one, what
+/// `PILLARBOX_DATA_DIR` names, or else that of the broker with its defaults.
 fn default_folder(config: Option<&Path>) -> Result<PathBuf> {
     let named = std::env::var_os("PILLARBOX_DATA_DIR").filter(|named| !named.is_empty());
     if let (None, Some(named)) = (config, named) {
@@ -182,13 +182,16 @@ fn serve(arguments: Serve, started: Instant) -> Result<()> {
             name = signals.stop(&server) => name,
             () = server.stop_asked() => "an operator's",
             failure = server.failed() => return Err(failure.into()),
-            failure = server.task_failed() => return Err(failure.into()),
+            failure = server.vital_failed() => return Err(failure.into()),
         };
         info!(signal = name, "stopping; a second signal ends it at once");
-        management.stop().await;
-        drop(token);
+        let stopping = async {
+            management.stop().await;
+            drop(token);
+            server.stop("broker is shutting down").await
+        };
         tokio::select! {
-            stopped = server.stop("broker is shutting down") => stopped?,
+            stopped = stopping => stopped?,
             name = signals.end() => bail!("ended at once by {name}"),
         }
         info!("stopped");

@@ -33,7 +33,7 @@ pub struct Backup {
     /// The folder for the copy: there must be none yet, or an empty one
     #[arg(value_name = "DEST")]
     destination: PathBuf,
-    /// The data folder to copy [default: the one that the broker takes with these settings]
+    /// The data folder to copy [default: that of the settings; or PILLARBOX_DATA_DIR]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
     /// The settings file that names the data folder

@@ -2,7 +2,7 @@
 
 use std::fs::{File, Permissions};
 use std::io::Write as _;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -45,11 +45,15 @@ impl Export {
 /// Writes a file that only its owner can read: hashes of passwords are in it.
 pub(crate) fn write_privately(file: &Path, text: &str) -> anyhow::Result<()> {
     let mut options = File::options();
-    let opened = options.write(true).create(true).truncate(true).mode(0o600).open(file);
+    let opened = options.write(true).create(true).truncate(false).mode(0o600).open(file);
     let written = opened.and_then(|mut opened| {
-        // One that was there keeps its mode otherwise.
-        if opened.metadata()?.is_file() {
+        let there = opened.metadata()?;
+        // One that was there keeps its mode otherwise, and what is in it until nobody else can read it any more.
+        if there.is_file() && there.mode() & 0o077 != 0 {
             opened.set_permissions(Permissions::from_mode(0o600))?;
+        }
+        if there.is_file() {
+            opened.set_len(0)?;
         }
         writeln!(opened, "{text}")
     });

@@ -40,7 +40,7 @@ enum LogCommand {
 /// Which log.
 #[derive(Args, Debug)]
 struct Where {
-    /// The data folder [default: the one that the broker takes with these settings]
+    /// The data folder [default: that of the settings; or PILLARBOX_DATA_DIR]
     #[arg(value_name = "DIR")]
     data_dir: Option<PathBuf>,
     /// The settings file that names the data folder

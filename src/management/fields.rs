@@ -7,11 +7,12 @@ use serde_json::{Map, Value};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Wanted(Option<Names>);
 
-/// Of a long list each name that there is is looked for in each item: most that are not here are told so by one look.
+/// Names of fields. Each field of each item of a list asks whether it is among them, and the bits answer most of those that
+/// are not.
 #[derive(Clone, Debug, Default)]
 struct Names {
     names: Vec<String>,
-    /// A bit for each of them, which others may share.
+    /// A bit for each of them, which other names may share.
     bits: u64,
 }
 

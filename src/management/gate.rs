@@ -220,7 +220,11 @@ async fn read_body(body: Body, bytes_max: usize) -> Result<Bytes, Failure> {
 /// A browser names the page that sends a change; other clients name none. Without TLS here there may be some in front of
 /// the broker.
 fn is_same_origin(headers: &HeaderMap, is_tls: bool) -> bool {
-    let Some(origin) = headers.get(header::ORIGIN) else { return true };
+    let Some(origin) = headers.get(header::ORIGIN) else {
+        // A browser that is told to hide the page may still say that it is another one.
+        let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
+        return !matches!(site, Some(b"cross-site" | b"same-site"));
+    };
     let Some(host) = headers.get(header::HOST) else { return false };
     let origin = origin.as_bytes();
     let without_tls = origin.strip_prefix(b"http://").filter(|_| !is_tls);
@@ -270,6 +274,11 @@ mod tests {
             assert_eq!(is_same_origin(&given, true), is_ours, "{origin}");
         }
         assert!(is_same_origin(&headers(&[(header::HOST, "localhost:15672")]), true));
+        let fetched = header::HeaderName::from_static("sec-fetch-site");
+        for (site, is_ours) in [("cross-site", false), ("same-site", false), ("same-origin", true)]
+        {
+            assert_eq!(is_same_origin(&headers(&[(fetched.clone(), site)]), false), is_ours);
+        }
         assert!(!is_same_origin(&headers(&[(header::ORIGIN, "http://localhost")]), false));
     }
 

@@ -210,7 +210,11 @@ impl Listener {
             debug!(peer = %address, %error, "cannot turn off Nagle's algorithm");
         }
         let Some(tls) = &self.tls else { return self.serve(stream, place, stop).await };
-        match tls.accept(stream).await {
+        let shaken = tokio::select! {
+            shaken = tls.accept(stream) => shaken,
+            () = stop.cancelled() => return,
+        };
+        match shaken {
             Ok((stream, _)) => self.serve(stream, place, stop).await,
             Err(HandshakeError::Gone) => debug!(peer = %address, "a client of HTTPS went away"),
             Err(error) => debug!(peer = %address, "refused an HTTPS connection: {error}"),

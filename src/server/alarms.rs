@@ -13,6 +13,7 @@ use crate::data_dir::{DataDir, RESERVE_BYTES};
 use crate::journal::Journal;
 use crate::node::{Node, Shared};
 use crate::outbox::ClientEvent;
+use crate::vital::Vital;
 
 /// How often the memory in use and the room on the disk are compared with their limits.
 const CHECK_EVERY: Duration = Duration::from_millis(250);
@@ -105,7 +106,7 @@ pub(crate) async fn watch_memory(node: Arc<Node>) {
 ///
 /// # Errors
 /// If the operating system gives no thread.
-pub(crate) fn watch_disk(node: &Arc<Node>) -> io::Result<()> {
+pub(crate) fn watch_disk(node: &Arc<Node>, vital: &Vital) -> io::Result<()> {
     let Some(data_dir) = &node.shared.data_dir else { return Ok(()) };
     let mut disk = DiskWatch::new(data_dir);
     let node = Arc::downgrade(node);
@@ -118,7 +119,7 @@ pub(crate) fn watch_disk(node: &Arc<Node>) -> io::Result<()> {
             thread::sleep(CHECK_EVERY);
         }
     };
-    thread::Builder::new().name("disk-watch".to_owned()).spawn(watch).map(drop)
+    vital.thread("disk-watch", "watches the disk", watch).map(drop)
 }
 
 /// Whether the memory alarm has just ended.
@@ -229,7 +230,7 @@ mod tests {
         let data_dir = Arc::new(DataDir::open(&folder).unwrap());
         let surroundings = (None, Clock::start(), Pager::Threads);
         let node = Node::new(options, Some(data_dir), None, surroundings);
-        watch_disk(&node).unwrap();
+        watch_disk(&node, &Vital::new()).unwrap();
         wait_until(|| node.shared.alarms.reason() == "low on disk");
         let node = Arc::downgrade(&{ node });
         wait_until(|| node.strong_count() == 0);

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 
 use broker::message::{Arrival, Sequence};
 use broker::record::{Definition, MessageDraft};
@@ -25,6 +25,7 @@ use crate::log_disk::{FlushTimes, LogDisk, LogFile};
 use crate::options::StoreOptions;
 use crate::queue_cell::QueueCell;
 use crate::start_error::StartError;
+use crate::vital::Vital;
 
 /// What keeps a content of the log alive: a durable queue, an exchange that holds messages back, or the definitions.
 pub(crate) type Owner = u64;
@@ -114,17 +115,16 @@ impl Journal {
     ///
     /// # Errors
     /// If the operating system gives no thread.
-    pub(crate) fn start(&self) -> io::Result<()> {
+    pub(crate) fn start(&self, vital: &Vital) -> io::Result<()> {
         let (writing, failed) = (Arc::clone(&self.log), self.failed.clone());
-        let writer = thread::Builder::new().name("log".to_owned()).spawn(move || {
+        let writer = vital.thread("log", "writes the log", move || {
             if writing.run().is_err() {
                 failed.cancel();
             }
         })?;
         let tidying = Arc::clone(&self.log);
-        let tidier = thread::Builder::new()
-            .name("log-tidier".to_owned())
-            .spawn(move || tidying.run_tidying())?;
+        let tidier =
+            vital.thread("log-tidier", "tidies the log up", move || tidying.run_tidying())?;
         self.threads.lock().extend([writer, tidier]);
         Ok(())
     }

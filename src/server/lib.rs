@@ -73,8 +73,8 @@ use self::pager::Pager;
 use self::spill::Spill;
 pub use self::start_error::{DataDirError, StartError};
 use self::tls::Tls;
-pub use self::vital::TaskFailure;
-use self::vital::VitalTasks;
+pub use self::vital::VitalFailure;
+use self::vital::{Vital, spawn_again_and_again};
 pub use store::Sync;
 
 /// A running node.
@@ -85,7 +85,7 @@ pub struct Server {
     tls_addresses: Vec<SocketAddr>,
     tls: Option<Arc<Tls>>,
     connections: TaskTracker,
-    vital: VitalTasks,
+    vital: Vital,
     stop: CancellationToken,
 }
 
@@ -113,7 +113,8 @@ impl Server {
         let bind = options.bind.clone();
         let settings = Arc::new(options.session_settings());
         files::take_all();
-        let node = open_node(options)?;
+        let vital = Vital::new();
+        let node = open_node(options, &vital)?;
         let (stop, connections) = (CancellationToken::new(), TaskTracker::new());
         let entrance = Entrance {
             node: Arc::clone(&node),
@@ -130,12 +131,12 @@ impl Server {
             }
         };
         let (timers, clock) = (Arc::clone(&node.shared.timers), Arc::clone(&node.shared.clock));
-        let vital = VitalTasks::new();
-        vital.spawn("keeps the time", timers.run(clock));
-        vital.spawn("watches the memory", alarms::watch_memory(Arc::clone(&node)));
-        vital.spawn("counts", admin::sample_for_ever(Arc::clone(&node)));
-        vital.spawn("tells events", events::publish_for_ever(Arc::clone(&node)));
-        alarms::watch_disk(&node).map_err(StartError::Thread)?;
+        vital.task("keeps the time", timers.run(clock));
+        vital.task("watches the memory", alarms::watch_memory(Arc::clone(&node)));
+        alarms::watch_disk(&node, &vital).map_err(StartError::Thread)?;
+        let (counted, told) = (Arc::clone(&node), Arc::clone(&node));
+        spawn_again_and_again(move || admin::sample_for_ever(Arc::clone(&counted)));
+        spawn_again_and_again(move || events::publish_for_ever(Arc::clone(&told)));
         if let Some(control) = Control::bind(&node) {
             tokio::spawn(control.run(stop.clone()));
         }
@@ -146,7 +147,7 @@ impl Server {
             node.listeners.lock().extend(known);
         }
         for listener in listeners {
-            vital.spawn("accepts connections", listener.run());
+            vital.task("accepts connections", listener.run());
         }
         if let Some(tls) = &tls {
             tokio::spawn(Arc::clone(tls).watch(stop.clone()));
@@ -178,8 +179,8 @@ impl Server {
         }
     }
 
-    /// Waits until a task fails that the node cannot do without, if one ever does.
-    pub async fn task_failed(&self) -> TaskFailure {
+    /// Waits until something fails that the node cannot do without, if it ever does.
+    pub async fn vital_failed(&self) -> VitalFailure {
         self.vital.failed().await
     }
 
@@ -315,7 +316,7 @@ async fn close_log(node: &Arc<Node>) {
 }
 
 /// A node with what its log holds.
-fn open_node(options: Options) -> Result<Arc<Node>, StartError> {
+fn open_node(options: Options, vital: &Vital) -> Result<Arc<Node>, StartError> {
     let Some(store) = options.store.clone() else {
         let node = Node::new(options, None, None, (None, Clock::start(), Pager::Threads));
         node.define_options();
@@ -348,8 +349,8 @@ fn open_node(options: Options) -> Result<Arc<Node>, StartError> {
     if let Some(cut) = &recovery.cut {
         warn!("cut off what was not yet confirmed when the broker ended: {cut}");
     }
-    journal.start().map_err(StartError::Thread)?;
-    let surroundings = (start_spill(&data_dir, &store), Clock::start(), Pager::Threads);
+    journal.start(vital).map_err(StartError::Thread)?;
+    let surroundings = (start_spill(&data_dir, &store, vital), Clock::start(), Pager::Threads);
     let node = Node::new(options, Some(data_dir), Some(journal), surroundings);
     let journal = node.shared.journal().expect("it was just given");
     node.identity.get_or_init(|| recovery.node);
@@ -367,9 +368,9 @@ fn open_node(options: Options) -> Result<Arc<Node>, StartError> {
 }
 
 /// The broker does as well without, as long as its memory suffices.
-fn start_spill(data_dir: &DataDir, store: &StoreOptions) -> Option<Spill> {
+fn start_spill(data_dir: &DataDir, store: &StoreOptions, vital: &Vital) -> Option<Spill> {
     let folder = data_dir.spill();
-    let started = Spill::start(folder.clone(), store);
+    let started = Spill::start(folder.clone(), store, vital);
     started
         .inspect_err(|error| {
             warn!(

@@ -158,7 +158,7 @@ impl Effects {
 
 impl QueueCell {
     /// A queue that follows these policies by now, after which [`Vhost::apply_policies_to_queue`] is to be called once it can
-    /// be found.
+    /// be found, if there are others then.
     pub(crate) fn new(
         queue: Queue,
         definition: QueueDefinition,

@@ -9,7 +9,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 
 use broker::Timestamp;
 use broker::message::Arrival;
@@ -23,6 +23,7 @@ use crate::journal::Owner;
 use crate::options::StoreOptions;
 use crate::queue_cell::QueueCell;
 use crate::random;
+use crate::vital::Vital;
 
 /// How much may wait to be written before publishers are slowed: the disk is the slower one.
 const BUFFER_BYTES_MAX: usize = 4 << 20;
@@ -68,7 +69,11 @@ impl Spill {
     ///
     /// # Errors
     /// If the folder cannot be made or emptied, or there is no thread.
-    pub(crate) fn start(folder: PathBuf, options: &StoreOptions) -> io::Result<Self> {
+    pub(crate) fn start(
+        folder: PathBuf,
+        options: &StoreOptions,
+        vital: &Vital,
+    ) -> io::Result<Self> {
         let is_shut = Arc::new(AtomicBool::new(false));
         let spare_bytes = options.disk_free_min.saturating_add(options.segment_bytes_max);
         let disk = SpillDisk::make(folder.clone(), Arc::clone(&is_shut), spare_bytes)?;
@@ -81,13 +86,12 @@ impl Spill {
         let (log, _) = Log::open(disk, options, &mut |_| {}).map_err(io::Error::other)?;
         let log = Arc::new(log);
         let (writing, tidying) = (Arc::clone(&log), Arc::clone(&log));
-        let writer = thread::Builder::new().name("spill".to_owned()).spawn(move || {
+        let writer = vital.thread("spill", "spills messages", move || {
             // Closed while the disk took nothing: there is nothing to be saved.
             let _ = writing.run();
         })?;
-        let tidier = thread::Builder::new()
-            .name("spill-tidier".to_owned())
-            .spawn(move || tidying.run_tidying())?;
+        let tidy = move || tidying.run_tidying();
+        let tidier = vital.thread("spill-tidier", "tidies up what is spilled", tidy)?;
         let threads = Mutex::new(vec![writer, tidier]);
         Ok(Self { log, folder, is_shut, is_told: AtomicBool::new(false), threads })
     }

@@ -22,6 +22,7 @@ use crate::pager::Pager;
 use crate::queue_cell::{Effects, QueueCell};
 use crate::spill::Spill;
 use crate::vhost::Vhost;
+use crate::vital::Vital;
 
 pub(crate) const NOW: Timestamp = Timestamp(1_700_000_000_000);
 
@@ -42,7 +43,7 @@ impl Stage {
         let store = options.store.clone().unwrap();
         let data_dir = DataDir::open(&folder).unwrap();
         let (journal, _) = Journal::open(&data_dir, &store, 7, &mut |_| {}).unwrap();
-        let spill = Spill::start(data_dir.spill(), &store).unwrap();
+        let spill = Spill::start(data_dir.spill(), &store, &Vital::new()).unwrap();
         let surroundings = (Some(spill), Clock::start(), Pager::Threads);
         let node = Node::new(options, Some(Arc::new(data_dir)), Some(journal), surroundings);
         let vhost = Vhost::new("/".into(), &node.shared);

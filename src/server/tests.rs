@@ -8,6 +8,7 @@ use crate::node::ConnectionEntry;
 use crate::outbox::{ClientOutbox, OutboxBuffer};
 use crate::stage;
 use crate::tls::TlsPeer;
+use crate::vital::Vital;
 
 #[tokio::test]
 async fn a_start_that_cannot_listen_leaves_the_log_in_order() {
@@ -42,7 +43,7 @@ fn a_certificate_of_guest_is_good_on_this_machine_only() {
         let account = Account { user, permissions: ahash::AHashMap::new() };
         options.accounts.push(NamedAccount { account, password: broker::user::Password::new(b"") });
     }
-    let node = open_node(options).unwrap();
+    let node = open_node(options, &Vital::new()).unwrap();
     for (name, peer, is_welcome) in [
         ("guest", "127.0.0.1:1", true),
         ("guest", "[::ffff:127.0.0.1]:1", true),

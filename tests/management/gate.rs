@@ -135,7 +135,14 @@ fn another_site_cannot_change_anything() {
         let reply =
             guest.send("PUT", "/api/vhosts/theirs", &[("content-type", content_type)], "{}");
         assert_eq!(reply.status, 415, "{content_type}");
+        // Nor without a body, which a form has a type for all the same.
+        let reply =
+            guest.send("POST", "/api/rebalance/queues", &[("content-type", content_type)], "");
+        assert_eq!(reply.status, 415, "{content_type}");
     }
+    let theirs = ("origin", "https://example.com");
+    assert_eq!(guest.send("POST", "/api/rebalance/queues", &[theirs], "").status, 403);
+    assert_eq!(guest.send("POST", "/api/rebalance/queues", &[], "").status, 204);
     assert_eq!(guest.get("/api/vhosts/theirs").status, 404);
     assert_eq!(guest.get("/api/vhosts/ours").status, 200);
     // A connection cannot be turned into another protocol's.

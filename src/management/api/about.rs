@@ -1,4 +1,5 @@
-//! What tools ask before they do anything: extensions, version, feature flags; and how a password is hashed.
+//! What tools ask before they do anything: extensions, version, feature flags; how a password is hashed; and what a single
+//! node has always done.
 
 use std::hash::{BuildHasher as _, RandomState};
 

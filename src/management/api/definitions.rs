@@ -254,7 +254,6 @@ impl Import {
 
     /// Only what is not there yet: what was changed since it was loaded stays as it was changed.
     pub(crate) fn without_what_is_there(mut self, admin: &Admin) -> Self {
-        let is = |entry: &Document, key: &str, value: &str| entry.text(key) == Ok(value);
         let names = |entry: &Document, is_there: &dyn Fn(&str) -> bool| {
             entry.text("name").is_ok_and(is_there)
         };
@@ -267,11 +266,12 @@ impl Import {
             !place.is_ok_and(|place| known.contains(&place))
         });
         let known = admin.topic_permissions();
+        let known: HashSet<_> =
+            known.iter().map(|of| (&*of.user, &*of.vhost, &*of.exchange)).collect();
         self.topic_permissions.retain(|entry| {
-            !known.iter().any(|of| {
-                let is_of_exchange = is(entry, "exchange", &of.exchange);
-                is_of_exchange && is(entry, "user", &of.user) && is(entry, "vhost", &of.vhost)
-            })
+            let (user, vhost) = (entry.text("user"), entry.text("vhost"));
+            let place = user.and_then(|user| Ok((user, vhost?, entry.text("exchange")?)));
+            !place.is_ok_and(|place| known.contains(&place))
         });
         self.limits.retain(|(vhost, _)| admin.vhost(vhost).is_none());
         self.global_parameters

@@ -251,7 +251,7 @@ fn body(endpoint: Endpoint, verb: Verb) -> Option<Value> {
 mod tests {
     use super::*;
 
-    /// POSTs that bring nothing.
+    /// What can be changed without a word more than the path.
     const WITHOUT_BODY: &[Endpoint] = &[
         Endpoint::FeatureFlag,
         Endpoint::Rebalance,

@@ -1,6 +1,6 @@
 //! `/api/users`: who may log in, and with which tags.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use broker::User;
 use broker::user::{Password, PasswordHash, UserTags};
@@ -24,8 +24,9 @@ pub(crate) fn list(request: &Request) -> Result<Answer, Failure> {
 /// Those who may not enter any vhost.
 pub(crate) fn list_without_permissions(request: &Request) -> Result<Answer, Failure> {
     let permissions = request.admin.permissions();
+    let permitted: HashSet<_> = permissions.iter().map(|permission| &permission.user).collect();
     let mut users = request.admin.users();
-    users.retain(|user| permissions.iter().all(|permission| permission.user != user.name));
+    users.retain(|user| !permitted.contains(&user.name));
     let limits = limits::by_user(&request.admin);
     let show = move |user: &std::sync::Arc<User>, wanted: &Wanted| fields(user, &limits, wanted);
     request.listing()?.answer(users, show)

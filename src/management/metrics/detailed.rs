@@ -1,4 +1,5 @@
-//! `/metrics/detailed?family=…&vhost=…`: the families that somebody asks for, object by object.
+//! Metrics object by object: the families that somebody asks for with `/metrics/detailed?family=…&vhost=…`, and those of
+//! queues on `/metrics/per-object`.
 //!
 //! The names of RabbitMQ's families, and of their metrics, with the prefix `rabbitmq_detailed_`, or `rabbitmq_cluster_` where it is
 //! the same on every node. What counts Erlang's own things is not here. Numbers that RabbitMQ keeps for each pair of a channel

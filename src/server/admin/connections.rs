@@ -112,6 +112,11 @@ impl Admin {
         named.into_iter().map(|(_, key)| key).collect()
     }
 
+    /// How many connections are open.
+    pub fn connection_count(&self) -> usize {
+        self.node.connections.iter().filter(|entry| owners(entry).is_some()).count()
+    }
+
     /// A connection as it is now; `None` if it is gone.
     pub fn connection_at(&self, key: &ConnectionKey) -> Option<ConnectionInfo> {
         let entry = self.entry_at(key)?;

@@ -1,5 +1,7 @@
 //! Users, their passwords and who may log in.
 
+use std::time::{Duration, Instant};
+
 use broker::UserTags;
 use broker::user::{HashAlgorithm, PasswordHash};
 use broker::vhost::VhostSettings;
@@ -254,7 +256,7 @@ async fn who_guesses_waits_for_longer_and_longer() {
     let started = Started::with_ann().await;
     let admin = started.admin();
     let (guesser, other) = ("10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap());
-    let since = std::time::Instant::now();
+    let since = Instant::now();
     for _ in 0..14 {
         assert!(admin.log_in("ann", b"guess", guesser).await.is_none());
     }
@@ -273,19 +275,25 @@ async fn every_refusal_takes_as_long() {
     let hash = NewPassword::Hash(PasswordHash::sha256(b"secret", [1, 2, 3, 4]));
     admin.put_user("old", hash, UserTags::default()).await.unwrap();
     admin.put_user("none", NewPassword::None, UserTags::default()).await.unwrap();
-    // The least of some, as the machine has more to do.
-    let mut least = Vec::new();
-    for user in ["ann", "old", "none", "nobody"] {
-        let mut times = Vec::new();
-        for _ in 0..5 {
-            let since = std::time::Instant::now();
+    // The least of as many as it takes, as the machine has more to do: what really takes longer always does.
+    let users = ["ann", "old", "none", "nobody"];
+    let mut least = [Duration::MAX; 4];
+    for round in 0..50 {
+        for (user, least) in users.into_iter().zip(&mut least) {
+            let since = Instant::now();
             assert!(admin.log_in(user, b"wrong", HERE).await.is_none());
-            times.push(since.elapsed());
+            *least = since.elapsed().min(*least);
         }
-        least.push(times.into_iter().min().unwrap());
+        if round >= 4 && is_alike(&least) {
+            return;
+        }
     }
-    let (shortest, longest) = (least.iter().min().unwrap(), least.iter().max().unwrap());
-    assert!(*longest < *shortest * 4, "{least:?}");
+    panic!("{least:?}");
+}
+
+fn is_alike(times: &[Duration]) -> bool {
+    let (shortest, longest) = (times.iter().min().unwrap(), times.iter().max().unwrap());
+    *longest < *shortest * 4
 }
 
 #[test]
