@@ -59,7 +59,6 @@ endpoints! {
     Version "/version" { Get Management => about::version }
     FeatureFlags "/feature-flags" { Get Administrator => about::feature_flags }
     FeatureFlag "/feature-flags/{name}/enable" { Put Administrator => about::enable_feature_flag }
-    Rebalance "/rebalance/queues" { Post Administrator => about::rebalance }
     Auth "/auth" { Get Management => about::auth }
     AuthAttempts "/auth/attempts/{node}" { Get Monitoring => about::auth_attempts }
     HashPassword "/auth/hash_password/{password}" { Get Management => about::hash_password }
@@ -112,6 +111,7 @@ endpoints! {
     BindingsToExchange "/exchanges/{vhost}/{exchange}/bindings/destination" {
         Get Vhost => bindings::list_to_exchange
     }
+    Rebalance "/rebalance/queues" { Post Administrator => queues::rebalance }
     Queues "/queues" { Get Management => queues::list }
     QueuesDetailed "/queues/detailed" { Get Management => queues::list }
     QueuesOfVhost "/queues/{vhost}" { Get Vhost => queues::list_of_vhost }

@@ -1,8 +1,5 @@
 //! How long messages wait in a queue and until they are acked, and how long the disk takes; and metrics in detail.
 
-use std::thread::sleep;
-use std::time::{Duration, Instant};
-
 use futures_util::StreamExt as _;
 use lapin::options::{
     BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions,
@@ -14,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::broker::Broker;
 use crate::http::Client;
+use crate::patience::until_some;
 use crate::scene::Scene;
 
 /// How old what is looked at is made to be.
@@ -21,15 +19,10 @@ const AGE_MS: u64 = 300;
 
 /// Waits until the oldest of its kind in the queue `busy` is old enough, and shows the queue.
 fn once_old(guest: &Client, field: &str, age_ms: u64) -> Value {
-    let give_up = Instant::now() + Duration::from_secs(60);
-    loop {
+    until_some(field, || {
         let queue = guest.json("/api/queues/%2F/busy");
-        if queue[field].as_u64().is_some_and(|ms| ms >= age_ms) {
-            return queue;
-        }
-        assert!(Instant::now() < give_up, "{field}: {queue}");
-        sleep(Duration::from_millis(10));
-    }
+        queue[field].as_u64().is_some_and(|ms| ms >= age_ms).then_some(queue)
+    })
 }
 
 fn run<T>(test: impl Future<Output = T>) -> T {

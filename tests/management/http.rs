@@ -1,11 +1,11 @@
 //! A client of the API: one call, one answer.
 
 use std::net::SocketAddr;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use ureq::http::{Method, Request};
+
+use crate::patience::until;
 
 /// Somebody who asks.
 pub(crate) struct Client {
@@ -70,11 +70,7 @@ impl Client {
 
     /// Waits until what is at this path is told to stand still.
     pub(crate) fn wait_until_idle(&self, path: &str) {
-        let give_up = Instant::now() + Duration::from_secs(60);
-        while !self.json(path)["idle_since"].is_string() {
-            assert!(Instant::now() < give_up, "{path} is never idle");
-            thread::sleep(Duration::from_millis(20));
-        }
+        until(path, || self.json(path)["idle_since"].is_string());
     }
 
     /// Sends exactly this.

@@ -6,7 +6,6 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use rustls::pki_types::pem::PemObject as _;
@@ -17,6 +16,7 @@ use serde_json::json;
 use crate::broker::Broker;
 use crate::certificates::{Authority, BROKER, Issued, Wanted};
 use crate::http::Client;
+use crate::patience::until_some;
 
 /// `Authorization` of `guest`.
 const LOGIN: &str = "authorization: Basic Z3Vlc3Q6Z3Vlc3Q=";
@@ -157,14 +157,7 @@ fn a_new_certificate_is_for_new_connections_here_too() {
     assert!(secured.ask(&login, None).is_err(), "nobody was told");
     let pid = secured.broker.pid().unwrap().to_string();
     assert!(Command::new("kill").args(["-HUP", &pid]).status().unwrap().success());
-    let begun = Instant::now();
-    let answer = loop {
-        match secured.ask(&login, None) {
-            Ok(answer) => break answer,
-            Err(error) => assert!(begun.elapsed() < Duration::from_secs(30), "{error}"),
-        }
-        thread::sleep(Duration::from_millis(20));
-    };
+    let answer = until_some("the new certificate counts", || secured.ask(&login, None).ok());
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     secured.ca = before;
     assert!(secured.ask(&login, None).is_err());

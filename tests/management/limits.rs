@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::broker::Broker;
 use crate::http::{Client, base64};
+use crate::patience::until;
 
 /// `Authorization` of `guest`.
 const LOGIN: &str = "authorization: Basic Z3Vlc3Q6Z3Vlc3Q=";
@@ -183,8 +184,5 @@ fn slow_readers_of_long_lists_hold_little_in_all() {
     assert!(grown < 192 << 20, "{grown} bytes");
     assert_eq!(guest.get("/api/whoami").status, 200, "short answers are not concerned");
     drop(readers);
-    let give_up = Instant::now() + Duration::from_secs(30);
-    while guest.get("/api/queues").status != 200 {
-        assert!(Instant::now() < give_up, "nothing is given back");
-    }
+    until("the memory is given back", || guest.get("/api/queues").status == 200);
 }

@@ -21,6 +21,7 @@ mod lists;
 mod messages;
 mod metrics;
 mod page;
+mod patience;
 mod policies;
 mod scene;
 mod secrets;

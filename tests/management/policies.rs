@@ -1,8 +1,7 @@
 //! Policies over HTTP, as clients feel them: each key while it counts and when it does no more, which of several counts,
 //! and in which words one is refused.
 
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use lapin::options::{
@@ -15,6 +14,7 @@ use serde_json::{Value, json};
 
 use crate::broker::Broker;
 use crate::http::Client;
+use crate::patience::until;
 
 /// A client of the broker, and an operator.
 struct Stage {
@@ -89,7 +89,7 @@ impl Stage {
         let path = "/api/queues/%2F/hourglass";
         assert_eq!(self.guest.put(path, &json!({ "arguments": arguments })).status, 201);
         // A look is no use.
-        until(|| self.guest.get(path).status == 404);
+        until("the queue that nobody uses has expired", || self.guest.get(path).status == 404);
     }
 
     /// Publishes; whether it was taken.
@@ -137,15 +137,6 @@ impl Stage {
     }
 }
 
-#[track_caller]
-fn until(mut is_so: impl FnMut() -> bool) {
-    let give_up = Instant::now() + Duration::from_secs(60);
-    while !is_so() {
-        assert!(Instant::now() < give_up, "it never is");
-        thread::sleep(Duration::from_millis(20));
-    }
-}
-
 const KINDS: [&str; 2] = ["classic", "quorum"];
 
 #[test]
@@ -163,10 +154,10 @@ fn messages_expire_by_a_policy_but_for_those_that_were_there() {
         }
     }
     for kind in KINDS {
-        until(|| stage.ready(&format!("new-{kind}")) == 0);
+        until("as many are ready", || stage.ready(&format!("new-{kind}")) == 0);
         assert_eq!(stage.ready(kind), 2, "it waits behind the one that lives");
         assert_eq!(stage.get(kind).as_deref(), Some("before"));
-        until(|| stage.ready(kind) == 0);
+        until("as many are ready", || stage.ready(kind) == 0);
     }
     stage.clear("ttl");
     for kind in KINDS {
@@ -186,9 +177,9 @@ fn a_queue_is_as_long_as_a_policy_lets_it() {
         (0..6).for_each(|n| assert!(stage.publish("", kind, format!("number {n}").as_bytes())));
     }
     stage.set("p", "", json!({ "max-length": 4 }));
-    KINDS.iter().for_each(|kind| until(|| stage.ready(kind) == 4));
+    KINDS.iter().for_each(|kind| until("as many are ready", || stage.ready(kind) == 4));
     stage.set("p", "", json!({ "max-length-bytes": 16 }));
-    KINDS.iter().for_each(|kind| until(|| stage.ready(kind) == 2));
+    KINDS.iter().for_each(|kind| until("as many are ready", || stage.ready(kind) == 2));
     stage.set("p", "", json!({ "max-length": 2, "overflow": "reject-publish" }));
     for kind in KINDS {
         assert!(!stage.publish("", kind, b"refused"));
@@ -224,7 +215,7 @@ fn dead_letters_go_where_a_policy_says() {
     stage.set_with("dlx", body);
     for kind in KINDS {
         assert!(stage.give_back(kind, false));
-        until(|| stage.ready("letters") == 1);
+        until("as many are ready", || stage.ready("letters") == 1);
         assert_eq!(stage.get("letters").as_deref(), Some(kind));
     }
     stage.clear("dlx");
@@ -255,7 +246,7 @@ fn a_delivery_limit_and_surely_arriving_letters_are_a_quorum_queues() {
     assert_eq!((&queue["policy"], &queue["delivery_limit"]), (&json!("p"), &json!(1)));
     assert!(stage.publish("", "q", b"again"));
     assert!(stage.give_back("q", true) && stage.give_back("q", true));
-    until(|| stage.ready("letters") == 1);
+    until("as many are ready", || stage.ready("letters") == 1);
     assert!(!stage.give_back("q", true));
     stage.clear("p");
     assert_eq!(stage.queue("q")["delivery_limit"], json!(20));
@@ -275,7 +266,9 @@ fn an_unused_queue_goes_by_a_policy_and_its_time_begins_with_it() {
     stage.clear("kept");
     stage.set("p", "^(classic|quorum)$", json!({ "expires": 200 }));
     for kind in KINDS {
-        until(|| stage.guest.get(&format!("/api/queues/%2F/{kind}")).status == 404);
+        until("the queue is gone", || {
+            stage.guest.get(&format!("/api/queues/%2F/{kind}")).status == 404
+        });
     }
     stage.let_pass(3200);
     for kind in KINDS {
@@ -299,7 +292,7 @@ fn a_consumer_loses_what_it_keeps_for_longer_than_a_policy_lets_it() {
         tokio::time::timeout(Duration::from_secs(60), consumer.next()).await.unwrap()
     });
     assert!(cancelled.is_none_or(|next| next.is_err()));
-    until(|| stage.ready("q") == 1);
+    until("as many are ready", || stage.ready("q") == 1);
 }
 
 #[test]

@@ -2,12 +2,12 @@
 
 use std::io::Write as _;
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use crate::broker::Broker;
 use crate::http::Client;
+use crate::patience::until;
 
 #[test]
 fn queues_are_made_changed_and_deleted() {
@@ -117,10 +117,8 @@ fn a_vhost_goes_whole_even_if_nobody_waits_for_it() {
         )
         .unwrap();
         // It has logged in by then, and is in the middle or through.
-        let give_up = Instant::now() + Duration::from_secs(60);
-        while guest.get(&format!("/api/vhosts/{vhost}")).status != 404 {
-            assert!(Instant::now() < give_up, "the vhost is deleted");
-        }
+        let path = format!("/api/vhosts/{vhost}");
+        until("the vhost is deleted", || guest.get(&path).status == 404);
         drop(socket);
         assert_eq!(guest.put(&format!("/api/vhosts/{vhost}"), &json!({})).status, 201);
     }

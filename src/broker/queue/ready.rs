@@ -136,13 +136,15 @@ impl Ready {
     // A call would cost each delivery an instruction in a hundred: only what few queues need is one.
     #[inline(always)]
     pub(super) fn pop(&mut self, line: Line) -> Option<Entry> {
-        let entry = if line == Line::Level(0) { self.base.pop() } else { self.pop_upper(line) }?;
+        let entry =
+            if line == Line::Level(0) { self.base.pop() } else { self.pop_beside_base(line) }?;
         self.len -= 1;
         Some(entry)
     }
 
+    /// The rest of [`pop`](Self::pop), for every line but level 0.
     #[inline(never)]
-    fn pop_upper(&mut self, line: Line) -> Option<Entry> {
+    fn pop_beside_base(&mut self, line: Line) -> Option<Entry> {
         match line {
             Line::Returned => self.returned.as_mut()?.pop_front(),
             Line::Level(level) => self.upper.as_mut()?.pop(level),

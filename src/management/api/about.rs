@@ -1,5 +1,4 @@
-//! What tools ask before they do anything: extensions, version, feature flags; how a password is hashed; and what a single
-//! node has always done.
+//! What tools ask before they do anything: extensions, version, feature flags; and how a password is hashed.
 
 use std::hash::{BuildHasher as _, RandomState};
 
@@ -31,17 +30,17 @@ pub(crate) fn feature_flags(_: &Request) -> Result<Answer, Failure> {
     Answer::json(&FLAGS.map(flag))
 }
 
-/// They are on already.
+/// Whatever can be enabled is so already.
+///
+/// # Errors
+/// 400 for any other flag.
 pub(crate) fn enable_feature_flag(request: &Request) -> Result<Answer, Failure> {
-    match FLAGS.contains(&request.part("name")) {
-        true => Answer::done(),
-        false => Err(Failure::bad_request("unsupported")),
+    let name = request.part("name");
+    if FLAGS.contains(&name) {
+        return Answer::done();
     }
-}
-
-/// The leaders of all queues are where they belong: there is one node.
-pub(crate) fn rebalance(_: &Request) -> Result<Answer, Failure> {
-    Answer::done()
+    let reason = format!("unsupported: '{name}' is none of the flags of /api/feature-flags");
+    Err(Failure::bad_request(reason))
 }
 
 const FLAGS: [&str; 9] = [

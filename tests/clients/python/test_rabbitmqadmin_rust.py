@@ -493,7 +493,7 @@ def test_plugins_and_features(tool: Tool, node: str) -> None:
     assert tool.column("list feature_flags") == list(flags)
     tool("feature_flags enable_all")
     tool("feature_flags enable", name="quorum_queue")
-    tool.refused("feature_flags enable", name="nosuch")
+    assert "'nosuch' is none of the flags" in tool.refused("feature_flags enable", name="nosuch")
     for command in ["deprecated_features list", "deprecated_features list_used"]:
         assert tool.rows(command) == []
     for command in ["list deprecated_features", "list deprecated_features_in_use"]:

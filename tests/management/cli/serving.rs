@@ -2,11 +2,12 @@
 
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{Shell, token};
 use crate::broker::Broker;
 use crate::http::Client;
+use crate::patience::until;
 
 /// A connection that has sent its header, which the broker closes when it stops serving.
 fn connect(broker: &Broker) -> std::io::Result<TcpStream> {
@@ -150,10 +151,7 @@ fn limits_change_while_the_broker_runs() {
     // With more than there is, publishers are blocked, and it says so.
     assert_eq!(ctl.run(&["set_disk_free_limit", "900TB"]).code, 0);
     let alarmed = || Shell::called(&broker, "rabbitmq-diagnostics").run(&["check_local_alarms"]);
-    let give_up = Instant::now() + Duration::from_secs(10);
-    while alarmed().code == 0 {
-        assert!(Instant::now() < give_up);
-    }
+    until("the alarm is there", || alarmed().code != 0);
     assert!(alarmed().stderr.contains("Free disk space alarm on node"), "{:?}", alarmed());
     let put = |name: &str, value: serde_json::Value| {
         guest

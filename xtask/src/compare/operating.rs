@@ -9,7 +9,7 @@ use tokio::{task, time};
 use super::{
     before,
     brokers::Broker,
-    loads::{LOADS, Load, Pace, bench},
+    loads::{LOADS, Load, bench},
     memory,
     operator::{Asking, Operator},
     report::{Must, Row, median},
@@ -35,10 +35,6 @@ const PAGE: [&str; 3] = [
 /// How often it asks.
 const PAGE_INTERVAL: Duration = Duration::from_secs(2);
 
-/// How often the latency is measured, alone and beside somebody who asks: one thread that is late makes a p99 many times as
-/// long.
-const LATENCIES: usize = 5;
-
 /// The loads that run beside the page: those of one queue.
 fn loads(wanted: impl Fn(&str) -> bool) -> impl Iterator<Item = &'static Load> {
     LOADS.iter().filter(move |load| {
@@ -56,10 +52,10 @@ pub(super) async fn questions(
     let count = if effort.is_quick { QUEUES / 10 } else { QUEUES };
     let ours = {
         let broker = Broker::pillarbox(binary)?;
-        Answers::of(&broker, binary, count, effort.pace).await?
+        Answers::of(&broker, binary, count, effort).await?
     };
     let theirs = match if with_rabbitmq { Broker::rabbitmq_with_management()? } else { None } {
-        Some(broker) => Some(Answers::of(&broker, binary, count, effort.pace).await?),
+        Some(broker) => Some(Answers::of(&broker, binary, count, effort).await?),
         None => None,
     };
     let row = |what: &str, unit, read: fn(&Answers) -> f64, bound| {
@@ -85,7 +81,12 @@ struct Answers {
 }
 
 impl Answers {
-    async fn of(broker: &Broker, tool: &Path, queues: usize, pace: Pace) -> anyhow::Result<Self> {
+    async fn of(
+        broker: &Broker,
+        tool: &Path,
+        queues: usize,
+        effort: Effort,
+    ) -> anyhow::Result<Self> {
         let connection = Connection::connect(&broker.uri).await?;
         let channel = connection.open_channel().await?;
         for number in 0..queues {
@@ -96,12 +97,12 @@ impl Answers {
         }
         // RabbitMQ counts every five seconds.
         time::sleep(Duration::from_secs(6)).await;
-        let answers = task::block_in_place(|| Self::ask(broker, tool, queues, pace))?;
+        let answers = task::block_in_place(|| Self::ask(broker, tool, queues, effort))?;
         connection.close().await?;
         Ok(answers)
     }
 
-    fn ask(broker: &Broker, tool: &Path, queues: usize, pace: Pace) -> anyhow::Result<Self> {
+    fn ask(broker: &Broker, tool: &Path, queues: usize, effort: Effort) -> anyhow::Result<Self> {
         let operator = Operator::of(broker)?;
         let listed = operator.get("/api/queues?columns=name")?;
         let listed: serde_json::Value = serde_json::from_slice(&listed)?;
@@ -112,9 +113,11 @@ impl Answers {
         let packed = at_api("/api/queues", "gzip")?;
         let metrics = operator.time(&operator.at.metrics, "/metrics", "identity")?;
         let load = "-u beside -s 256 -r 2000 -q 1000 -A 10";
-        let p99 = || bench(tool, broker, load, pace)?.p99_us().context("latencies are measured");
+        let p99 =
+            || bench(tool, broker, load, effort.pace)?.p99_us().context("latencies are measured");
+        // One thread that is late makes a p99 many times as long.
         let mut ratios = Vec::new();
-        for _ in 0..LATENCIES {
+        for _ in 0..effort.rounds {
             let alone = p99()?;
             let operator = Operator::of(broker)?;
             let asking = Asking::begin(operator, &[FLOWER, "/metrics"], Duration::from_secs(1));
