@@ -9,8 +9,8 @@ use std::time::Duration;
 use disk::free_bytes;
 use tracing::{info, warn};
 
-use crate::data_dir::{DataDir, RESERVE_BYTES};
-use crate::journal::Journal;
+use crate::data_dir::DataDir;
+use crate::journal::{Journal, RESERVE_BYTES};
 use crate::node::{Node, Shared};
 use crate::outbox::ClientEvent;
 use crate::vital::Vital;
@@ -140,16 +140,13 @@ fn check_memory(node: &Node) -> bool {
 /// Looks at the room on the disk.
 struct DiskWatch {
     data_dir: Arc<DataDir>,
-    /// Room is kept for the time when the disk is full.
-    has_reserve: bool,
     /// The disk could not be asked the last time; said once.
     is_blind: bool,
 }
 
 impl DiskWatch {
     fn new(data_dir: &Arc<DataDir>) -> Self {
-        let has_reserve = data_dir.has_reserve();
-        Self { data_dir: Arc::clone(data_dir), has_reserve, is_blind: false }
+        Self { data_dir: Arc::clone(data_dir), is_blind: false }
     }
 
     /// Whether the disk alarm has just ended.
@@ -166,44 +163,48 @@ impl DiskWatch {
         self.is_blind = false;
         shared.alarms.disk_free.store(free, Ordering::Relaxed);
         let free_min = shared.alarms.disk_free_min();
-        if !self.has_reserve {
-            // It is taken back before anybody else gets the room.
-            self.has_reserve =
-                free >= free_min.saturating_add(RESERVE_BYTES) && self.data_dir.keep_reserve();
-        } else if shared.journal().is_some_and(Journal::is_disk_full) {
-            self.has_reserve = false;
-            if let Some(spill) = shared.spill() {
-                // Or it might take the room that is made for the log.
-                spill.set_shut(true);
-            }
-            if self.data_dir.give_reserve_up() {
-                warn!("the disk is full: the log goes on with the room that was kept for this");
-            }
+        let journal = shared.journal();
+        let keeps_reserve = |journal: &Journal| {
+            journal.has_reserve()
+                // It is made before anybody else gets the room.
+                || free >= free_min.saturating_add(RESERVE_BYTES) && journal.keep_reserve()
+        };
+        let has_reserve = journal.is_some_and(keeps_reserve);
+        let needs_reserve = journal.filter(|journal| has_reserve && journal.is_disk_full());
+        let is_low = free < free_min || !has_reserve || needs_reserve.is_some();
+        let has_ended = set_disk_alarm(shared, is_low, free);
+        // Not before publishers wait: it is not for what they send.
+        if needs_reserve.is_some_and(Journal::hand_reserve_over) {
+            warn!("the disk is full: the log goes on with the room that was kept for this");
         }
-        let is_low = free < free_min || !self.has_reserve;
-        if let Some(spill) = shared.spill() {
-            spill.set_shut(is_low);
-            spill.tell_refusal();
-        }
-        if !shared.alarms.set(Scarce::Disk, is_low) {
-            return false;
-        }
-        shared.tell_alarm("disk", is_low);
-        if is_low {
-            warn!(
-                free,
-                limit = free_min,
-                "disk alarm: publishers are blocked until there is room on the disk again"
-            );
-        } else {
-            info!(free, limit = free_min, "disk alarm is over: publishers go on");
-        }
-        !is_low
+        has_ended
     }
 
     fn free_bytes(&self) -> io::Result<u64> {
         free_bytes(self.data_dir.path())
     }
+}
+
+/// Whether the disk alarm has just ended.
+fn set_disk_alarm(shared: &Shared, is_low: bool, free: u64) -> bool {
+    if let Some(spill) = shared.spill() {
+        spill.set_shut(is_low);
+        spill.tell_refusal();
+    }
+    if !shared.alarms.set(Scarce::Disk, is_low) {
+        return false;
+    }
+    shared.tell_alarm("disk", is_low);
+    let limit = shared.alarms.disk_free_min();
+    if is_low {
+        warn!(
+            free,
+            limit, "disk alarm: publishers are blocked until there is room on the disk again"
+        );
+    } else {
+        info!(free, limit, "disk alarm is over: publishers go on");
+    }
+    !is_low
 }
 
 #[cfg(test)]

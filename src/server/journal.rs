@@ -36,6 +36,11 @@ pub(crate) const DEFINITIONS: Owner = 0;
 /// How much may wait to be written before publishers are held back.
 const BUFFER_BYTES_MAX: usize = 8 << 20;
 
+/// How much room is kept for the time when the disk is full: what acks and deletions need until they have freed something.
+///
+/// More than the log's buffer holds of publishes: they may be in the batch that waits for room, in front of the first ack.
+pub(crate) const RESERVE_BYTES: u64 = 16 << 20;
+
 /// Something that was defined, as the log knows it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Logged {
@@ -251,6 +256,21 @@ impl Journal {
     /// Whether something cannot be written for want of room on the disk.
     pub(crate) fn is_disk_full(&self) -> bool {
         self.log.is_disk_full()
+    }
+
+    /// Whether there is room for acks and deletions on a full disk.
+    pub(crate) fn has_reserve(&self) -> bool {
+        self.log.has_reserve()
+    }
+
+    /// Sees to it that there is such room; whether there is.
+    pub(crate) fn keep_reserve(&self) -> bool {
+        self.log.keep_reserve(RESERVE_BYTES).is_ok()
+    }
+
+    /// Lets the log take that room; whether there was any.
+    pub(crate) fn hand_reserve_over(&self) -> bool {
+        self.log.hand_reserve_over()
     }
 
     pub(crate) fn has_room(&self) -> bool {

@@ -324,7 +324,6 @@ fn open_node(options: Options, vital: &Vital) -> Result<Arc<Node>, StartError> {
     };
     let started = Instant::now();
     let data_dir = Arc::new(DataDir::open(&store.data_dir)?);
-    data_dir.keep_reserve();
     let mut said = started;
     let (journal, recovery) =
         Journal::open(&data_dir, &store, random::identity(), &mut |progress| {
@@ -349,6 +348,7 @@ fn open_node(options: Options, vital: &Vital) -> Result<Arc<Node>, StartError> {
     if let Some(cut) = &recovery.cut {
         warn!("cut off what was not yet confirmed when the broker ended: {cut}");
     }
+    journal.keep_reserve();
     journal.start(vital).map_err(StartError::Thread)?;
     let surroundings = (start_spill(&data_dir, &store, vital), Clock::start(), Pager::Threads);
     let node = Node::new(options, Some(data_dir), Some(journal), surroundings);

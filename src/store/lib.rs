@@ -36,6 +36,7 @@ mod prepared;
 mod read;
 mod recovery;
 mod replay;
+mod reserve;
 mod rotation;
 mod scan;
 mod segments;

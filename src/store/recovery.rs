@@ -5,7 +5,8 @@ use std::sync::Arc;
 use mutants::Mutant;
 
 use crate::format::{
-    ALIGN, Places, Seal, SegmentHeader, is_scratch, name_of, scratch_name, spare_name, spare_number,
+    ALIGN, Places, RESERVE, Seal, SegmentHeader, is_scratch, name_of, scratch_name, spare_name,
+    spare_number,
 };
 use crate::log::Log;
 use crate::replay::Replay;
@@ -122,7 +123,7 @@ impl<D: Disk> Log<D> {
     }
 }
 
-/// Removes files that nothing needs, and keeps spares.
+/// Removes files that nothing needs, and keeps spares and the reserve.
 fn clear_away<D: Disk>(
     disk: &D,
     options: &Options,
@@ -144,6 +145,10 @@ fn clear_away<D: Disk>(
                 drop(file);
                 remove(name)?;
             }
+        } else if name == RESERVE {
+            let file = disk.open(name).map_err(Fault::of("open", name))?;
+            let size = file.len().map_err(Fault::of("ask the length of", name))?;
+            state.reserve = Some(Spare { name: name.clone(), file: Arc::new(file), size });
         } else if is_scratch(name) {
             remove(name)?;
         }

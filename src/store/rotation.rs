@@ -52,7 +52,7 @@ impl<D: Disk> Log<D> {
                 Err(fault) if !self.options.can_try_again(&fault) => return Err(fault),
                 Err(fault) => {
                     attempts += 1;
-                    if attempts == ATTEMPTS || !self.make_room(writer)? {
+                    if attempts == ATTEMPTS || !self.make_room(writer, least)? {
                         return Ok(Err(fault));
                     }
                 }
@@ -130,7 +130,7 @@ impl<D: Disk> Log<D> {
                 chain,
             })
             .collect();
-        let needed = SegmentHeader::end_with(others.len()) + least + RESERVED;
+        let needed = needed(others.len(), least);
         let spares = state.spares.iter().enumerate().filter(|(_, spare)| spare.size >= needed);
         let largest = spares.max_by_key(|(_, spare)| spare.size).map(|(position, _)| position);
         let spare = largest.map(|position| state.spares.swap_remove(position));
@@ -189,10 +189,15 @@ impl<D: Disk> Log<D> {
         });
     }
 
-    /// The disk is full: gives back what nothing needs; whether there was any.
-    fn make_room(&self, writer: &mut Writer<D::File>) -> Result<bool, Fault> {
+    /// The disk is full: gives back what nothing needs; whether there was any, or is room by now.
+    fn make_room(&self, writer: &mut Writer<D::File>, least: u64) -> Result<bool, Fault> {
         let (free, spares) = {
             let mut state = self.state.lock();
+            let needed = needed(state.segments.len(), least);
+            if state.spares.iter().any(|spare| spare.size >= needed) {
+                // It has come meanwhile.
+                return Ok(true);
+            }
             // What was released since is not written: its batch is the one that waits for this room, and until it is
             // there, what replaces the released is not there either.
             let flushed = self.flushed().0;
@@ -248,10 +253,13 @@ impl<D: Disk> Log<D> {
         let (segment, number, is_of_use) = {
             let mut state = self.state.lock();
             let Some(segment) = state.retired.pop() else { return false };
-            let is_large = segment.size >= state.segment_bytes.min(self.options.segment_bytes_max);
+            let largest = self.options.segment_bytes_max;
+            let is_large = segment.size >= state.segment_bytes.min(largest);
             // Where nothing lasts, room that was taken is worth less than room on the disk.
-            let is_of_use =
-                self.options.lasts() && (is_large || state.wants_spare && state.spares.is_empty());
+            // So is more than a segment needs.
+            let is_of_use = self.options.lasts()
+                && segment.size <= largest
+                && (is_large || state.wants_spare && state.spares.is_empty());
             state.next_scratch += 1;
             (segment, state.next_scratch, is_of_use && state.spares.len() < SPARES_MAX)
         };
@@ -284,6 +292,11 @@ impl<D: Disk> Log<D> {
         let _ = self.disk.remove(&name);
         true
     }
+}
+
+/// How large a segment has to be that lists so many others and takes so many bytes of batches.
+fn needed(others: usize, least: u64) -> u64 {
+    SegmentHeader::end_with(others) + least + RESERVED
 }
 
 fn fill(file: &impl DiskFile, size: u64) -> io::Result<()> {

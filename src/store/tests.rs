@@ -7,6 +7,7 @@ mod faults;
 mod golden;
 mod model;
 mod passing;
+mod reserve;
 mod space;
 
 use std::collections::BTreeMap;

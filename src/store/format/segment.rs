@@ -199,6 +199,9 @@ pub(crate) fn damaged_name(number: u64) -> String {
     format!("{DAMAGED}{number:016X}")
 }
 
+/// The name of the file with the room that is kept for the time when the disk is full.
+pub(crate) const RESERVE: &str = "reserve";
+
 /// The name of a file that is being made.
 pub(crate) fn scratch_name(number: u64) -> String {
     format!("{SCRATCH}{number}")
