@@ -185,6 +185,16 @@ pub(super) const PARTS: &[Part] = &[
         ..PLAIN
     },
     Part {
+        name: "openapi",
+        about: "the HTTP API against its own description, by schemathesis",
+        folder: "tests/clients/python",
+        command: &[".venv/bin/pytest", "-k", "test_openapi"],
+        after: &["broker", "python-setup"],
+        runner: Runner::Pytest,
+        long: true,
+        ..PLAIN
+    },
+    Part {
         name: "rabbitmqadmin-setup",
         about: "RabbitMQ's newer rabbitmqadmin, which is written in Rust, built and kept",
         command: &[
@@ -216,16 +226,6 @@ pub(super) const PARTS: &[Part] = &[
         command: &[".venv/bin/pytest", "-k", "test_rabbitmqadmin_rust"],
         env: &[("RABBITMQADMIN_RUST", "../../../target/tools/bin/rabbitmqadmin")],
         after: &["broker", "python-setup", "rabbitmqadmin-setup"],
-        runner: Runner::Pytest,
-        long: true,
-        ..PLAIN
-    },
-    Part {
-        name: "openapi",
-        about: "the HTTP API against its own description, by schemathesis",
-        folder: "tests/clients/python",
-        command: &[".venv/bin/pytest", "-k", "test_openapi"],
-        after: &["broker", "python-setup"],
         runner: Runner::Pytest,
         long: true,
         ..PLAIN
