@@ -10,7 +10,7 @@ use disk::free_bytes;
 use tracing::{info, warn};
 
 use crate::data_dir::DataDir;
-use crate::journal::{Journal, RESERVE_BYTES};
+use crate::journal::Journal;
 use crate::node::{Node, Shared};
 use crate::outbox::ClientEvent;
 use crate::vital::Vital;
@@ -167,14 +167,13 @@ impl DiskWatch {
         let keeps_reserve = |journal: &Journal| {
             journal.has_reserve()
                 // It is made before anybody else gets the room.
-                || free >= free_min.saturating_add(RESERVE_BYTES) && journal.keep_reserve()
+                || free >= free_min.saturating_add(journal.reserve_bytes()) && journal.keep_reserve()
         };
-        let has_reserve = journal.is_some_and(keeps_reserve);
-        let needs_reserve = journal.filter(|journal| has_reserve && journal.is_disk_full());
-        let is_low = free < free_min || !has_reserve || needs_reserve.is_some();
+        let full = journal.filter(|journal| journal.is_disk_full());
+        let is_low = free < free_min || full.is_some() || !journal.is_some_and(keeps_reserve);
         let has_ended = set_disk_alarm(shared, is_low, free);
         // Not before publishers wait: it is not for what they send.
-        if needs_reserve.is_some_and(Journal::hand_reserve_over) {
+        if full.is_some_and(Journal::hand_reserve_over) {
             warn!("the disk is full: the log goes on with the room that was kept for this");
         }
         has_ended

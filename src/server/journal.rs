@@ -36,11 +36,6 @@ pub(crate) const DEFINITIONS: Owner = 0;
 /// How much may wait to be written before publishers are held back.
 const BUFFER_BYTES_MAX: usize = 8 << 20;
 
-/// How much room is kept for the time when the disk is full: what acks and deletions need until they have freed something.
-///
-/// More than the log's buffer holds of publishes: they may be in the batch that waits for room, in front of the first ack.
-pub(crate) const RESERVE_BYTES: u64 = 16 << 20;
-
 /// Something that was defined, as the log knows it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Logged {
@@ -258,17 +253,22 @@ impl Journal {
         self.log.is_disk_full()
     }
 
-    /// Whether there is room for acks and deletions on a full disk.
+    /// How much room is kept for acks and deletions on a full disk, in bytes.
+    pub(crate) fn reserve_bytes(&self) -> u64 {
+        self.log.reserve_bytes()
+    }
+
+    /// Whether all of it is there.
     pub(crate) fn has_reserve(&self) -> bool {
         self.log.has_reserve()
     }
 
-    /// Sees to it that there is such room; whether there is.
+    /// Sees to it that all of it is there; whether it is.
     pub(crate) fn keep_reserve(&self) -> bool {
-        self.log.keep_reserve(RESERVE_BYTES).is_ok()
+        self.log.keep_reserve().is_ok()
     }
 
-    /// Lets the log take that room; whether there was any.
+    /// Lets the log take what is there of it; whether there was any.
     pub(crate) fn hand_reserve_over(&self) -> bool {
         self.log.hand_reserve_over()
     }

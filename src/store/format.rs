@@ -5,7 +5,7 @@
 //!                         SegmentHeader, to a multiple of 64 │ Batch │ Batch │ … │ Footer, once it is full
 //! Batch                   BatchHeader │ Record │ Record │ … │ zeros, to a multiple of 64
 //! spare-N                 a file for a segment to come, of its full size; what is in it is of no meaning
-//! reserve                 one that becomes the next segment when there is room for no other
+//! reserve-N               one that becomes the next segment when there is room for no other
 //! new-N                   one that is not finished; removed when the log is opened
 //! ```
 
@@ -20,8 +20,8 @@ pub(crate) use self::record::{
 };
 pub use self::record::{Owners, Ranges, Record};
 pub(crate) use self::segment::{
-    BadHeader, Footer, RESERVE, SegmentEnd, SegmentHeader, damaged_name, is_scratch, name_of,
-    number_of, scratch_name, spare_name, spare_number,
+    BadHeader, Footer, SegmentEnd, SegmentHeader, damaged_name, is_scratch, name_of, number_of,
+    reserve_name, reserve_number, scratch_name, spare_name, spare_number,
 };
 
 /// The version of all this. A log of a later one is refused.

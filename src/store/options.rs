@@ -36,7 +36,7 @@ pub struct Options {
 /// No segment is larger, so that a place in one fits 32 bits.
 const SEGMENT_BYTES_LIMIT: u64 = 2 << 30;
 /// No segment is smaller: there is room for headers and a few batches.
-const SEGMENT_BYTES_LEAST: u64 = 8 << 10;
+pub(crate) const SEGMENT_BYTES_LEAST: u64 = 8 << 10;
 
 impl Options {
     /// The usual for this node: flushed, segments of 4 to 64 MiB, a buffer of 8 MiB.

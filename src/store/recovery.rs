@@ -5,8 +5,8 @@ use std::sync::Arc;
 use mutants::Mutant;
 
 use crate::format::{
-    ALIGN, Places, RESERVE, Seal, SegmentHeader, is_scratch, name_of, scratch_name, spare_name,
-    spare_number,
+    ALIGN, Places, Seal, SegmentHeader, is_scratch, name_of, reserve_number, scratch_name,
+    spare_name, spare_number,
 };
 use crate::log::Log;
 use crate::replay::Replay;
@@ -145,10 +145,10 @@ fn clear_away<D: Disk>(
                 drop(file);
                 remove(name)?;
             }
-        } else if name == RESERVE {
+        } else if reserve_number(name).is_some() {
             let file = disk.open(name).map_err(Fault::of("open", name))?;
             let size = file.len().map_err(Fault::of("ask the length of", name))?;
-            state.reserve = Some(Spare { name: name.clone(), file: Arc::new(file), size });
+            state.reserve.push(Spare { name: name.clone(), file: Arc::new(file), size });
         } else if is_scratch(name) {
             remove(name)?;
         }

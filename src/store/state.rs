@@ -39,7 +39,7 @@ pub(crate) struct State<F> {
     pub(crate) segments: Segments<F>,
     pub(crate) spares: Vec<Spare<F>>,
     /// Room for the time when the disk is full.
-    pub(crate) reserve: Option<Spare<F>>,
+    pub(crate) reserve: Vec<Spare<F>>,
     /// Segments that were dropped: their files are to be removed or to become spares.
     pub(crate) retired: Vec<Segment<F>>,
     /// How large the next segment should be.
@@ -98,7 +98,7 @@ impl<F> State<F> {
             notes: HashMap::default(),
             segments: Segments::default(),
             spares: Vec::new(),
-            reserve: None,
+            reserve: Vec::new(),
             retired: Vec::new(),
             segment_bytes,
             wants_spare: false,

@@ -169,6 +169,7 @@ impl Footer {
 
 const SUFFIX: &str = ".seg";
 const SPARE: &str = "spare-";
+const RESERVE: &str = "reserve-";
 const SCRATCH: &str = "new-";
 const DAMAGED: &str = "damaged-";
 
@@ -199,8 +200,16 @@ pub(crate) fn damaged_name(number: u64) -> String {
     format!("{DAMAGED}{number:016X}")
 }
 
-/// The name of the file with the room that is kept for the time when the disk is full.
-pub(crate) const RESERVE: &str = "reserve";
+/// The name of a file with room that is kept for the time when the disk is full.
+pub(crate) fn reserve_name(number: usize) -> String {
+    format!("{RESERVE}{number}")
+}
+
+/// The number of such a file.
+pub(crate) fn reserve_number(name: &str) -> Option<usize> {
+    let number = name.strip_prefix(RESERVE)?.parse().ok()?;
+    (reserve_name(number) == name).then_some(number)
+}
 
 /// The name of a file that is being made.
 pub(crate) fn scratch_name(number: u64) -> String {
@@ -230,6 +239,8 @@ mod tests {
             assert_eq!(number_of(other), None, "{other}");
         }
         assert_eq!(spare_number(&spare_name(3)), Some(3));
+        assert_eq!(reserve_number(&reserve_name(3)), Some(3));
+        assert_eq!(reserve_number("reserve-03"), None);
         assert!(is_scratch(&scratch_name(3)));
     }
 

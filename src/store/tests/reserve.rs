@@ -5,12 +5,16 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use super::*;
 
-const RESERVE_BYTES: u64 = 64 << 10;
+/// As usual, with a small buffer, for which a small reserve is kept.
+fn open(disk: &SimDisk) -> (Log<SimDisk>, Recovery) {
+    let options = Options { buffer_bytes_max: 64 << 10, ..options() };
+    Log::open(disk.clone(), options, &mut |_| {}).unwrap()
+}
 
 /// A log with a reserve, as much in it as fits the disk, and something more that is to be written.
 fn fill(disk: &SimDisk) -> (Log<SimDisk>, u64) {
     let log = open(disk).0;
-    log.keep_reserve(RESERVE_BYTES).unwrap();
+    log.keep_reserve().unwrap();
     append(&log, 1, &[0], b"a queue");
     for sequence in 2..100 {
         append(&log, sequence, &[1], &[b'.'; 1000]);
@@ -48,14 +52,34 @@ fn a_log_goes_on_in_its_reserve_whoever_takes_what_becomes_free() {
         }
         disk.set_capacity(Some(disk.used()));
     }
-    log.keep_reserve(RESERVE_BYTES).expect_err("there is no room for another one");
+    log.keep_reserve().expect_err("there is no room for another one");
     assert!(!log.has_reserve());
     disk.set_capacity(None);
-    log.keep_reserve(RESERVE_BYTES).unwrap();
+    log.keep_reserve().unwrap();
     drop(log);
     let (log, recovery) = open(&disk);
     assert!(log.has_reserve() && recovery.damage.is_empty());
     assert!(live(&log).into_keys().eq([1]));
+}
+
+/// A crash leaves no room in the segment that was written on.
+#[test]
+fn a_log_goes_on_in_its_reserve_after_crashes_too() {
+    let disk = SimDisk::new();
+    let (log, last) = fill(&disk);
+    assert!(log.hand_reserve_over());
+    assert_eq!(log.turn().unwrap(), Turn::Wrote);
+    drop(log);
+    for released in 2..5 {
+        let log = open(&disk).0;
+        disk.set_capacity(Some(disk.used()));
+        assert!(!log.has_reserve(), "it is not whole any more");
+        log.append().release(1, &[released]);
+        assert_eq!(log.turn().unwrap(), Turn::Full);
+        assert!(log.hand_reserve_over(), "{released}");
+        assert_eq!(log.turn().unwrap(), Turn::Wrote);
+    }
+    assert!(live(&open(&disk).0).into_keys().eq([1].into_iter().chain(5..=last)));
 }
 
 #[test]
@@ -63,11 +87,11 @@ fn a_reserve_outlives_a_restart_and_comes_back_if_it_was_not_needed() {
     let disk = SimDisk::new();
     let log = open(&disk).0;
     assert!(!log.has_reserve() && !log.hand_reserve_over());
-    log.keep_reserve(RESERVE_BYTES).unwrap();
+    log.keep_reserve().unwrap();
     let (used, kept) = (disk.used(), files(&disk));
-    log.keep_reserve(RESERVE_BYTES).unwrap();
+    log.keep_reserve().unwrap();
     assert!(log.hand_reserve_over());
-    log.keep_reserve(RESERVE_BYTES).unwrap();
+    log.keep_reserve().unwrap();
     assert!(log.has_reserve());
     assert!(log.hand_reserve_over());
     drop(log);
