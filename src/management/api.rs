@@ -1,6 +1,7 @@
 //! The table of the API: every path, what can be asked of it, the right that needs, and who answers.
 
 mod about;
+mod attempts;
 mod bindings;
 mod channels;
 mod cluster_name;
@@ -60,7 +61,14 @@ endpoints! {
     FeatureFlags "/feature-flags" { Get Administrator => about::feature_flags }
     FeatureFlag "/feature-flags/{name}/enable" { Put Administrator => about::enable_feature_flag }
     Auth "/auth" { Get Management => about::auth }
-    AuthAttempts "/auth/attempts/{node}" { Get Monitoring => about::auth_attempts }
+    AuthAttempts "/auth/attempts/{node}" {
+        Get Monitoring => attempts::list,
+        Delete Administrator -> attempts::reset
+    }
+    AuthAttemptsBySource "/auth/attempts/{node}/source" {
+        Get Monitoring => attempts::list_by_source,
+        Delete Administrator -> attempts::reset
+    }
     HashPassword "/auth/hash_password/{password}" { Get Management => about::hash_password }
     DeprecatedFeatures "/deprecated-features" { Get Administrator => about::deprecated_features }
     DeprecatedFeaturesUsed "/deprecated-features/used" { Get Administrator => about::deprecated_features }

@@ -9,7 +9,7 @@ mod histograms;
 mod times;
 
 use broker::queue::Counters;
-use server::admin::{NodeInfo, Overview};
+use server::admin::{Admin, LoginCounts, LoginProtocol, NodeInfo, Overview};
 
 pub(crate) use self::detailed::show as in_detail;
 use self::exposition::Exposition;
@@ -37,19 +37,19 @@ pub(crate) fn show_detailed(request: &Request) -> Result<Answer, Failure> {
 }
 
 /// The same for whoever needs no login: Prometheus, on a port of its own.
-pub(crate) fn of_node(admin: &server::admin::Admin, shown: &Shown) -> Answer {
-    let (overview, node) = (admin.overview(), admin.node());
+pub(crate) fn of_node(admin: &Admin, shown: &Shown) -> Answer {
+    let overview = admin.overview();
     let mut out = Exposition::default();
-    write_node(&mut out, shown, &overview, &node, &admin.cluster_name());
+    write_node(&mut out, shown, admin, &overview);
     write_sums_of_queues(&mut out, &overview);
     Answer::text(CONTENT_TYPE, out.finish())
 }
 
 /// The same, with a line for each queue in place of the sums.
-pub(crate) fn per_object(admin: &server::admin::Admin, shown: &Shown) -> Answer {
-    let (overview, node) = (admin.overview(), admin.node());
+pub(crate) fn per_object(admin: &Admin, shown: &Shown) -> Answer {
+    let overview = admin.overview();
     let mut out = Exposition::default();
-    write_node(&mut out, shown, &overview, &node, &admin.cluster_name());
+    write_node(&mut out, shown, admin, &overview);
     let head = out.finish().into_bytes();
     let (queues, times) = detailed::per_queue(admin);
     let held_bytes = head.len()
@@ -59,19 +59,15 @@ pub(crate) fn per_object(admin: &server::admin::Admin, shown: &Shown) -> Answer 
     Answer::pieces(CONTENT_TYPE, pieces, held_bytes)
 }
 
-fn write_node(
-    out: &mut Exposition,
-    shown: &Shown,
-    overview: &Overview,
-    node: &NodeInfo,
-    cluster: &str,
-) {
-    write_identity(out, shown, node, cluster);
+fn write_node(out: &mut Exposition, shown: &Shown, admin: &Admin, overview: &Overview) {
+    let node = &admin.node();
+    write_identity(out, shown, node, &admin.cluster_name());
     write_resources(out, node);
     if let Some(log) = &node.log {
         histograms::write_log(out, log);
     }
     write_churn(out, overview);
+    write_logins(out, &admin.login_attempts_ever());
     write_objects(out, overview);
     write_messages(out, overview);
 }
@@ -160,14 +156,20 @@ fn write_churn(out: &mut Exposition, overview: &Overview) {
     ] {
         out.family(&format!("rabbitmq_{name}"), "counter", help).value(counter.count);
     }
-    let (accepted, refused) = (churn.logins_accepted.count, churn.logins_refused.count);
-    for (name, help, count) in [
-        ("auth_attempts_total", "Logins tried", accepted + refused),
-        ("auth_attempts_succeeded_total", "Logins accepted", accepted),
-        ("auth_attempts_failed_total", "Logins refused", refused),
-    ] {
+}
+
+fn write_logins(out: &mut Exposition, logins: &[(LoginProtocol, LoginCounts)]) {
+    type Count = fn(&LoginCounts) -> u64;
+    let counts: [(&str, &str, Count); 3] = [
+        ("auth_attempts_total", "Logins tried", |logins| logins.total()),
+        ("auth_attempts_succeeded_total", "Logins accepted", |logins| logins.accepted),
+        ("auth_attempts_failed_total", "Logins refused", |logins| logins.refused),
+    ];
+    for (name, help, count) in counts {
         let mut family = out.family(&format!("rabbitmq_{name}"), "counter", help);
-        family.labelled(&[("protocol", "amqp091")], count);
+        for (protocol, logins) in logins {
+            family.labelled(&[("protocol", protocol.name())], count(logins));
+        }
     }
 }
 

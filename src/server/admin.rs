@@ -3,6 +3,7 @@
 //! [`Admin`] speaks of users, queues and numbers; who turns them into JSON or tables is not known here. A change that
 //! outlives the process is flushed before its future ends.
 
+mod attempts;
 mod bindings;
 mod channels;
 mod connections;
@@ -60,6 +61,7 @@ pub use self::topology::{BindingKey, NewExchange, NewQueue};
 pub use self::unroutable::{KeptMessage, KeptMessages};
 pub use self::users::NewPassword;
 pub use self::vhosts::VhostInfo;
+pub use crate::attempts::{LoginCounts, LoginProtocol, LoginSource};
 use crate::events::Headers;
 pub use crate::histogram::Durations;
 use crate::node::Node;

@@ -6,6 +6,7 @@ pub mod accepting;
 pub mod admin;
 mod alarms;
 mod arrivals;
+mod attempts;
 mod client;
 mod clock;
 mod connection_facts;

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::admin::ListenerInfo;
 use crate::alarms::Alarms;
 use crate::arrivals::Arrivals;
+use crate::attempts::Attempts;
 use crate::clock::Clock;
 use crate::connection_facts::{ConnectionFacts, Introduced};
 use crate::data_dir::DataDir;
@@ -123,6 +124,7 @@ pub(crate) struct Node {
     pub(crate) identity: OnceLock<u128>,
     pub(crate) logins: Arc<Logins>,
     pub(crate) guesses: Guesses,
+    pub(crate) attempts: Attempts,
     pub(crate) seats: Arc<Seats>,
     /// Held by whoever adds or deletes a vhost, until all of it is there or gone.
     pub(crate) vhost_changes: Arc<tokio::sync::Mutex<()>>,
@@ -215,6 +217,7 @@ impl Node {
             identity: OnceLock::new(),
             logins: Arc::default(),
             guesses: Guesses::default(),
+            attempts: Attempts::default(),
             seats: Arc::default(),
             vhost_changes: Arc::default(),
             connections: DashMap::default(),

@@ -28,8 +28,6 @@ pub(crate) struct Churn {
     pub(crate) queues_declared: AtomicU64,
     pub(crate) queues_created: AtomicU64,
     pub(crate) queues_deleted: AtomicU64,
-    pub(crate) logins_accepted: AtomicU64,
-    pub(crate) logins_refused: AtomicU64,
 }
 
 /// [`Churn`], read.
@@ -42,8 +40,6 @@ pub(crate) struct ChurnCounts {
     pub(crate) queues_declared: u64,
     pub(crate) queues_created: u64,
     pub(crate) queues_deleted: u64,
-    pub(crate) logins_accepted: u64,
-    pub(crate) logins_refused: u64,
 }
 
 /// What those did that are gone.
@@ -85,8 +81,6 @@ impl Churn {
             queues_declared: self.queues_declared.load(Relaxed),
             queues_created: self.queues_created.load(Relaxed),
             queues_deleted: self.queues_deleted.load(Relaxed),
-            logins_accepted: self.logins_accepted.load(Relaxed),
-            logins_refused: self.logins_refused.load(Relaxed),
         }
     }
 }

@@ -201,6 +201,7 @@ fn families_are_told_in_detail_if_they_are_asked_for() {
         ),
         ("rabbitmq_detailed_queues_created_total", 4.0),
         ("rabbitmq_detailed_auth_attempts_total{protocol=\"amqp091\"}", 1.0),
+        ("rabbitmq_detailed_auth_attempts_failed_total{protocol=\"http\"}", 0.0),
         ("rabbitmq_detailed_queue_get_total{vhost=\"/\",queue=\"classic\"}", 1.0),
     ] {
         assert_eq!(value(&text, line), expected, "{line}");

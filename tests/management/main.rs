@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "all of this is tests, also what they have in common")]
 
+mod attempts;
 #[path = "../broker/mod.rs"]
 mod broker;
 #[path = "../certificates/mod.rs"]

@@ -156,13 +156,6 @@ fn small_questions_are_answered_as_rabbitmq_does() {
     assert_eq!(limit, json!({ "status": "ok", "connections": 1, "limit": "infinity" }));
     assert_eq!(guest.json("/api/auth"), json!({ "oauth_enabled": false }));
     let node = guest.json("/api/overview")["node"].as_str().unwrap().to_owned();
-    let attempts = guest.json(&format!("/api/auth/attempts/{node}"));
-    let counts = json!([{
-        "protocol": "amqp091", "auth_attempts": 1, "auth_attempts_failed": 0,
-        "auth_attempts_succeeded": 1,
-    }]);
-    assert_eq!(attempts, counts);
-    assert_eq!(guest.get("/api/auth/attempts/other@node").status, 404);
     let start = |vhost: &str, node: &str| {
         guest.post(&format!("/api/vhosts/{vhost}/start/{node}"), &json!({})).status
     };

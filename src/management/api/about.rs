@@ -60,19 +60,6 @@ pub(crate) fn auth(_: &Request) -> Result<Answer, Failure> {
     Answer::json(&json!({ "oauth_enabled": false }))
 }
 
-/// How many logins there were since the start, over AMQP.
-pub(crate) fn auth_attempts(request: &Request) -> Result<Answer, Failure> {
-    super::nodes::this_node(request)?;
-    let churn = request.admin.churn();
-    let (succeeded, failed) = (churn.logins_accepted.count, churn.logins_refused.count);
-    Answer::json(&json!([{
-        "protocol": "amqp091",
-        "auth_attempts": succeeded + failed,
-        "auth_attempts_failed": failed,
-        "auth_attempts_succeeded": succeeded,
-    }]))
-}
-
 /// A hash of a password as RabbitMQ makes them, for a file of definitions.
 pub(crate) fn hash_password(request: &Request) -> Result<Answer, Failure> {
     let [s0, s1, s2, s3, ..] = RandomState::new().hash_one(()).to_le_bytes();

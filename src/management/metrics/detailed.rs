@@ -10,7 +10,8 @@ mod families;
 use std::collections::BTreeSet;
 
 use server::admin::{
-    Admin, ChannelInfo, ChurnRates, ConnectionInfo, ExchangeInfo, NodeInfo, QueueInfo, QueueKey,
+    Admin, ChannelInfo, ChurnRates, ConnectionInfo, ExchangeInfo, LoginCounts, NodeInfo, QueueInfo,
+    QueueKey,
 };
 
 use super::exposition::{Exposition, write_line};
@@ -186,18 +187,19 @@ impl Wish<'_> {
             table.push(Vec::new(), &columns, &admin.node());
             tables.push(table);
         }
-        for (family, label) in [
-            ("connection_churn_metrics", Vec::new()),
-            ("auth_attempt_metrics", vec![("protocol", "amqp091".to_owned())]),
-        ] {
-            let known = families::CHURN.iter().filter(|(name, _)| *name == family);
-            let known: Vec<_> = known.copied().collect();
-            let columns = self.columns(&known);
-            if !columns.is_empty() {
-                let mut table = Table::new(DETAILED, &columns);
-                table.push(label, &columns, &admin.churn());
-                tables.push(table);
+        let columns = self.columns(families::CHURN);
+        if !columns.is_empty() {
+            let mut table = Table::new(DETAILED, &columns);
+            table.push(Vec::new(), &columns, &admin.churn());
+            tables.push(table);
+        }
+        let columns = self.columns(families::LOGINS);
+        if !columns.is_empty() {
+            let mut table = Table::new(DETAILED, &columns);
+            for (protocol, counts) in admin.login_attempts_ever() {
+                table.push(vec![("protocol", protocol.name().to_owned())], &columns, &counts);
             }
+            tables.push(table);
         }
     }
 }

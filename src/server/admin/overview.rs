@@ -75,8 +75,6 @@ pub struct ChurnRates {
     pub queues_declared: Counter,
     pub queues_created: Counter,
     pub queues_deleted: Counter,
-    pub logins_accepted: Counter,
-    pub logins_refused: Counter,
 }
 
 /// Where clients are listened for.
@@ -226,7 +224,5 @@ fn churn(base: &Base<NodeCounts>, now: &ChurnCounts) -> ChurnRates {
         queues_declared: counter(now.queues_declared, before.queues_declared),
         queues_created: counter(now.queues_created, before.queues_created),
         queues_deleted: counter(now.queues_deleted, before.queues_deleted),
-        logins_accepted: counter(now.logins_accepted, before.logins_accepted),
-        logins_refused: counter(now.logins_refused, before.logins_refused),
     }
 }

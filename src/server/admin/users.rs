@@ -9,6 +9,7 @@ use broker::user::{Password, PasswordHash, User, UserTags, can_be_user_name};
 use tracing::{info, warn};
 
 use super::{Admin, AdminError, Put, check_name, check_texts, no_such};
+use crate::attempts::LoginProtocol;
 use crate::events::Headers;
 use crate::node::Node;
 use crate::rights::Rights;
@@ -32,12 +33,14 @@ impl Admin {
     ///
     /// That takes a while, and many at once wait for each other; so does who comes from where too many were refused.
     pub async fn log_in(&self, user: &str, password: &[u8], peer: IpAddr) -> Option<Arc<User>> {
-        let Node { guesses, shared, .. } = &*self.node;
+        let Node { guesses, attempts, shared, .. } = &*self.node;
         // Once: others from there must not hold this one up for ever.
         if let Some(ms) = guesses.wait_ms(peer, shared.clock.now()) {
             tokio::time::sleep(Duration::from_millis(ms)).await;
         }
-        match self.check_login(user, password, peer).await {
+        let checked = self.check_login(user, password, peer).await;
+        attempts.count(LoginProtocol::Http, peer, user, checked.is_ok());
+        match checked {
             Ok(user) => {
                 guesses.accepted(peer);
                 Some(user)

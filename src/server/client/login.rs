@@ -10,6 +10,7 @@ use connection::{ChannelNumber, Login, LoginError, Password, Proof};
 use tracing::{info, warn};
 
 use super::{Client, text_of};
+use crate::attempts::LoginProtocol;
 use crate::connection_facts::Introduction;
 use crate::logins::Answer;
 use crate::totals::count;
@@ -63,8 +64,7 @@ impl Client {
             Ok(user) if !self.node.may_come_from(&user, peer) => Err(FROM_HERE_ONLY),
             checked => checked,
         };
-        let churn = &self.shared.totals.churn;
-        count(if verdict.is_ok() { &churn.logins_accepted } else { &churn.logins_refused });
+        self.node.attempts.count(LoginProtocol::Amqp, peer, login.user, verdict.is_ok());
         let error = verdict.as_ref().err().map(|reason| public_reason(login.user, reason));
         self.shared.tell_login(&self.entry, (login.user, login.mechanism), error.as_deref());
         match verdict {

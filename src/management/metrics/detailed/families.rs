@@ -1,6 +1,8 @@
 //! Which metrics each family has.
 
-use super::{ChannelInfo, ChurnRates, ConnectionInfo, ExchangeInfo, Metric, NodeInfo, QueueInfo};
+use super::{
+    ChannelInfo, ChurnRates, ConnectionInfo, ExchangeInfo, LoginCounts, Metric, NodeInfo, QueueInfo,
+};
 
 /// Families by their names.
 type Families<T> = &'static [(&'static str, &'static [Metric<T>])];
@@ -305,45 +307,38 @@ pub(super) const NODE: Families<NodeInfo> = &[
     ),
 ];
 
-pub(super) const CHURN: Families<ChurnRates> = &[
-    (
-        "connection_churn_metrics",
-        &[
-            counter("connections_opened_total", "Total connections opened", |churn| {
-                some(churn.connections_created.count)
-            }),
-            counter("connections_closed_total", "Total connections closed", |churn| {
-                some(churn.connections_closed.count)
-            }),
-            counter("channels_opened_total", "Total channels opened", |churn| {
-                some(churn.channels_created.count)
-            }),
-            counter("channels_closed_total", "Total channels closed", |churn| {
-                some(churn.channels_closed.count)
-            }),
-            counter("queues_declared_total", "Total queues declared", |churn| {
-                some(churn.queues_declared.count)
-            }),
-            counter("queues_created_total", "Total queues created", |churn| {
-                some(churn.queues_created.count)
-            }),
-            counter("queues_deleted_total", "Total queues deleted", |churn| {
-                some(churn.queues_deleted.count)
-            }),
-        ],
-    ),
-    (
-        "auth_attempt_metrics",
-        &[
-            counter("auth_attempts_total", "Logins tried", |churn| {
-                some(churn.logins_accepted.count + churn.logins_refused.count)
-            }),
-            counter("auth_attempts_succeeded_total", "Logins accepted", |churn| {
-                some(churn.logins_accepted.count)
-            }),
-            counter("auth_attempts_failed_total", "Logins refused", |churn| {
-                some(churn.logins_refused.count)
-            }),
-        ],
-    ),
-];
+pub(super) const CHURN: Families<ChurnRates> = &[(
+    "connection_churn_metrics",
+    &[
+        counter("connections_opened_total", "Total connections opened", |churn| {
+            some(churn.connections_created.count)
+        }),
+        counter("connections_closed_total", "Total connections closed", |churn| {
+            some(churn.connections_closed.count)
+        }),
+        counter("channels_opened_total", "Total channels opened", |churn| {
+            some(churn.channels_created.count)
+        }),
+        counter("channels_closed_total", "Total channels closed", |churn| {
+            some(churn.channels_closed.count)
+        }),
+        counter("queues_declared_total", "Total queues declared", |churn| {
+            some(churn.queues_declared.count)
+        }),
+        counter("queues_created_total", "Total queues created", |churn| {
+            some(churn.queues_created.count)
+        }),
+        counter("queues_deleted_total", "Total queues deleted", |churn| {
+            some(churn.queues_deleted.count)
+        }),
+    ],
+)];
+
+pub(super) const LOGINS: Families<LoginCounts> = &[(
+    "auth_attempt_metrics",
+    &[
+        counter("auth_attempts_total", "Logins tried", |logins| some(logins.total())),
+        counter("auth_attempts_succeeded_total", "Logins accepted", |logins| some(logins.accepted)),
+        counter("auth_attempts_failed_total", "Logins refused", |logins| some(logins.refused)),
+    ],
+)];
