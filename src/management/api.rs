@@ -23,6 +23,7 @@ mod parameters;
 mod permissions;
 mod policies;
 mod queues;
+mod reset;
 mod serving;
 mod settings;
 mod topic_permissions;
@@ -46,6 +47,8 @@ endpoints! {
     Nodes "/nodes" { Get Monitoring => nodes::list }
     Node "/nodes/{node}" { Get Monitoring => nodes::show }
     NodeMemory "/nodes/{node}/memory" { Get Monitoring => nodes::memory }
+    Reset "/reset" { Delete Administrator -> reset::reset }
+    ResetNode "/reset/{node}" { Delete Administrator -> reset::reset_node }
     Serving "/serving" {
         Get Management => serving::show,
         Put Administrator -> serving::put

@@ -41,6 +41,14 @@ impl<C: Copy + Default + PartialEq> Window<C> {
         }
     }
 
+    /// Forgets what was counted before now.
+    pub(crate) fn begin_anew(&mut self, now: Timestamp, counts: C) {
+        // As if it had rested since the sample before, so that the first rate is not made of a moment.
+        let before = Timestamp(now.as_ms().saturating_sub(SAMPLE_EVERY_MS));
+        let samples = || Samples { older: (before, counts), newer: (now, counts) };
+        self.0 = (counts != C::default()).then(|| Box::new(samples()));
+    }
+
     /// What to compare the counts of `now` with.
     pub(crate) fn base(&self, now: Timestamp) -> Base<C> {
         match &self.0 {
@@ -96,6 +104,17 @@ mod tests {
         assert_eq!(rate(&window, 17_500, 150), 10.0);
         window.sample(Timestamp(17_500), 150);
         assert_eq!(rate(&window, 17_500, 150), 0.0);
+    }
+
+    #[test]
+    fn what_is_forgotten_has_no_rate() {
+        let mut window = Window::default();
+        window.sample(Timestamp(10_000), 100);
+        window.begin_anew(Timestamp(11_000), 150);
+        assert_eq!(rate(&window, 11_000, 150), 0.0);
+        assert_eq!(rate(&window, 11_500, 180), 10.0);
+        window.sample(Timestamp(12_500), 200);
+        assert_eq!(rate(&window, 13_500, 200), 20.0);
     }
 
     #[test]

@@ -24,6 +24,7 @@ mod metrics;
 mod page;
 mod patience;
 mod policies;
+mod reset;
 mod scene;
 mod secrets;
 mod session;

@@ -35,6 +35,36 @@ async fn what_moves_has_a_rate_and_what_rests_has_none() {
 }
 
 #[tokio::test]
+async fn rates_are_forgotten_and_counts_are_not() {
+    let stage = Stage::new().await;
+    let (_connection, channel) = stage.channel().await;
+    declare(&channel, "q").await;
+    confirm_select(&channel).await;
+    for _ in 0..50 {
+        send(&channel, "q", "x", false).await;
+    }
+    channel.wait_for_confirms().await.unwrap();
+    stage.admin.sample().await;
+    assert!(stage.queue("q").stats.publish.rate > 1.0);
+    stage.admin.forget_rates().await;
+    let queue = stage.queue("q");
+    assert_eq!((queue.stats.publish.rate, queue.messages.ready.rate), (0.0, 0.0));
+    assert_eq!((queue.stats.publish.count, queue.messages.ready.value), (50, 50));
+    let overview = stage.admin.overview();
+    assert_eq!((overview.messages.publish.rate, overview.messages.publish.count), (0.0, 50));
+    assert_eq!(overview.churn.queues_created.rate, 0.0);
+    assert_eq!(stage.admin.channels()[0].stats.publish.rate, 0.0);
+    assert_eq!(stage.admin.connections()[0].received_bytes.rate, 0.0);
+    assert_eq!(stage.admin.exchange("/", "").unwrap().publish_in.rate, 0.0);
+    for _ in 0..50 {
+        send(&channel, "q", "x", false).await;
+    }
+    channel.wait_for_confirms().await.unwrap();
+    assert!(stage.queue("q").stats.publish.rate > 1.0);
+    stage.end().await;
+}
+
+#[tokio::test]
 async fn samples_are_taken_by_themselves() {
     let stage = Stage::new().await;
     let (_connection, channel) = stage.channel().await;
