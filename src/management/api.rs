@@ -47,6 +47,13 @@ endpoints! {
     Nodes "/nodes" { Get Monitoring => nodes::list }
     Node "/nodes/{node}" { Get Monitoring => nodes::show }
     NodeMemory "/nodes/{node}/memory" { Get Monitoring => nodes::memory }
+    NodeMemoryRelative "/nodes/{node}/memory/relative" { Get Monitoring => nodes::memory_relative }
+    NodeTables "/nodes/{node}/memory/ets" { Get Monitoring => nodes::tables }
+    NodeTablesRelative "/nodes/{node}/memory/ets/relative" { Get Monitoring => nodes::tables }
+    NodeTablesOf "/nodes/{node}/memory/ets/{filter}" { Get Monitoring => nodes::tables }
+    NodeTablesOfRelative "/nodes/{node}/memory/ets/{filter}/relative" {
+        Get Monitoring => nodes::tables
+    }
     Reset "/reset" { Delete Administrator -> reset::reset }
     ResetNode "/reset/{node}" { Delete Administrator -> reset::reset_node }
     Serving "/serving" {

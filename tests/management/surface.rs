@@ -29,6 +29,7 @@ fn paths(guest: &Client) -> Vec<(String, Vec<String>)> {
             ("policy", "p"),
             ("port", "5672"),
             ("protocol", "amqp"),
+            ("filter", "management"),
         ] {
             filled = filled.replace(&format!("{{{name}}}"), value);
         }
@@ -164,4 +165,32 @@ fn small_questions_are_answered_as_rabbitmq_does() {
     assert_eq!(own, json!([{ "name": "exclusive" }]));
     assert_eq!(guest.get("/api/users/nobody/queues").status, 404);
     drop(scene);
+}
+
+#[test]
+fn the_parts_of_the_memory_are_told_in_percents_too() {
+    let broker = Broker::start();
+    let guest = Client::guest(broker.management());
+    let node = guest.json("/api/overview")["node"].as_str().unwrap().to_owned();
+    let memory = |path: &str| guest.json(&format!("/api/nodes/{node}/memory{path}"));
+    let (bytes, percents) = (memory("")["memory"].clone(), memory("/relative")["memory"].clone());
+    let (bytes, percents) = (bytes.as_object().unwrap(), percents.as_object().unwrap());
+    assert_eq!(percents["total"], 100);
+    let mut parts: Vec<&String> = bytes.keys().filter(|name| *name != "strategy").collect();
+    parts.sort_unstable();
+    let mut shown: Vec<&String> = percents.keys().collect();
+    shown.sort_unstable();
+    assert_eq!(shown, parts);
+    let parts = percents.iter().filter(|(name, _)| *name != "total");
+    let sum: u64 = parts.map(|(_, part)| part.as_u64().unwrap()).sum();
+    assert!((99..=101).contains(&sum), "{percents:?}");
+    for path in ["", "/relative", "/management", "/management/relative"] {
+        let tables = memory(&format!("/ets{path}"));
+        assert_eq!(tables, json!({ "ets_tables_memory": "no_tables" }), "{path}");
+    }
+    for path in ["relative", "ets", "ets/relative", "ets/x", "ets/x/relative"] {
+        let path = format!("/api/nodes/other@node/memory/{path}");
+        assert_eq!(guest.get(&path).status, 404, "{path}");
+    }
+    assert_eq!(guest.get(&format!("/api/nodes/{node}/memory/other")).status, 404);
 }

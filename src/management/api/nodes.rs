@@ -1,7 +1,7 @@
 //! `/api/nodes`: what the process uses of the machine.
 
 use serde_json::{Map, Value, json};
-use server::admin::Overview;
+use server::admin::{MemoryInfo, Overview};
 
 use crate::answer::Answer;
 use crate::api::overview::{churn_rates, contexts, exchange_types};
@@ -25,14 +25,47 @@ pub(crate) fn show(request: &Request) -> Result<Answer, Failure> {
 pub(crate) fn memory(request: &Request) -> Result<Answer, Failure> {
     this_node(request)?;
     let memory = request.admin.node().memory;
+    let mut shown = parts_of(&memory);
+    shown.insert("strategy".to_owned(), "rss".into());
+    let total = json!({ "rss": memory.used, "allocated": memory.used, "erlang": 0 });
+    shown.insert("total".to_owned(), total);
+    Answer::json(&json!({ "memory": shown }))
+}
+
+/// The same, in percents of all of it.
+pub(crate) fn memory_relative(request: &Request) -> Result<Answer, Failure> {
+    this_node(request)?;
+    let memory = request.admin.node().memory;
+    let relative = |part: Value| percent(part.as_u64().unwrap_or_default(), memory.used).into();
+    let parts = parts_of(&memory).into_iter().map(|(name, part)| (name, relative(part)));
+    let mut shown: Map<String, Value> = parts.collect();
+    shown.insert("total".to_owned(), 100.into());
+    Answer::json(&json!({ "memory": shown }))
+}
+
+/// What Erlang's tables take: there are none, as if a filter had found none.
+pub(crate) fn tables(request: &Request) -> Result<Answer, Failure> {
+    this_node(request)?;
+    Answer::json(&json!({ "ets_tables_memory": "no_tables" }))
+}
+
+/// Each part, in bytes.
+fn parts_of(memory: &MemoryInfo) -> Map<String, Value> {
     let nothing = NOT_HERE.map(|part| (part.to_owned(), 0.into()));
     let mut parts: Map<String, Value> = nothing.into_iter().collect();
     parts.insert("queue_procs".to_owned(), memory.queued.into());
     parts.insert("other_proc".to_owned(), memory.used.saturating_sub(memory.queued).into());
-    parts.insert("strategy".to_owned(), "rss".into());
-    let total = json!({ "rss": memory.used, "allocated": memory.used, "erlang": 0 });
-    parts.insert("total".to_owned(), total);
-    Answer::json(&json!({ "memory": parts }))
+    parts
+}
+
+/// Whatever is not nothing is at least 1 %.
+fn percent(part: u64, total: u64) -> u64 {
+    if part == 0 {
+        return 0;
+    }
+    let (part, total) = (u128::from(part), u128::from(total.max(1)));
+    let rounded = (part * 100 + total / 2) / total;
+    u64::try_from(rounded).unwrap_or(u64::MAX).max(1)
 }
 
 /// What RabbitMQ's memory is divided into, and tools add up. Here it is either queued or not.
@@ -151,4 +184,25 @@ fn applications(request: &Request) -> Value {
         { "name": "pillarbox", "description": "Pillarbox", "version": version },
         { "name": "rabbit", "description": "what clients take it for", "version": compatible },
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_rounded_to_percents_and_never_to_nothing() {
+        for (part, total, expected) in [
+            (0, 0, 0),
+            (0, 1000, 0),
+            (1, 1000, 1),
+            (14, 1000, 1),
+            (15, 1000, 2),
+            (994, 1000, 99),
+            (1000, 1000, 100),
+            (u64::MAX, u64::MAX, 100),
+        ] {
+            assert_eq!(percent(part, total), expected, "{part} of {total}");
+        }
+    }
 }
