@@ -140,6 +140,7 @@ endpoints! {
     }
     QueueContents "/queues/{vhost}/{queue}/contents" { Delete Vhost -> queues::purge }
     QueueGet "/queues/{vhost}/{queue}/get" { Post Vhost -> messages::get }
+    QueueActions "/queues/{vhost}/{queue}/actions" { Post Administrator -> queues::act }
     Messages "/queues/{vhost}/{queue}/messages" { Get Vhost -> contents::list }
     MessagesDelete "/queues/{vhost}/{queue}/messages/delete" { Post Vhost -> contents::delete }
     MessagesMove "/queues/{vhost}/{queue}/messages/move" { Post Vhost -> contents::relocate }

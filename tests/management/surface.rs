@@ -194,3 +194,25 @@ fn the_parts_of_the_memory_are_told_in_percents_too() {
     }
     assert_eq!(guest.get(&format!("/api/nodes/{node}/memory/other")).status, 404);
 }
+
+#[test]
+fn a_queue_has_no_actions_left() {
+    let broker = Broker::start();
+    let guest = Client::guest(broker.management());
+    guest.put("/api/queues/%2F/q", &json!({}));
+    let act = |path: &str, body| guest.post(&format!("/api/queues/{path}/actions"), &body).told();
+    let bad = |reason| (400, "bad_request".to_owned(), reason);
+    for action in [json!("sync"), json!("cancel_sync"), json!("fly"), json!(5), json!(null)] {
+        assert_eq!(act("%2F/q", json!({ "action": action })), bad(json!(["unknown", action])));
+    }
+    assert_eq!(act("%2F/q", json!({})), bad(json!("[{key_missing,action}]")));
+    assert_eq!(act("%2F/q", json!([])), bad(json!("not_json")));
+    let missing = |reason| (404, "not_found".to_owned(), json!(reason));
+    let sync = json!({ "action": "sync" });
+    assert_eq!(act("%2F/none", sync.clone()), missing("queue_not_found"));
+    assert_eq!(act("none/q", sync.clone()), missing("vhost_not_found"));
+    let user = json!({ "password": "pw", "tags": "monitoring" });
+    assert!(guest.put("/api/users/eve", &user).status < 300);
+    let eve = Client::user(broker.management(), "eve", "pw");
+    assert_eq!(eve.post("/api/queues/%2F/q/actions", &sync).status, 401);
+}

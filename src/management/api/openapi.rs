@@ -190,6 +190,7 @@ fn body(endpoint: Endpoint, verb: Verb) -> Option<Value> {
             &["exchange", "write", "read"],
             json!({ "exchange": text(), "write": text(), "read": text() }),
         ),
+        (Endpoint::QueueActions, Verb::Post) => object(&["action"], json!({ "action": text() })),
         (Endpoint::ClusterName, Verb::Put) => object(&["name"], json!({ "name": text() })),
         (Endpoint::Serving, Verb::Put) => object(&["serving"], json!({ "serving": truth() })),
         (Endpoint::NodeLimit, Verb::Put) => {

@@ -192,6 +192,20 @@ fn deaths(queue: &QueueInfo) -> Value {
     })
 }
 
+/// Nothing that RabbitMQ once did with a queue so is to be done: what kept mirrors alike went with them.
+///
+/// # Errors
+/// 400 for every action, as RabbitMQ 4 says it.
+pub(crate) async fn act(request: &Request) -> Result<Answer, Failure> {
+    let (vhost, queue) = (request.part("vhost"), request.part("queue"));
+    request.admin.vhost(vhost).ok_or_else(|| Failure::missing("vhost_not_found"))?;
+    let found = request.admin.queue(vhost, queue);
+    found.ok_or_else(|| Failure::missing("queue_not_found"))?;
+    let document = request.document()?;
+    document.need(&["action"])?;
+    Err(Failure::bad_request(json!(["unknown", document.raw("action")])))
+}
+
 /// Brings the leaders of all queues to where they belong, which they are: there is one node.
 pub(crate) fn rebalance(_: &Request) -> Result<Answer, Failure> {
     Answer::done()
