@@ -15,6 +15,8 @@ pub(crate) struct Answer {
     pub(crate) body: Body,
     /// Where what was made can be found, from the path of the request.
     pub(crate) location: Option<String>,
+    /// What a browser is to keep.
+    pub(crate) cookie: Option<String>,
     /// Whether it must not be refused, however much is being sent to others: what it tells of can be asked for only once.
     pub(crate) is_owed: bool,
 }
@@ -66,12 +68,15 @@ impl Body {
 /// The type of JSON.
 pub(crate) const JSON: &str = "application/json";
 
+/// The type of what a form of a page sends.
+pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
+
 /// A piece is sent when it has so many bytes.
 pub(crate) const PIECE_BYTES: usize = 64 * 1024;
 
 impl Answer {
     fn new(status: StatusCode, body: Body) -> Self {
-        Self { status, body, location: None, is_owed: false }
+        Self { status, body, location: None, cookie: None, is_owed: false }
     }
 
     /// 200 with JSON.

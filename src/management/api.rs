@@ -14,6 +14,7 @@ mod explain;
 mod global_parameters;
 mod health;
 mod limits;
+mod login;
 mod messages;
 mod nodes;
 mod openapi;
@@ -32,7 +33,7 @@ mod users;
 mod vhosts;
 mod whoami;
 
-use crate::answer::Answer;
+use crate::answer::{Answer, FORM, JSON};
 use crate::endpoint::{Verb, endpoints};
 use crate::failure::Failure;
 use crate::metrics;
@@ -64,6 +65,10 @@ endpoints! {
     EffectiveConfig "/config/effective" { Get Administrator => settings::show }
     NodeLimits "/node-limits" { Get Monitoring => settings::list_limits }
     NodeLimit "/node-limits/{name}" { Put Administrator => settings::put_limit }
+    Login "/login" {
+        Post Nobody -> login::log_in,
+        Delete Nobody -> login::log_out
+    }
     Whoami "/whoami" { Get Management => whoami::show }
     OpenApi "/openapi.json" { Get Management => openapi::show }
     Extensions "/extensions" { Get Management => about::extensions }
@@ -316,6 +321,11 @@ impl Endpoint {
     pub(crate) fn full_path(self) -> String {
         let prefix = if self.is_of_metrics() { "" } else { "/api" };
         format!("{prefix}{}", self.path())
+    }
+
+    /// The type that a body of it has.
+    pub(crate) const fn body_type(self) -> &'static str {
+        if matches!(self, Self::Login) { FORM } else { JSON }
     }
 
     /// Whether its body may be long, and takes long to be worked through.

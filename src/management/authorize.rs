@@ -99,11 +99,14 @@ fn decide(tags: &Tags, right: Right, access: Access) -> Decision {
         Access::None if tags.is_administrator => Decision::Allowed,
         Access::None | Access::Permitted | Access::NoVhost => in_vhost,
     };
+    if right == Right::Nobody {
+        return Decision::Allowed;
+    }
     if !tags.is_management {
         return Decision::Missing(NOT_MANAGEMENT);
     }
     match right {
-        Right::Management => Decision::Allowed,
+        Right::Nobody | Right::Management => Decision::Allowed,
         Right::Vhost => in_vhost,
         Right::VhostVisible => in_any_vhost,
         Right::Policymaker => if_tagged(tags.is_policymaker, NO_OBJECT),

@@ -87,9 +87,30 @@ impl Caller {
             return Ok(Self { user, has_token: false });
         }
         let (name, password) = name_and_password(header.as_bytes())?;
-        let user = admin.log_in(&name, &password, peer).await.ok_or_else(Failure::login_failed)?;
-        *last.0.lock() = Some((digest, Arc::clone(&user)));
+        let caller = Self::named(admin, &name, &password, peer).await?;
+        *last.0.lock() = Some((digest, Arc::clone(&caller.user)));
+        Ok(caller)
+    }
+
+    /// Who has this name and this password.
+    ///
+    /// # Errors
+    /// 401 if nobody has, or they may not come from there.
+    pub(crate) async fn named(
+        admin: &Admin,
+        name: &str,
+        password: &[u8],
+        peer: IpAddr,
+    ) -> Result<Self, Failure> {
+        let user = admin.log_in(name, password, peer).await.ok_or_else(Failure::login_failed)?;
         Ok(Self { user, has_token: false })
+    }
+
+    /// Somebody of whom nothing is known, and who may do nothing.
+    pub(crate) fn nobody() -> Self {
+        let (name, tags) = ("".into(), UserTags::default());
+        let user = User { name, tags, loopback_only: true, password: None };
+        Self { user: user.into(), has_token: false }
     }
 
     /// Whether the caller may do everything.

@@ -43,6 +43,8 @@ impl Verb {
 /// What somebody needs for a verb of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Right {
+    /// None: whoever asks need not be known. Nothing is told or changed but what they bring with them.
+    Nobody,
     /// A tag that opens the API. What is shown is what the caller may see.
     Management,
     /// The same, and access to the vhost in the path.

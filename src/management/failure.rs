@@ -90,13 +90,10 @@ impl Failure {
         Self { allow: Some(allowed(rights)), ..Self::silent(StatusCode::METHOD_NOT_ALLOWED) }
     }
 
-    /// A body that may have been sent by a page of another site.
-    pub(crate) fn not_json() -> Self {
-        Self::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "unsupported_media_type",
-            "send the body with the header content-type: application/json",
-        )
+    /// A body that may have been sent by a page of another site, or is no form where one is wanted.
+    pub(crate) fn wrong_type(wanted: &str) -> Self {
+        let reason = format!("send the body with the header content-type: {wanted}");
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", reason)
     }
 
     /// A change that a page of another site asks for.

@@ -3,6 +3,8 @@
 //! ```text
 //! verb known? 405 ─▶ name and password? 401 ─▶ right? 401 ─▶ from here? 403 ─▶ body small enough? 413, JSON? 415 ─▶ answer
 //! ```
+//!
+//! Only a login comes without name and password in its header: its body is a form that has them.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -25,7 +27,7 @@ use crate::answer::Answer;
 use crate::api::{self, Endpoint};
 use crate::authorize::authorize;
 use crate::caller::{Caller, LastLogin};
-use crate::endpoint::Verb;
+use crate::endpoint::{Right, Verb};
 use crate::failure::{Failure, allowed};
 use crate::query::Query;
 use crate::request::Request;
@@ -37,6 +39,9 @@ const BODY_BYTES_MAX: usize = 1 << 20;
 
 /// The largest body of definitions.
 const DEFINITIONS_BYTES_MAX: usize = 16 << 20;
+
+/// The largest body of who need not be known: a name and a password.
+const STRANGERS_BYTES_MAX: usize = 4 << 10;
 
 /// How long a body may take to come, and then the answer to be made.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -133,30 +138,36 @@ impl Gate {
         let not_allowed = || Failure::method_not_allowed(rights);
         let verb = Verb::of(&parts.method).ok_or_else(not_allowed)?;
         let right = rights.iter().find(|(known, _)| *known == verb).ok_or_else(not_allowed)?;
-        let caller = self.caller(&parts).await?;
+        let needs_nobody = right.1 == Right::Nobody;
+        let caller = if needs_nobody { nobody(&parts) } else { self.caller(&parts).await? };
         let path = path.map_err(|_| Failure::bad_request("a name in the path is no UTF-8"))?;
         let vhost = path.iter().find(|(name, _)| name == "vhost").map(|(_, value)| value.as_str());
         authorize(&caller, *right, vhost, &self.admin)?;
         if verb != Verb::Get && !is_same_origin(&parts.headers, peer(&parts).is_tls) {
             return Err(Failure::foreign_origin());
         }
-        let (bytes_max, patience) = match self.endpoint.is_of_definitions() {
-            true => (DEFINITIONS_BYTES_MAX, DEFINITIONS_PATIENCE),
-            false => (BODY_BYTES_MAX, PATIENCE),
+        let (bytes_max, patience) = if self.endpoint.is_of_definitions() {
+            (DEFINITIONS_BYTES_MAX, DEFINITIONS_PATIENCE)
+        } else if needs_nobody {
+            (STRANGERS_BYTES_MAX, PATIENCE)
+        } else {
+            (BODY_BYTES_MAX, PATIENCE)
         };
         let reading = tokio::time::timeout(PATIENCE, read_body(body, bytes_max));
         let body = reading.await.map_err(|_| Failure::timeout())??;
         // A form has a type even if it is empty; RabbitMQ's tools send neither a type nor a body where there is nothing to say.
         let is_typed = parts.headers.contains_key(header::CONTENT_TYPE);
         let may_be_a_form = verb == Verb::Post && is_typed || !body.is_empty();
-        if may_be_a_form && !is_json(&parts.headers) {
-            return Err(Failure::not_json());
+        let body_type = self.endpoint.body_type();
+        if may_be_a_form && !has_type(&parts.headers, body_type) {
+            return Err(Failure::wrong_type(body_type));
         }
         let admin = self.admin.acting_for(&caller.user.name);
         let request = Request {
             admin: if caller.has_token { admin.with_another_way_in() } else { admin },
             shown: self.shown.clone(),
             peer: peer(&parts).address,
+            is_tls: peer(&parts).is_tls,
             caller,
             path,
             query: Query::of(parts.uri.query()),
@@ -165,7 +176,7 @@ impl Gate {
         };
         let endpoint = self.endpoint;
         let late = |_| Failure::timeout();
-        if verb == Verb::Get {
+        if verb == Verb::Get || needs_nobody {
             let answering = api::answer(endpoint, verb, &request);
             return tokio::time::timeout(patience, answering).await.map_err(late)?;
         }
@@ -200,6 +211,12 @@ impl Gate {
     }
 }
 
+/// Whoever asks without a login is a stranger, also if one came before it.
+fn nobody(parts: &Parts) -> Caller {
+    peer(parts).is_known.store(false, Ordering::Relaxed);
+    Caller::nobody()
+}
+
 fn parts_of(path: &RawPathParams) -> Path {
     path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
@@ -232,11 +249,12 @@ fn is_same_origin(headers: &HeaderMap, is_tls: bool) -> bool {
     site.is_some_and(|site| site.eq_ignore_ascii_case(host.as_bytes()))
 }
 
-/// A form of another site cannot send JSON by its name without asking first, and is told no then.
-fn is_json(headers: &HeaderMap) -> bool {
+/// Whether the body is said to be of this type. A form of another site cannot send JSON by its name without asking first,
+/// and is told no then.
+fn has_type(headers: &HeaderMap, wanted: &str) -> bool {
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let content_type = content_type.and_then(|value| value.split(';').next()).unwrap_or_default();
-    content_type.trim().eq_ignore_ascii_case("application/json")
+    content_type.trim().eq_ignore_ascii_case(wanted)
 }
 
 /// What is not a path of the API.
@@ -252,6 +270,7 @@ pub(crate) fn not_found(path: &str, query: Option<&str>) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::answer::JSON;
 
     fn headers(pairs: &[(header::HeaderName, &'static str)]) -> HeaderMap {
         pairs.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect()
@@ -292,8 +311,9 @@ mod tests {
             ("application/x-www-form-urlencoded", false),
             ("multipart/form-data; boundary=application/json", false),
         ] {
-            assert_eq!(is_json(&headers(&[(header::CONTENT_TYPE, content_type)])), is_named);
+            let given = headers(&[(header::CONTENT_TYPE, content_type)]);
+            assert_eq!(has_type(&given, JSON), is_named);
         }
-        assert!(!is_json(&HeaderMap::new()));
+        assert!(!has_type(&HeaderMap::new(), JSON));
     }
 }

@@ -22,6 +22,8 @@ pub(crate) struct Request {
     pub(crate) shown: Shown,
     pub(crate) caller: Caller,
     pub(crate) peer: SocketAddr,
+    /// Whether it came under TLS.
+    pub(crate) is_tls: bool,
     pub(crate) path: Vec<(String, String)>,
     pub(crate) query: Query,
     pub(crate) headers: HeaderMap,

@@ -30,6 +30,9 @@ pub(crate) fn yes(answer: Answer, budget: &Budget) -> Response {
     if let Some(location) = answer.location {
         insert(response.headers_mut(), header::LOCATION, &location);
     }
+    if let Some(cookie) = answer.cookie {
+        insert(response.headers_mut(), header::SET_COOKIE, &cookie);
+    }
     finished(response)
 }
 

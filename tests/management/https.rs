@@ -103,6 +103,13 @@ fn the_api_answers_under_tls_and_says_that_it_stays_there() {
         let answer = secured.ask_raw(&parts);
         assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{origin}: {answer}");
     }
+    let form = "username=guest&password=guest";
+    let answer = secured.ask_raw(&format!(
+        "POST /api/login HTTP/1.1\r\nhost: localhost:15671\r\nconnection: close\r\ncontent-length: {}\r\n\
+         content-type: application/x-www-form-urlencoded\r\n\r\n{form}",
+        form.len()
+    ));
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("; Secure"), "{answer}");
     let plain = Client::guest(secured.broker.management());
     assert_eq!(plain.get("/api/whoami").header("strict-transport-security"), "");
     let check = "/api/health/checks/protocol-listener/https";

@@ -19,6 +19,7 @@ mod https;
 mod imports;
 mod limits;
 mod lists;
+mod login;
 mod messages;
 mod metrics;
 mod page;

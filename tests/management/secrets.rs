@@ -37,6 +37,9 @@ fn no_password_shows_in_log_api_metrics_or_export() {
     let refusal = guest.post("/api/definitions", &wrong);
     assert_eq!(refusal.status, 400);
     assert_eq!(Client::user(address, "anna", by_login).get("/api/whoami").status, 401);
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let login = format!("username=anna&password={by_login}");
+    assert_eq!(Client::nobody(address).send("POST", "/api/login", &form, &login).status, 401);
     assert_eq!(Client::user(address, "set", in_settings).get("/api/whoami").status, 401, "no tag");
     let uri = format!("amqp://guest:{by_amqp}@{}/%2f", broker.addr());
     let runtime = tokio::runtime::Runtime::new().unwrap();

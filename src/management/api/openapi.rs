@@ -95,10 +95,13 @@ fn operation(endpoint: Endpoint, verb: Verb, right: Right) -> Value {
     // Without a word to a stranger, with the right that is missing to anybody else.
     operation["responses"]["401"] = json!({ "description": "Who asks may not." });
     operation["responses"]["default"] = failed;
+    if right == Right::Nobody {
+        operation["security"] = json!([]);
+    }
     if let Some(schema) = body(endpoint, verb) {
         operation["requestBody"] = json!({
             "required": schema.get("required").is_some(),
-            "content": { "application/json": { "schema": schema } },
+            "content": { endpoint.body_type(): { "schema": schema } },
         });
     }
     operation
@@ -106,6 +109,7 @@ fn operation(endpoint: Endpoint, verb: Verb, right: Right) -> Value {
 
 fn right_name(right: Right) -> &'static str {
     match right {
+        Right::Nobody => "none",
         Right::Management => "management",
         Right::Vhost => "vhost",
         Right::VhostVisible => "vhost, or administrator",
@@ -190,6 +194,9 @@ fn body(endpoint: Endpoint, verb: Verb) -> Option<Value> {
             &["exchange", "write", "read"],
             json!({ "exchange": text(), "write": text(), "read": text() }),
         ),
+        (Endpoint::Login, Verb::Post) => {
+            object(&["username", "password"], json!({ "username": text(), "password": text() }))
+        }
         (Endpoint::QueueActions, Verb::Post) => object(&["action"], json!({ "action": text() })),
         (Endpoint::ClusterName, Verb::Put) => object(&["name"], json!({ "name": text() })),
         (Endpoint::Serving, Verb::Put) => object(&["serving"], json!({ "serving": truth() })),

@@ -38,16 +38,17 @@ fn is_allowed(tags: &[&str], right: Right, access: Access) -> bool {
     let (management, policymaker, monitoring, administrator) = ranks(tags);
     let permitted = access == Access::Permitted;
     let visible = permitted || administrator && access == Access::None;
-    management
-        && match right {
-            Right::Management => true,
-            Right::Vhost => permitted,
-            Right::VhostVisible => visible,
-            Right::Policymaker => policymaker,
-            Right::VhostPolicymaker => policymaker && visible,
-            Right::Monitoring => monitoring,
-            Right::Administrator => administrator,
-        }
+    right == Right::Nobody
+        || management
+            && match right {
+                Right::Nobody | Right::Management => true,
+                Right::Vhost => permitted,
+                Right::VhostVisible => visible,
+                Right::Policymaker => policymaker,
+                Right::VhostPolicymaker => policymaker && visible,
+                Right::Monitoring => monitoring,
+                Right::Administrator => administrator,
+            }
 }
 
 #[test]
@@ -82,7 +83,7 @@ fn whatever_changes_something_needs_more_than_to_see_everything() {
             assert_ne!(right, Right::Monitoring, "{}", endpoint.path());
             let decision = decide(&caller(&["monitoring"]), right, Access::None);
             // Whoever asks for it looks after their own things: see `connections::may_close`.
-            let is_own = endpoint.path().starts_with("/connections/");
+            let is_own = endpoint.path().starts_with("/connections/") || right == Right::Nobody;
             assert_eq!(decision == Decision::Allowed, is_own, "{verb:?} {}", endpoint.path());
         }
     }
@@ -98,6 +99,14 @@ fn a_right_to_a_vhost_is_asked_for_where_the_path_names_one() {
             let is_asked = right == Right::Administrator || asks == names_vhost;
             assert!(is_asked, "{verb:?} {}", endpoint.path());
         }
+    }
+}
+
+#[test]
+fn only_who_logs_in_need_not_be_known() {
+    for endpoint in Endpoint::ALL {
+        let is_open = endpoint.rights().iter().any(|(_, right)| *right == Right::Nobody);
+        assert_eq!(is_open, *endpoint == Endpoint::Login, "{}", endpoint.path());
     }
 }
 
