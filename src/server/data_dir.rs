@@ -1,7 +1,11 @@
 //! The data folder: what of the broker outlives its process, and the lock that keeps two brokers from sharing it.
 //!
-//! Beside what the [`disk`] crate knows, `spill` lies there: transient messages that their queues do not keep in memory,
-//! emptied at every start.
+//! Beside what the [`disk`] crate knows, it has two folders:
+//!
+//! ```text
+//! DIR/spill/    transient messages that their queues do not keep in memory; emptied at every start
+//!     traces/   what traces have written
+//! ```
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -70,6 +74,11 @@ impl DataDir {
     /// Where what is spilled lies, if anything can be.
     pub(crate) fn spill(&self) -> PathBuf {
         self.path.join("spill")
+    }
+
+    /// Where traces write.
+    pub(crate) fn traces(&self) -> PathBuf {
+        self.path.join("traces")
     }
 
     fn folder(&self, name: &str) -> Result<Folder, DataDirError> {

@@ -297,9 +297,10 @@ async fn listen_on(
     Ok((listener, address))
 }
 
-/// Closes the log, and then the spill, in a thread of its own: on a disk that stands still that takes for ever, and who
-/// waits for it must be able to give up.
+/// Closes the log, then the spill, in a thread of its own, and the traces: on a disk that stands still that takes for ever,
+/// and who waits for it must be able to give up.
 async fn close_log(node: &Arc<Node>) {
+    let traces: Vec<_> = node.vhosts.iter().flat_map(|vhost| vhost.tracing.close_logs()).collect();
     let (closed_tx, closed) = tokio::sync::oneshot::channel();
     let node = Arc::clone(node);
     std::thread::spawn(move || {
@@ -314,6 +315,9 @@ async fn close_log(node: &Arc<Node>) {
     });
     // It is gone without a word only if closing panicked, which has been said.
     let _ = closed.await;
+    for trace in traces {
+        trace.ended().await;
+    }
 }
 
 /// A node with what its log holds.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use amqp::FieldValue;
@@ -66,6 +66,8 @@ pub(crate) struct Shared {
     pub(crate) pool: SegmentPool,
     /// What exchanges keep of unroutable messages.
     pub(crate) unroutable: Arc<UnroutableBytes>,
+    /// How many traces write files.
+    pub(crate) trace_count: Arc<AtomicUsize>,
     /// What outlives the process; `None` if nothing does.
     pub(crate) data_dir: Option<Arc<DataDir>>,
     journal: Option<Journal>,
@@ -201,6 +203,7 @@ impl Node {
             pager,
             pool,
             unroutable: Arc::default(),
+            trace_count: Arc::default(),
             data_dir,
             journal,
             spill,

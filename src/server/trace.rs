@@ -8,7 +8,14 @@
 //!
 //! What was published to that exchange is not traced itself, nor is what became of it as a dead letter: or the copies would
 //! have copies.
+//!
+//! A vhost is traced because its settings say so, or for as long as it has traces that write copies into files.
 
+pub(crate) mod files;
+pub(crate) mod log;
+pub(crate) mod message;
+
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use amqp::{FieldTable, FieldValue, FieldValueRef, Properties, RawProperties, ShortString};
@@ -17,8 +24,10 @@ use broker::message::{Body, Message, Origin, short_strings};
 use broker::queue::Delivery;
 use bytes::Bytes;
 use connection::{ChannelNumber, PublishRun};
+use parking_lot::RwLock;
 use tracing::warn;
 
+use self::log::TraceLog;
 use crate::admin::{name_of, node_name};
 use crate::node::ConnectionEntry;
 use crate::queue_cell::Effects;
@@ -40,11 +49,21 @@ const NAMES_BYTES_MAX: usize = 16 * 1024;
 const WARN_EVERY_MS: u64 = 60_000;
 
 /// Whether a vhost is traced, and what of it was left out.
+///
+/// - `is_on` is whether `wanted` asks for it, and changes under the lock of `wanted`.
 #[derive(Debug, Default)]
 pub(crate) struct Tracing {
     is_on: AtomicBool,
+    wanted: RwLock<Wanted>,
     left_out: AtomicU64,
     warned_at: AtomicU64,
+}
+
+/// Why a vhost is traced.
+#[derive(Debug, Default)]
+struct Wanted {
+    by_settings: bool,
+    logs: Vec<Arc<TraceLog>>,
 }
 
 /// Copies that are to be published once no lock is held. In a box, because most connections have none ever.
@@ -83,8 +102,56 @@ impl Tracing {
         self.is_on.load(Relaxed)
     }
 
-    pub(crate) fn set(&self, is_on: bool) {
-        self.is_on.store(is_on, Relaxed);
+    /// The settings say whether it is.
+    pub(crate) fn set(&self, by_settings: bool) {
+        self.want(|wanted| wanted.by_settings = by_settings);
+    }
+
+    /// The traces that write copies.
+    pub(crate) fn logs(&self) -> Vec<Arc<TraceLog>> {
+        self.wanted.read().logs.clone()
+    }
+
+    /// Adds a trace, unless there is one of this name or `is_too_late`; whether it was added.
+    pub(crate) fn add_log(&self, log: &Arc<TraceLog>, is_too_late: impl FnOnce() -> bool) -> bool {
+        self.want(|wanted| {
+            let is_new = wanted.logs.iter().all(|known| known.name != log.name);
+            let is_added = is_new && !is_too_late();
+            if is_added {
+                wanted.logs.push(Arc::clone(log));
+            }
+            is_added
+        })
+    }
+
+    /// Takes a trace out, and closes it.
+    pub(crate) fn close_log(&self, name: &str) -> Option<Arc<TraceLog>> {
+        let log = self.want(|wanted| {
+            let found = wanted.logs.iter().position(|log| log.name == name)?;
+            Some(wanted.logs.remove(found))
+        })?;
+        log.close();
+        Some(log)
+    }
+
+    /// Takes all of them out, and closes them.
+    pub(crate) fn close_logs(&self) -> Vec<Arc<TraceLog>> {
+        let logs = self.want(|wanted| std::mem::take(&mut wanted.logs));
+        logs.iter().for_each(|log| log.close());
+        logs
+    }
+
+    fn want<T>(&self, change: impl FnOnce(&mut Wanted) -> T) -> T {
+        let mut wanted = self.wanted.write();
+        let changed = change(&mut wanted);
+        self.is_on.store(wanted.by_settings || !wanted.logs.is_empty(), Relaxed);
+        changed
+    }
+
+    fn offer(&self, now: Timestamp, copies: &[Message], left_out: u64) {
+        for log in &self.wanted.read().logs {
+            log.offer(now, copies, left_out);
+        }
     }
 
     fn leave_out(&self, vhost: &str, now: Timestamp, copies: u64) {
@@ -199,6 +266,7 @@ impl Vhost {
     pub(crate) fn publish_copies(&self, now: Timestamp, effects: &mut Effects) {
         let Some(copied) = effects.copies.0.take() else { return };
         let Copied { messages, mut left_out, .. } = *copied;
+        self.tracing.offer(now, &messages, left_out);
         // What becomes of copies slows nobody down, and nobody's confirm waits for it.
         let mut own = Effects::default();
         for message in &messages {
@@ -255,7 +323,7 @@ fn encode(headers: &FieldTable) -> Vec<u8> {
     Properties { headers: Some(headers.clone()), ..Properties::default() }.to_bytes()
 }
 
-/// Properties as a table, by the names that RabbitMQ gives them there.
+/// Properties as a table, by the names that RabbitMQ gives them there, and in its order.
 fn table_of(properties: Properties) -> FieldTable {
     let string = |value: Option<ShortString>| value.map(|value| text(value.as_bytes()));
     let number = |value: u64| match i32::try_from(value) {
@@ -264,20 +332,20 @@ fn table_of(properties: Properties) -> FieldTable {
     };
     let octet = |value: Option<u8>| value.map(|value| FieldValue::I32(i32::from(value)));
     let all = [
-        ("content_type", string(properties.content_type)),
-        ("content_encoding", string(properties.content_encoding)),
-        ("headers", properties.headers.map(FieldValue::Table)),
-        ("delivery_mode", octet(properties.delivery_mode)),
-        ("priority", octet(properties.priority)),
-        ("correlation_id", string(properties.correlation_id)),
-        ("reply_to", string(properties.reply_to)),
-        ("expiration", string(properties.expiration)),
-        ("message_id", string(properties.message_id)),
-        ("timestamp", properties.timestamp.map(number)),
-        ("type", string(properties.message_type)),
-        ("user_id", string(properties.user_id)),
-        ("app_id", string(properties.app_id)),
         ("cluster_id", string(properties.cluster_id)),
+        ("app_id", string(properties.app_id)),
+        ("user_id", string(properties.user_id)),
+        ("type", string(properties.message_type)),
+        ("timestamp", properties.timestamp.map(number)),
+        ("message_id", string(properties.message_id)),
+        ("expiration", string(properties.expiration)),
+        ("reply_to", string(properties.reply_to)),
+        ("correlation_id", string(properties.correlation_id)),
+        ("priority", octet(properties.priority)),
+        ("delivery_mode", octet(properties.delivery_mode)),
+        ("headers", properties.headers.map(FieldValue::Table)),
+        ("content_encoding", string(properties.content_encoding)),
+        ("content_type", string(properties.content_type)),
     ];
     let mut table = FieldTable::new();
     for (name, value) in all {

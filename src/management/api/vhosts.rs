@@ -161,7 +161,7 @@ fn fields((admin, node): (&Admin, &str), vhost: &VhostInfo, wanted: &Wanted) -> 
         .put(wanted, "tags", settings.tags.clone())
         .put(wanted, "default_queue_type", queue_type(settings.default_queue_type))
         .put_with(wanted, "metadata", || metadata(vhost))
-        .put(wanted, "tracing", settings.is_tracing)
+        .put(wanted, "tracing", vhost.is_traced)
         .put(wanted, "protected_from_deletion", settings.is_protected)
         .put_with(wanted, "cluster_state", || json!({ node: "running" }));
     stats::put_totals_of_vhost(&mut fields, wanted, admin, &vhost.name);

@@ -17,6 +17,8 @@ pub struct VhostInfo {
     pub name: VhostName,
     /// What is said of it.
     pub settings: VhostSettings,
+    /// Whether its messages are copied: its settings say so, or it has traces.
+    pub is_traced: bool,
 }
 
 impl Admin {
@@ -134,6 +136,7 @@ impl Admin {
 
 impl VhostInfo {
     fn of(vhost: &Vhost) -> Self {
-        Self { name: vhost.name.clone(), settings: vhost.settings() }
+        let is_traced = vhost.tracing.is_on();
+        Self { name: vhost.name.clone(), settings: vhost.settings(), is_traced }
     }
 }

@@ -24,6 +24,7 @@ impl Vhost {
     /// What was just being declared as it was marked either is found here, or finds the mark itself.
     pub(crate) fn clear(&self) {
         debug_assert!(self.is_deleted(), "something new could come into it");
+        self.tracing.close_logs();
         let mut effects = Effects::default();
         loop {
             let queues: Vec<Arc<QueueCell>> =
