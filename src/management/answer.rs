@@ -1,6 +1,7 @@
 //! What a request is answered with when all is well.
 
 use std::fmt;
+use std::fs::File;
 
 use axum::http::StatusCode;
 use serde::Serialize;
@@ -31,6 +32,15 @@ pub(crate) enum Body {
     Pieces(Pieces),
     /// Something else, with its type.
     Text(&'static str, String),
+    /// What is in a file, as a text.
+    File(FileText),
+}
+
+/// A file that is read while it is sent.
+pub(crate) struct FileText {
+    pub(crate) file: File,
+    /// How much of it is sent: what comes behind that meanwhile is not.
+    pub(crate) bytes: u64,
 }
 
 /// Something that is made while it is sent.
@@ -48,6 +58,7 @@ impl fmt::Debug for Body {
             Self::Json(_) => "Json",
             Self::Pieces(..) => "Pieces",
             Self::Text(..) => "Text",
+            Self::File(_) => "File",
         })
     }
 }
@@ -61,6 +72,11 @@ impl Body {
             Self::Json(bytes) => bytes,
             Self::Pieces(Pieces { pieces, .. }) => pieces.flatten().collect(),
             Self::Text(_, text) => text.into_bytes(),
+            Self::File(FileText { mut file, .. }) => {
+                let mut bytes = Vec::new();
+                std::io::Read::read_to_end(&mut file, &mut bytes).unwrap();
+                bytes
+            }
         }
     }
 }
@@ -135,6 +151,11 @@ impl Answer {
         Self::new(StatusCode::OK, Body::Text(content_type, text))
     }
 
+    /// 200 with so many bytes of a file, which are sent as a text.
+    pub(crate) fn file(file: File, bytes: u64) -> Self {
+        Self::new(StatusCode::OK, Body::File(FileText { file, bytes }))
+    }
+
     /// 204.
     pub(crate) fn done() -> Result<Self, Failure> {
         Ok(Self::new(StatusCode::NO_CONTENT, Body::None))
@@ -170,7 +191,9 @@ mod tests {
             let elements = (0..count).map(|number| format!("{number:06}").into_bytes());
             let pieces: Vec<Vec<u8>> = match Answer::array(elements, 0).body {
                 Body::Pieces(Pieces { pieces, .. }) => pieces.collect(),
-                short @ (Body::None | Body::Json(_) | Body::Text(..)) => vec![short.into_bytes()],
+                short @ (Body::None | Body::Json(_) | Body::Text(..) | Body::File(_)) => {
+                    vec![short.into_bytes()]
+                }
             };
             assert_eq!(pieces.len() > 1, count > 10_000, "what is short is made at once");
             assert!(pieces.iter().all(|piece| piece.len() < PIECE_BYTES + 16));

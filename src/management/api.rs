@@ -28,6 +28,8 @@ mod reset;
 mod serving;
 mod settings;
 mod topic_permissions;
+mod trace_files;
+mod traces;
 mod unroutable;
 mod users;
 mod vhosts;
@@ -265,6 +267,33 @@ endpoints! {
         Get Administrator => definitions::export_vhost,
         Post Administrator -> definitions::import_vhost
     }
+    Traces "/traces" { Get Administrator => traces::list }
+    TracesOfVhost "/traces/{vhost}" { Get Administrator => traces::list_of_vhost }
+    Trace "/traces/{vhost}/{name}" {
+        Get Administrator => traces::show,
+        Put Administrator -> traces::put,
+        Delete Administrator -> traces::delete
+    }
+    TracesOfNode "/traces/node/{node}" { Get Administrator => traces::list_of_node }
+    TracesOfVhostOfNode "/traces/node/{node}/{vhost}" {
+        Get Administrator => traces::list_of_vhost_of_node
+    }
+    TraceOfNode "/traces/node/{node}/{vhost}/{name}" {
+        Get Administrator => traces::show_of_node,
+        Put Administrator -> traces::put_of_node,
+        Delete Administrator -> traces::delete_of_node
+    }
+    TraceFiles "/trace-files" { Get Administrator -> trace_files::list }
+    TraceFile "/trace-files/{name}" {
+        Get Administrator -> trace_files::show,
+        Delete Administrator -> trace_files::delete
+    }
+    TraceFilesOfNode "/trace-files/node/{node}" { Get Administrator -> trace_files::list_of_node }
+    TraceFileOfNode "/trace-files/node/{node}/{name}" {
+        Get Administrator -> trace_files::show_of_node,
+        Delete Administrator -> trace_files::delete_of_node
+    }
+
     Aliveness "/aliveness-test/{vhost}" { Get Vhost => health::aliveness }
 
     Alarms "/health/checks/alarms" { Get Management => health::alarms }
@@ -326,6 +355,11 @@ impl Endpoint {
     /// The type that a body of it has.
     pub(crate) const fn body_type(self) -> &'static str {
         if matches!(self, Self::Login) { FORM } else { JSON }
+    }
+
+    /// Whether it answers with a text instead of JSON.
+    pub(crate) const fn is_text(self) -> bool {
+        self.is_of_metrics() || matches!(self, Self::TraceFile | Self::TraceFileOfNode)
     }
 
     /// Whether its body may be long, and takes long to be worked through.

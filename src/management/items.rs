@@ -6,7 +6,7 @@ use amqp::FieldTable;
 use broker::User;
 use server::admin::{
     BindingInfo, ChannelKey, ConnectionKey, ConsumerInfo, ExchangeKey, LimitInfo, PermissionInfo,
-    PolicyInfo, QueueKey, TopicPermissionInfo, VhostInfo,
+    PolicyInfo, QueueKey, TopicPermissionInfo, TraceFileInfo, TraceInfo, VhostInfo,
 };
 
 use crate::fields::Fields;
@@ -52,6 +52,26 @@ impl Item for VhostInfo {
         let tags: usize =
             self.settings.tags.iter().map(|tag| tag.len() + size_of::<String>()).sum();
         self.settings.description.len() + tags
+    }
+}
+
+impl Item for TraceInfo {
+    fn heap_bytes(&self) -> usize {
+        self.name.len() + self.what.pattern.len()
+    }
+
+    fn name(&self) -> Option<&str> {
+        Some(&self.name)
+    }
+}
+
+impl Item for TraceFileInfo {
+    fn heap_bytes(&self) -> usize {
+        self.name.len()
+    }
+
+    fn name(&self) -> Option<&str> {
+        Some(&self.name)
     }
 }
 

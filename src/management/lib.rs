@@ -28,6 +28,7 @@ mod response;
 mod settings;
 mod stats;
 mod tables;
+mod traced;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener as StdListener};

@@ -1,11 +1,13 @@
 //! Answers and failures as HTTP, with the headers that every response has.
 
+use std::io::{self, Read};
+
 use axum::body::{Body as HttpBody, Bytes};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
-use futures_util::stream;
+use futures_util::{TryStreamExt as _, stream};
 
-use crate::answer::{Answer, Body, JSON, Pieces};
+use crate::answer::{Answer, Body, FileText, JSON, PIECE_BYTES, Pieces};
 use crate::budget::{Budget, Held, UNCOUNTED_BYTES};
 use crate::failure::Failure;
 
@@ -24,6 +26,7 @@ pub(crate) fn yes(answer: Answer, budget: &Budget) -> Response {
         Body::Text(content_type, text) => whole(content_type, text.into(), take),
         Body::Pieces(Pieces { content_type, held_bytes, pieces }) => take(held_bytes)
             .map(|held| with_type(content_type, until_sent(pieces.map(Bytes::from), held))),
+        Body::File(text) => take(PIECE_BYTES).map(|held| of_file(text, held)),
     };
     let Some(mut response) = response else { return no(Failure::too_much_is_sent()) };
     *response.status_mut() = answer.status;
@@ -59,6 +62,35 @@ fn until_sent(pieces: impl Iterator<Item = Bytes> + Send + 'static, held: Held) 
         Ok::<_, std::convert::Infallible>(piece)
     });
     HttpBody::from_stream(stream::iter(pieces))
+}
+
+/// A body that is read from the disk as fast as it is taken, where that holds nobody up.
+fn of_file(FileText { file, bytes }: FileText, held: Held) -> Response {
+    let pieces = stream::try_unfold((file, bytes), |(mut file, left)| async move {
+        if left == 0 {
+            return Ok(None);
+        }
+        let reading = tokio::task::spawn_blocking(move || {
+            let mut piece = Vec::new();
+            let wanted = left.min(PIECE_BYTES as u64);
+            Read::by_ref(&mut file).take(wanted).read_to_end(&mut piece)?;
+            Ok::<_, io::Error>((file, piece))
+        });
+        let (file, piece) = reading.await.map_err(io::Error::other)??;
+        if piece.is_empty() {
+            // Somebody has cut it off: who gets it is not to take it for whole.
+            return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
+        }
+        let left = left - piece.len() as u64;
+        Ok(Some((Bytes::from(piece), (file, left))))
+    });
+    let pieces = pieces.map_ok(move |piece| {
+        let _until_the_last_piece_is_dropped = &held;
+        piece
+    });
+    let mut response = with_type("text/plain", HttpBody::from_stream(pieces));
+    response.headers_mut().insert(header::CONTENT_LENGTH, bytes.into());
+    response
 }
 
 /// A failure.

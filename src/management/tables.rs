@@ -16,7 +16,8 @@ pub(crate) fn table_to_json(table: &FieldTable) -> Value {
     Value::Object(fields.collect())
 }
 
-fn value_to_json(value: &FieldValue) -> Value {
+/// A value of a table, in the same way.
+pub(crate) fn value_to_json(value: &FieldValue) -> Value {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned().into();
     match value {
         FieldValue::Bool(value) => (*value).into(),

@@ -66,7 +66,7 @@ fn verb_name(verb: Verb) -> &'static str {
 }
 
 fn operation(endpoint: Endpoint, verb: Verb, right: Right) -> Value {
-    let content = match endpoint.is_of_metrics() {
+    let content = match endpoint.is_text() {
         true => json!({ "text/plain": {} }),
         false => json!({ "application/json": {} }),
     };
@@ -228,6 +228,14 @@ fn body(endpoint: Endpoint, verb: Verb) -> Option<Value> {
                 "apply-to": { "enum": [
                     "all", "queues", "classic_queues", "quorum_queues", "streams", "exchanges",
                 ] },
+            }),
+        ),
+        (Endpoint::Trace | Endpoint::TraceOfNode, Verb::Put) => object(
+            &["format", "pattern"],
+            json!({
+                "format": { "enum": ["text", "json"] }, "pattern": text(),
+                "max_payload_bytes": { "type": "integer", "minimum": 0 },
+                "tracer_connection_username": text(), "tracer_connection_password": text(),
             }),
         ),
         (Endpoint::Parameter | Endpoint::GlobalParameter, Verb::Put) => {
