@@ -67,6 +67,17 @@ impl Broker {
         Self { addr: started.addresses.amqp, started: Some(started) }
     }
 
+    /// Starts a broker that keeps everything in memory, on a free port.
+    pub(crate) fn start_in_memory() -> Self {
+        if let Some(addr) = foreign_addr() {
+            return Self { addr, started: None };
+        }
+        let folder = new_folder();
+        fs::write(folder.join("broker.toml"), "").expect("the settings can be written");
+        let started = Started::start_with(folder, |command| command.arg("--memory-only"));
+        Self { addr: started.addresses.amqp, started: Some(started) }
+    }
+
     /// Starts a broker on data that is moved to it; `None` if another broker is asked.
     pub(crate) fn start_on(data_dir: &Path) -> Option<Self> {
         if foreign_addr().is_some() {
@@ -176,11 +187,15 @@ impl Broker {
 impl Started {
     /// Starts a broker with the settings and the data of `folder`.
     fn start(folder: PathBuf) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_pillarbox"))
-            .args(["--port", "0", "--config"])
-            .arg(folder.join("broker.toml"))
-            .arg("--data-dir")
-            .arg(folder.join("data"))
+        let data_dir = folder.join("data");
+        Self::start_with(folder, |command| command.arg("--data-dir").arg(data_dir))
+    }
+
+    /// Starts a broker with the settings of `folder`; `keep` says where it keeps its data.
+    fn start_with(folder: PathBuf, keep: impl FnOnce(&mut Command) -> &mut Command) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pillarbox"));
+        command.args(["--port", "0", "--config"]).arg(folder.join("broker.toml"));
+        let mut child = keep(&mut command)
             .current_dir(&folder)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -302,5 +317,5 @@ const _: fn() = || {
     let _ = (broker.addr(), broker.tls_addr(), broker.uri(), broker.pid());
     let _ = (broker.log_text(), broker.is_foreign());
     let _ = (broker.management(), broker.management_tls(), broker.metrics());
-    let _ = Broker::start_on(&broker.data_dir());
+    let _ = (Broker::start_on(&broker.data_dir()), Broker::start_in_memory());
 };

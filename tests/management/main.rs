@@ -34,5 +34,6 @@ mod start;
 mod surface;
 mod topology;
 mod trace;
+mod traces;
 mod unroutable;
 mod users;
