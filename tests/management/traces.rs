@@ -544,6 +544,18 @@ fn a_trace_leaves_the_disk_to_the_log() {
         session.fetch("work").unwrap();
         count("written") > 0
     });
+
+    // Somebody takes the disk away.
+    fs::remove_dir_all(broker.data_dir().join("traces")).unwrap();
+    let (written, left_out) = (count("written"), count("left_out"));
+    session.fetch("work").unwrap();
+    until("it fails", || guest.json("/api/traces/%2F/one")["failure"].is_string());
+    assert!(broker.log_text().contains("a trace cannot write to its file"));
+    session.fetch("work").unwrap();
+    until("it counts on", || count("left_out") == left_out + 2);
+    assert_eq!(count("written"), written);
+    assert_eq!(guest.delete("/api/traces/%2F/one").status, 204);
+    start(&guest, "one", &json!({ "format": "text", "pattern": "#" }));
 }
 
 #[test]

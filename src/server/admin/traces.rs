@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use broker::VhostName;
 
-use super::{Admin, AdminError, no_such};
+use super::{Admin, AdminError, NAME_BYTES_MAX, no_such};
 use crate::trace::files::{FileName, TraceFileInfo, TraceFiles};
 use crate::trace::log::{NewTrace, TRACES_MAX, TraceCounts, TraceLog, TraceSeat};
 
@@ -46,7 +46,7 @@ impl Admin {
     ///
     /// # Errors
     /// [`AdminError::NotFound`] if there is no such vhost; [`AdminError::Invalid`] if the name can be none of a file, or
-    /// of a trace that is there, if there are too many, if nothing is kept on the disk, or the disk fails;
+    /// of a trace that is there, if the pattern is too long, if there are too many, if nothing is kept on the disk, or the disk fails;
     /// [`AdminError::Refused`] if the pattern makes no sense.
     pub async fn start_trace(
         &self,
@@ -56,6 +56,10 @@ impl Admin {
     ) -> Result<(), AdminError> {
         let vhost = self.node.vhost(vhost).ok_or_else(|| no_such("vhost", vhost))?;
         let file = FileName::of_trace(name).ok_or_else(|| no_file_name("trace", 251))?;
+        if what.pattern.len() > NAME_BYTES_MAX {
+            let reason = format!("a pattern has no more than {NAME_BYTES_MAX} octets");
+            return Err(AdminError::Invalid { reason });
+        }
         let files = self.trace_folder().ok_or_else(|| AdminError::Invalid {
             reason: "the broker keeps everything in memory, and a trace is a file".to_owned(),
         })?;

@@ -274,9 +274,13 @@ struct Writer {
 }
 
 impl Writer {
-    fn run(mut self) {
-        // Also after a panic: who waits for the end must not wait for ever.
+    fn run(self) {
+        // Also after a panic, and not before the trace counts no more: who waits for that may begin another one.
         let _ended = self.trace.ended.clone().drop_guard();
+        self.write_all();
+    }
+
+    fn write_all(mut self) {
         info!(trace = self.trace.name, "a trace writes");
         let mut text = Vec::new();
         while let Some((portion, bytes)) = self.trace.next_portion() {
@@ -322,5 +326,103 @@ impl Writer {
         }
         let kept = alarms.disk_free_min().saturating_add(SPARE_BYTES);
         Ok(self.files.free_bytes()? >= kept)
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.trace.fail(&io::Error::other("a defect, which the log tells of"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use broker::message::Origin;
+    use bytes::Bytes;
+
+    use super::*;
+
+    fn log(pattern: &str, payload_bytes_max: Option<usize>) -> Arc<TraceLog> {
+        let write = |_: &TracedMessage, _: &mut Vec<u8>| {};
+        let format = TraceFormat { name: "none", write };
+        let what = NewTrace { pattern: pattern.to_owned(), format, payload_bytes_max };
+        TraceLog::new("t", what, TraceSeat::take(&Arc::default()).unwrap()).unwrap()
+    }
+
+    fn copy(routing_key: &'static str, body: &Bytes) -> Message {
+        Message {
+            exchange: EXCHANGE.into(),
+            routing_key: Bytes::from_static(routing_key.as_bytes()),
+            properties: Bytes::new(),
+            body: body.clone(),
+            blind_keys: Bytes::new(),
+            persistent: false,
+            priority: None,
+            expiration_ms: None,
+            origin: Origin::Client,
+        }
+    }
+
+    fn waiting_and_left_out(log: &TraceLog) -> (u64, u64) {
+        let counts = log.counts();
+        (counts.waiting, counts.left_out)
+    }
+
+    #[test]
+    fn it_takes_what_its_pattern_matches() {
+        let body = Bytes::from_static(b"x");
+        let copies = ["publish.", "publish.a.b", "deliver.a"].map(|key| copy(key, &body));
+        for (pattern, count) in
+            [("#", 3), ("publish.#", 2), ("publish.*", 1), ("*.a", 1), ("deliver.a", 1), ("", 0)]
+        {
+            let log = log(pattern, None);
+            log.offer(Timestamp(1), &copies, 0);
+            assert_eq!(waiting_and_left_out(&log), (count, 0), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn what_waits_is_bounded_and_a_closed_trace_takes_nothing() {
+        let body = Bytes::from(vec![0; 1 << 20]);
+        let (whole, cut) = (log("#", None), log("#", Some(10)));
+        for _ in 0..20 {
+            whole.offer(Timestamp(1), &[copy("publish.", &body)], 0);
+            cut.offer(Timestamp(1), &[copy("publish.", &body)], 0);
+        }
+        assert_eq!(waiting_and_left_out(&whole), (8, 12));
+        assert_eq!(waiting_and_left_out(&cut), (20, 0), "only what is written takes room");
+        let (portion, bytes) = whole.next_portion().unwrap();
+        assert_eq!((portion.len(), waiting_and_left_out(&whole)), (1, (7, 12)));
+        whole.give_back(bytes);
+        whole.offer(Timestamp(1), &[copy("publish.", &body)], 2);
+        assert_eq!(waiting_and_left_out(&whole), (8, 14));
+        whole.close();
+        whole.offer(Timestamp(1), &[copy("publish.", &body)], 0);
+        assert_eq!(waiting_and_left_out(&whole), (8, 15));
+        assert_eq!(std::iter::from_fn(|| whole.next_portion()).count(), 8);
+    }
+
+    #[test]
+    fn a_trace_that_failed_keeps_nothing() {
+        let log = log("#", None);
+        let copies = [copy("publish.", &Bytes::new()), copy("publish.", &Bytes::new())];
+        log.offer(Timestamp(1), &copies, 0);
+        log.fail(&io::Error::other("no disk"));
+        assert_eq!(waiting_and_left_out(&log), (0, 2));
+        log.offer(Timestamp(1), &copies, 0);
+        assert_eq!(waiting_and_left_out(&log), (0, 4));
+        assert_eq!(log.counts().failure.as_deref(), Some("no disk"));
+    }
+
+    #[test]
+    fn there_are_only_so_many() {
+        let taken = Arc::default();
+        let mut seats: Vec<TraceSeat> =
+            std::iter::from_fn(|| TraceSeat::take(&taken)).take(TRACES_MAX + 1).collect();
+        assert_eq!(seats.len(), TRACES_MAX);
+        seats.pop();
+        assert!(TraceSeat::take(&taken).is_some());
     }
 }
