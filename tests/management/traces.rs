@@ -372,7 +372,7 @@ fn what_makes_no_sense_is_refused_in_rabbitmqs_words() {
 }
 
 #[test]
-fn a_named_user_has_to_be_one_and_is_kept_nowhere() {
+fn a_named_user_has_to_be_one_and_is_not_kept() {
     let broker = Broker::start();
     let guest = Client::guest(broker.management());
     guest.put("/api/users/ann", &json!({ "password": "Sesame42", "tags": "" }));

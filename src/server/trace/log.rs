@@ -172,11 +172,11 @@ impl TraceLog {
         let mut waiting = self.waiting.lock();
         let is_writing = self.failure.get().is_none();
         for copy in matching {
-            let copy = Waiting::new(now, copy, self.what.payload_bytes_max);
             if !is_writing || waiting.is_closed || waiting.bytes >= WAITING_BYTES_MAX {
                 left_out += 1;
                 continue;
             }
+            let copy = Waiting::new(now, copy, self.what.payload_bytes_max);
             waiting.bytes += copy.bytes();
             waiting.copies.push_back(copy);
         }
