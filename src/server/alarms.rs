@@ -18,6 +18,12 @@ use crate::vital::Vital;
 /// How often the memory in use and the room on the disk are compared with their limits.
 const CHECK_EVERY: Duration = Duration::from_millis(250);
 
+/// How many looks it takes until something is tried again that the disk refused for another reason than want of room.
+const PAUSE: u32 = 40;
+
+/// After so many looks at a full disk the reserve counts as used up.
+const SPENT_AFTER: u32 = 8;
+
 /// What a node can be low on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -142,11 +148,15 @@ struct DiskWatch {
     data_dir: Arc<DataDir>,
     /// The disk could not be asked the last time; said once.
     is_blind: bool,
+    /// How many looks it takes until the reserve is made again that the disk refused.
+    pause: u32,
+    /// How often in a row the disk was full, and nothing of the reserve was left.
+    spent: u32,
 }
 
 impl DiskWatch {
     fn new(data_dir: &Arc<DataDir>) -> Self {
-        Self { data_dir: Arc::clone(data_dir), is_blind: false }
+        Self { data_dir: Arc::clone(data_dir), is_blind: false, pause: 0, spent: 0 }
     }
 
     /// Whether the disk alarm has just ended.
@@ -164,19 +174,42 @@ impl DiskWatch {
         shared.alarms.disk_free.store(free, Ordering::Relaxed);
         let free_min = shared.alarms.disk_free_min();
         let journal = shared.journal();
-        let keeps_reserve = |journal: &Journal| {
-            journal.has_reserve()
-                // It is made before anybody else gets the room.
-                || free >= free_min.saturating_add(journal.reserve_bytes()) && journal.keep_reserve()
-        };
         let full = journal.filter(|journal| journal.is_disk_full());
-        let is_low = free < free_min || full.is_some() || !journal.is_some_and(keeps_reserve);
+        let has_room = free >= free_min && full.is_none();
+        let is_low = !has_room || !journal.is_some_and(|it| self.keeps_reserve(it, free, free_min));
         let has_ended = set_disk_alarm(shared, is_low, free);
         // Not before publishers wait: it is not for what they send.
-        if full.is_some_and(Journal::hand_reserve_over) {
+        let is_handed_over = full.is_some_and(Journal::hand_reserve_over);
+        if is_handed_over {
             warn!("the disk is full: the log goes on with the room that was kept for this");
         }
+        self.spent =
+            if full.is_some() && !is_handed_over { self.spent.saturating_add(1) } else { 0 };
+        // Not at once: what was handed over a moment ago may not be in use yet.
+        if self.spent == SPENT_AFTER {
+            warn!(
+                "the disk is full, and the room that was kept for this is used up: acks and deletions wait until there is \
+                 room on the disk"
+            );
+        }
         has_ended
+    }
+
+    /// Whether there is room for the time when the disk is full, perhaps made now, before anybody else gets it.
+    fn keeps_reserve(&mut self, journal: &Journal, free: u64, free_min: u64) -> bool {
+        if journal.has_reserve() {
+            return true;
+        }
+        self.pause = self.pause.saturating_sub(1);
+        if free < free_min.saturating_add(journal.reserve_bytes()) || self.pause > 0 {
+            return false;
+        }
+        let Err(fault) = journal.keep_reserve() else { return true };
+        if !fault.is_full_disk() {
+            self.pause = PAUSE;
+            warn!(%fault, "cannot keep room for the time when the disk is full; publishers wait until that is possible");
+        }
+        false
     }
 
     fn free_bytes(&self) -> io::Result<u64> {

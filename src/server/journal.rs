@@ -263,9 +263,12 @@ impl Journal {
         self.log.has_reserve()
     }
 
-    /// Sees to it that all of it is there; whether it is.
-    pub(crate) fn keep_reserve(&self) -> bool {
-        self.log.keep_reserve().is_ok()
+    /// Sees to it that all of it is there.
+    ///
+    /// # Errors
+    /// If the disk has no room for it, or refuses something else.
+    pub(crate) fn keep_reserve(&self) -> Result<(), Fault> {
+        self.log.keep_reserve()
     }
 
     /// Lets the log take what is there of it; whether there was any.

@@ -353,7 +353,8 @@ fn open_node(options: Options, vital: &Vital) -> Result<Arc<Node>, StartError> {
     if let Some(cut) = &recovery.cut {
         warn!("cut off what was not yet confirmed when the broker ended: {cut}");
     }
-    journal.keep_reserve();
+    // If it cannot be made now, the alarm tells why.
+    let _ = journal.keep_reserve();
     journal.start(vital).map_err(StartError::Thread)?;
     let surroundings = (start_spill(&data_dir, &store, vital), Clock::start(), Pager::Threads);
     let node = Node::new(options, Some(data_dir), Some(journal), surroundings);

@@ -34,7 +34,7 @@ impl Fault {
     }
 
     /// Whether there was no room, which may change.
-    pub(crate) fn is_full_disk(&self) -> bool {
+    pub fn is_full_disk(&self) -> bool {
         matches!(self.source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
     }
 }

@@ -145,10 +145,15 @@ fn clear_away<D: Disk>(
                 drop(file);
                 remove(name)?;
             }
-        } else if reserve_number(name).is_some() {
+        } else if let Some(number) = reserve_number(name) {
             let file = disk.open(name).map_err(Fault::of("open", name))?;
             let size = file.len().map_err(Fault::of("ask the length of", name))?;
-            state.reserve.push(Spare { name: name.clone(), file: Arc::new(file), size });
+            if options.reserve().get(number).is_some_and(|wanted| size >= *wanted) {
+                state.reserve.push(Spare { name: name.clone(), file: Arc::new(file), size });
+            } else {
+                drop(file);
+                remove(name)?;
+            }
         } else if is_scratch(name) {
             remove(name)?;
         }

@@ -1,7 +1,7 @@
 //! Room that is kept for the time when the disk is full: what releases need until they have freed something.
 //!
-//! It lies in files that become the next segments when there is room for no others. It is never given back to the disk
-//! for that: whoever filled it might be faster than the log.
+//! It lies in files that become the next segments when there is room for no others. It is not given back to the disk for
+//! that, unless what waits is larger than each of them: whoever filled the disk might be faster than the log.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ const COUNT: usize = 4;
 impl Options {
     /// How large each file is. The first holds whatever may wait to be written when the disk is found to be full; each
     /// of the others is for a start after a crash, which writes on in none of the segments that there are.
-    fn reserve(&self) -> [u64; COUNT] {
+    pub(crate) fn reserve(&self) -> [u64; COUNT] {
         let small = (self.segment_bytes_min / 2).max(SEGMENT_BYTES_LEAST);
         let mut sizes = [small; COUNT];
         sizes[0] += self.buffer_bytes_max as u64;

@@ -120,7 +120,14 @@ impl TraceFiles {
     /// # Errors
     /// If the disk cannot be asked.
     pub(crate) fn free_bytes(&self) -> io::Result<u64> {
-        free_bytes(&self.folder)
+        match free_bytes(&self.folder) {
+            // Somebody has removed the folder with the files.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                make_folder(&self.folder)?;
+                free_bytes(&self.folder)
+            }
+            free => free,
+        }
     }
 
     fn path(&self, name: &FileName) -> PathBuf {

@@ -316,6 +316,7 @@ impl Writer {
             self.file = self.files.append(&self.name)?;
         }
         self.file.write_all(text)?;
+        text.shrink_to(2 * PORTION_BYTES);
         Ok(true)
     }
 

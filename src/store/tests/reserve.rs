@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use super::*;
+use crate::{Disk as _, DiskFile as _};
 
 /// As usual, with a small buffer, for which a small reserve is kept.
 fn open(disk: &SimDisk) -> (Log<SimDisk>, Recovery) {
@@ -79,7 +80,34 @@ fn a_log_goes_on_in_its_reserve_after_crashes_too() {
         assert!(log.hand_reserve_over(), "{released}");
         assert_eq!(log.turn().unwrap(), Turn::Wrote);
     }
-    assert!(live(&open(&disk).0).into_keys().eq([1].into_iter().chain(5..=last)));
+    let log = open(&disk).0;
+    disk.set_capacity(Some(disk.used()));
+    log.append().release(1, &[5]);
+    assert_eq!(log.turn().unwrap(), Turn::Full);
+    assert!(!log.hand_reserve_over(), "it is used up");
+    disk.set_capacity(None);
+    assert_eq!(log.turn().unwrap(), Turn::Wrote);
+    drop(log);
+    assert!(live(&open(&disk).0).into_keys().eq([1].into_iter().chain(6..=last)));
+}
+
+/// Somebody has copied the folder badly, or put something into it.
+#[test]
+fn what_is_too_small_for_a_reserve_or_one_too_many_is_none() {
+    let disk = SimDisk::new();
+    let log = open(&disk).0;
+    log.keep_reserve().unwrap();
+    let kept = files(&disk);
+    drop(log);
+    disk.open("reserve-1").unwrap().set_len(0).unwrap();
+    disk.create("reserve-9").unwrap();
+    disk.create("reserve-x").unwrap();
+    let log = open(&disk).0;
+    assert!(!log.has_reserve());
+    log.keep_reserve().unwrap();
+    assert!(log.has_reserve());
+    disk.remove("reserve-x").unwrap();
+    assert_eq!(files(&disk), kept);
 }
 
 #[test]
