@@ -78,7 +78,8 @@ fn list(chosen: &[Mutant]) -> anyhow::Result<()> {
 
 /// Builds all suites and the broker that they start.
 fn build(root: &Path) -> anyhow::Result<Binaries> {
-    let target = root.join("target/mutants");
+    // Where the tests of crashes are built with the same profile, so that no library is built twice.
+    let target = root.join("target/torture");
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new("nice");
     command.arg(cargo).args(["test", "--no-run", "--profile", PROFILE, "--features"]);

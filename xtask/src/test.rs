@@ -21,12 +21,12 @@ use parts::{PARTS, Part};
 use schedule::{Outcome, Report};
 
 /// One in so many of the long parts runs, chosen by the commit.
-const ROTATION: u64 = 3;
+const ROTATION: u64 = 5;
 
 /// What `test` takes.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Run every part; otherwise only a third of the long ones run, another third with each commit.
+    /// Run every part; otherwise only a fifth of the long ones run, another fifth with each commit.
     #[arg(long)]
     all: bool,
     /// Run these parts alone, and what they need.
@@ -93,7 +93,7 @@ fn choose(arguments: &Arguments, root: &Path) -> anyhow::Result<Vec<&'static Par
     Ok(PARTS.iter().filter(|part| names.contains(&part.name)).collect())
 }
 
-/// Which third of the long parts this commit runs.
+/// Which fifth of the long parts this commit runs.
 fn turn(root: &Path) -> anyhow::Result<u64> {
     let output = Command::new("git").args(["rev-parse", "HEAD"]).current_dir(root).output();
     let hash = output.context("run git rev-parse HEAD")?.stdout;
@@ -154,8 +154,8 @@ mod tests {
     #[test]
     fn every_long_part_has_its_turn() {
         let count = PARTS.iter().filter(|part| part.long).count();
-        let thirds =
+        let fifths =
             (0..ROTATION).map(|turn| (1..=count as u64).filter(|n| n % ROTATION == turn).count());
-        assert_eq!(thirds.sum::<usize>(), count);
+        assert_eq!(fifths.sum::<usize>(), count);
     }
 }

@@ -20,7 +20,7 @@ pub(super) struct Part {
     pub(super) programs: &'static [&'static str],
     /// Parts of one lane never overlap.
     pub(super) lane: Lane,
-    /// It may run with every third commit only.
+    /// It may run with every fifth commit only.
     pub(super) long: bool,
     /// It runs with a part that needs it, and not without one.
     pub(super) only_if_needed: bool,
@@ -355,6 +355,8 @@ pub(super) const PARTS: &[Part] = &[
         name: "mutants",
         about: "mistakes planted in the broker, each of which a test has to find",
         command: &["cargo", "xtask", "mutants"],
+        // It builds in the same folder, and a broker of its own in the same place.
+        after: &["fail-points"],
         long: true,
         ..PLAIN
     },
