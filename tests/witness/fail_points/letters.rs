@@ -10,8 +10,9 @@ use witness::folder::{Folder, run};
 
 use crate::VARIABLE;
 
-/// The writes before which the broker ends: so many in a row that one comes between any two of a rejection's.
-const NTH: std::ops::Range<u64> = 20..25;
+/// The writes before which the broker ends. What a rejection writes is not the same each time: with so many, one comes
+/// between any two of its writes.
+const NTH: std::ops::Range<u64> = 20..45;
 /// How many messages there are, and are rejected one after the other until the broker ends.
 const MESSAGES: usize = 60;
 /// How long the broker may take to get there.
